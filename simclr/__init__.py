@@ -1,0 +1,1 @@
+"""SimCLR: the method, as an importable PyTorch library that knows nothing of files or pipelines."""

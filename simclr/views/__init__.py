@@ -1,0 +1,60 @@
+"""Views of images: a batched, deterministic function per operator, and the policy that draws parameters."""
+
+from simclr.views.base import Address, Operator
+from simclr.views.color import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_hue,
+    adjust_saturation,
+    color_jitter,
+    equalize,
+    grayscale,
+    solarize,
+)
+from simclr.views.crop import (
+    as_float,
+    centre_box,
+    crop_boxes_official,
+    crop_boxes_torchvision,
+    evaluation_view,
+)
+from simclr.views.filters import (
+    autoaugment,
+    cutout,
+    gaussian_blur,
+    gaussian_noise,
+    motion_blur,
+    rotate,
+    sobel,
+)
+from simclr.views.policy import OPERATORS, ViewPolicy
+from simclr.views.resample import resize, resized_crop
+
+__all__ = [
+    "OPERATORS",
+    "Address",
+    "Operator",
+    "ViewPolicy",
+    "adjust_brightness",
+    "adjust_contrast",
+    "adjust_hue",
+    "adjust_saturation",
+    "as_float",
+    "autoaugment",
+    "centre_box",
+    "color_jitter",
+    "crop_boxes_official",
+    "crop_boxes_torchvision",
+    "cutout",
+    "equalize",
+    "evaluation_view",
+    "gaussian_blur",
+    "gaussian_noise",
+    "grayscale",
+    "motion_blur",
+    "resize",
+    "resized_crop",
+    "rotate",
+    "sobel",
+    "solarize",
+]

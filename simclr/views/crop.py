@@ -1,0 +1,134 @@
+"""Crop boxes: the paper's sampler, the official code's sampler, and the centre crop of evaluation.
+
+A box is a row (y, x, height, width) in pixels. Both samplers try again when a proposal does not fit. They ask
+`uniforms(rows, attempts)` for draws (rows, attempts, 4) in [0, 1), where a longer draw continues a shorter
+one: a box then depends only on its own draws, and not on which other images of the batch failed.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from simclr.views.resample import resize, resized_crop
+
+Range = tuple[float, float]
+Uniforms = Callable[[Tensor, int], Tensor]
+Proposals = tuple[Tensor, Tensor]  # boxes (rows, attempts, 4) and whether each fits (rows, attempts)
+EAGER = 2  # attempts drawn for every row; 1 to 2 percent of the rows need more
+
+
+def crop_boxes_torchvision(
+    uniforms: Uniforms, n: int, height: int, width: int, area: Range, aspect: Range, attempts: int = 10
+) -> Tensor:
+    """n boxes int64 (n, 4) as torchvision's RandomResizedCrop finds them: the paper's words, Appendix A.
+
+    The area is uniform in `area` (a fraction of the image), the aspect w / h log-uniform in `aspect`. After
+    the last attempt the box is the image's centre, with the nearest admissible aspect.
+    """
+    propose = partial(_propose_torchvision, height=height, width=width, area=area, aspect=aspect)
+    return _first_fitting(propose, uniforms, n, attempts, _centre_box(height, width, aspect))
+
+
+def crop_boxes_official(
+    uniforms: Uniforms, n: int, height: int, width: int, area: Range, aspect: Range, attempts: int = 100
+) -> Tensor:
+    """n boxes int64 (n, 4) as TensorFlow's sample_distorted_bounding_box finds them for the official code.
+
+    The aspect w / h is uniform in `aspect`, then the height is uniform among those whose area lies in `area`:
+    large areas are rarer than under a uniform area. Boxes that cover less than 0.1 of the image never occur.
+    After the last attempt the box is the whole image. TensorFlow never draws the last possible offset;
+    neither does this.
+    """
+    propose = partial(_propose_official, height=height, width=width, area=area, aspect=aspect)
+    return _first_fitting(propose, uniforms, n, attempts, (0, 0, height, width))
+
+
+def centre_box(height: int, width: int, proportion: float = 0.875) -> tuple[int, int, int, int]:
+    """The square box of `proportion` of the shorter side at the image's centre: the official test crop."""
+    side = round(proportion * min(height, width))
+    return (height - side + 1) // 2, (width - side + 1) // 2, side, side
+
+
+def evaluation_view(
+    images: Tensor,
+    size: int,
+    crop: bool | None = None,
+    proportion: float = 0.875,
+    resample: str = "bicubic_tf2",
+) -> Tensor:
+    """The official test preprocessing: centre crop, one resize, clip.
+
+    images: uint8, or float in [0, 1], (n, c, H, W). Returns float32 (n, c, size, size).
+    crop: whether to crop; None means only for size > 32, as in the official code, where images up to 32
+    pixels are left alone. (If they do not have `size` they are resized here.)
+    """
+    images = as_float(images)
+    height, width = images.shape[-2:]
+    if crop or (crop is None and size > 32):
+        box = torch.tensor([centre_box(height, width, proportion)], device=images.device)
+        return resized_crop(images, box.expand(len(images), 4), size, None, resample).clamp_(0, 1)
+    return resize(images, size, resample).clamp(0, 1)
+
+
+def as_float(images: Tensor) -> Tensor:
+    """uint8 images as float32 in [0, 1]; float images as they are."""
+    return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images
+
+
+def _first_fitting(
+    propose: Callable[[Tensor], Proposals], uniforms: Uniforms, n: int, attempts: int, fallback: tuple
+) -> Tensor:
+    """Each row's first proposal that fits, else the fallback. Few rows need many attempts, so draw lazily."""
+    rows, tried = torch.arange(n), min(EAGER, attempts)
+    boxes = torch.empty(n, 4, dtype=torch.int64)
+    while True:
+        proposed, fits = propose(uniforms(rows, tried).to(torch.float64))
+        first = fits.to(torch.uint8).argmax(1)
+        boxes[rows] = proposed[torch.arange(len(rows)), first].to(torch.int64)
+        rows = rows[~fits.any(1)]
+        if len(rows) == 0:
+            return boxes
+        if tried == attempts:
+            boxes[rows] = torch.tensor(fallback)
+            return boxes
+        tried = min(8 * tried, attempts)
+
+
+def _propose_torchvision(unit: Tensor, height: int, width: int, area: Range, aspect: Range) -> Proposals:
+    """Uniforms (area, aspect, y, x) -> boxes."""
+    pixels = height * width * _between(unit[..., 0], area)
+    ratio = _between(unit[..., 1], (math.log(aspect[0]), math.log(aspect[1]))).exp()
+    h, w = (pixels / ratio).sqrt().round(), (pixels * ratio).sqrt().round()
+    y, x = (unit[..., 2] * (height - h + 1)).floor(), (unit[..., 3] * (width - w + 1)).floor()
+    return torch.stack([y, x, h, w], dim=-1), (0 < h) & (h <= height) & (0 < w) & (w <= width)
+
+
+def _propose_official(unit: Tensor, height: int, width: int, area: Range, aspect: Range) -> Proposals:
+    """Uniforms (aspect, height, y, x) -> boxes."""
+    smallest, largest = area[0] * height * width, area[1] * height * width
+    ratio = _between(unit[..., 0], aspect)
+    widest = ((width + 0.5) / ratio).floor()  # the largest height whose width rounds to at most the image's,
+    widest = torch.where((widest * ratio).round() > width, widest - 1, widest)  # or one more before this line
+    high = torch.minimum((largest / ratio).sqrt().round(), widest).clamp_max(height)
+    low = torch.minimum((smallest / ratio).sqrt().round(), high)
+    h = low + (unit[..., 1] * (high - low + 1)).floor()
+    # Rounding can miss the range of areas by one row.
+    h = torch.where(h * (h * ratio).round() < smallest, h + 1, h)
+    h = torch.where(h * (h * ratio).round() > largest, h - 1, h)
+    w = (h * ratio).round()
+    covered = h * w / (height * width)
+    fits = (covered >= max(area[0], 0.1)) & (covered <= area[1]) & (h <= height) & (w <= width)
+    y, x = (unit[..., 2] * (height - h)).floor(), (unit[..., 3] * (width - w)).floor()
+    return torch.stack([y, x, h, w], dim=-1), fits
+
+
+def _centre_box(height: int, width: int, aspect: Range) -> tuple[int, int, int, int]:
+    h, w = min(height, round(width / aspect[0])), min(width, round(height * aspect[1]))
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+def _between(unit: Tensor, bounds: Range) -> Tensor:
+    return bounds[0] + (bounds[1] - bounds[0]) * unit

@@ -1,0 +1,152 @@
+"""ViewPolicy: which operators make the two views of an image, and in which order."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import gin
+import torch
+from torch import Tensor
+
+from simclr.views.ablations import (
+    AutoAugment,
+    Cutout,
+    Equalize,
+    GaussianNoise,
+    MotionBlur,
+    Rotate,
+    Sobel,
+    Solarize,
+)
+from simclr.views.base import Address, Drawn, Operator
+from simclr.views.crop import as_float
+from simclr.views.resample import resize
+from simclr.views.standard import ColorDistortion, GaussianBlur, Grayscale, RandomCrop, RandomFlip
+
+OPERATORS = {
+    "crop": RandomCrop,
+    "flip": RandomFlip,
+    "color": ColorDistortion,
+    "blur": GaussianBlur,
+    "grayscale": Grayscale,
+    "cutout": Cutout,
+    "gaussian_noise": GaussianNoise,
+    "sobel": Sobel,
+    "rotate": Rotate,
+    "autoaugment": AutoAugment,
+    "equalize": Equalize,
+    "solarize": Solarize,
+    "motion_blur": MotionBlur,
+}
+
+
+@gin.configurable
+class ViewPolicy:
+    """Two views of each image, as a pure function of (seed, epoch, image index, view).
+
+    size: side of the square views in pixels.
+    ops: names of OPERATORS in the order they apply. Their settings are gin's (random_crop.area, ...).
+    ops_b: the operators of the second view where they differ; [] is the identity (Figure 5). None: as `ops`.
+    shared: operators applied first and once, with one draw for both views (the common crop of Figure 5).
+
+    A branch that has no crop, in itself or shared, starts by resizing the whole image to `size`. Operators
+    before a crop see the image at its stored resolution. Views are float32 in [0, 1]; in between, a crop's
+    overshoot reaches "flip", "color" and "grayscale", as in the official code, and every other operator
+    starts from a clipped image. Where an operator occurs twice its second occurrence draws anew. Raises
+    ValueError for an unknown operator.
+    """
+
+    def __init__(
+        self,
+        size: int = gin.REQUIRED,
+        ops: Sequence[str] = ("crop", "flip", "color", "blur"),
+        ops_b: Sequence[str] | None = None,
+        shared: Sequence[str] = (),
+    ) -> None:
+        self.size = size
+        self.shared = _build(shared)
+        self.ops = _build(ops)
+        self.ops_b = None if ops_b is None else _build(ops_b)
+
+    def __call__(
+        self, images: Tensor, index: Tensor, epoch: int, seed: int, return_parameters: bool = False
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, tuple[Drawn, Drawn]]:
+        """uint8 or float [0, 1] images (n, 3, H, W), index int64 (n,) -> two float32 views (n, 3, size, size).
+
+        index: each image's number in its data set. Parameters are drawn on index's device (keep it on the
+        CPU: their branches would make a GPU wait) and pixels are made on images' device. With
+        return_parameters, also what was
+        drawn for each view: {"crop/box": ..., "shared/crop/box": ..., "rotate/angle": ...}, one row per
+        image.
+        """
+        n, (base, shared) = len(images), self._share(images, index, epoch, seed)
+        if self.ops_b is None:  # both views in one batch: half the kernel launches
+            views = torch.arange(2, device=index.device).repeat_interleave(n)
+            address = Address(seed, "views", epoch, index.repeat(2), views)
+            both, drawn = self._run(self.ops, base.repeat(2, 1, 1, 1), address)
+            a, b = both[:n], both[n:]
+            drawn_a, drawn_b = ({k: v[half] for k, v in drawn.items()} for half in (slice(n), slice(n, None)))
+        else:
+            a, drawn_a = self._branch(base, index, epoch, seed, 0)
+            b, drawn_b = self._branch(base, index, epoch, seed, 1)
+        return (a, b, (shared | drawn_a, shared | drawn_b)) if return_parameters else (a, b)
+
+    def one(
+        self,
+        images: Tensor,
+        index: Tensor,
+        epoch: int,
+        seed: int,
+        view: int = 0,
+        return_parameters: bool = False,
+    ) -> Tensor | tuple[Tensor, Drawn]:
+        """A single view, for training with labels. 0 and 1 are the views of __call__; others are further draws."""
+        base, shared = self._share(images, index, epoch, seed)
+        one, drawn = self._branch(base, index, epoch, seed, view)
+        return (one, shared | drawn) if return_parameters else one
+
+    def _share(self, images: Tensor, index: Tensor, epoch: int, seed: int) -> tuple[Tensor, Drawn]:
+        """The images both branches start from."""
+        if images.dim() != 4 or images.shape[1] != 3 or len(images) != len(index):
+            found = f"{tuple(images.shape)} and {tuple(index.shape)}"
+            raise ValueError(f"expected images (n, 3, H, W) and index (n,), found {found}")
+        address = Address(seed, "views/shared", epoch, index, torch.zeros_like(index))
+        images, drawn = _apply(self.shared, as_float(images), address, self.size)
+        images = images.clamp(0, 1) if self.shared else images
+        return images, {f"shared/{name}": value for name, value in drawn.items()}
+
+    def _branch(
+        self, images: Tensor, index: Tensor, epoch: int, seed: int, view: int
+    ) -> tuple[Tensor, Drawn]:
+        ops = self.ops_b if view == 1 and self.ops_b is not None else self.ops
+        return self._run(ops, images, Address(seed, "views", epoch, index, torch.full_like(index, view)))
+
+    def _run(self, ops: dict[str, Operator], images: Tensor, address: Address) -> tuple[Tensor, Drawn]:
+        if "crop" not in ops and "crop" not in self.shared:
+            images = resize(images, self.size).clamp(0, 1)
+        images, drawn = _apply(ops, images, address, self.size)
+        return images.clamp(0, 1), drawn
+
+
+def _build(names: Sequence[str]) -> dict[str, Operator]:
+    """Operators by name; a second occurrence of a name is called "name_2"."""
+    unknown = [name for name in names if name not in OPERATORS]
+    if unknown:
+        known = ", ".join(OPERATORS)
+        raise ValueError(f"unknown operator {unknown[0]!r} in {list(names)}; known are {known}")
+    seen: Counter[str] = Counter()
+    built = {}
+    for name in names:
+        seen[name] += 1
+        built[name if seen[name] == 1 else f"{name}_{seen[name]}"] = OPERATORS[name]()
+    return built
+
+
+def _apply(ops: dict[str, Operator], images: Tensor, address: Address, size: int) -> tuple[Tensor, Drawn]:
+    drawn, overshoot = {}, False
+    for name, op in ops.items():
+        if overshoot and not op.accepts_overshoot:
+            images, overshoot = images.clamp(0, 1), False
+        images, parameters = op(images, address.under(name), size)
+        overshoot |= op.overshoots
+        drawn |= {f"{name}/{key}": value for key, value in parameters.items()}
+    return images, drawn

@@ -1,0 +1,1 @@
+"""One command per pipeline stage: files in, files out."""

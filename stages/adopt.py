@@ -1,0 +1,70 @@
+"""Declare that the code of today gives the same numbers as the code that made the results at hand.
+
+For a renamed variable nobody should retrain a cluster-month. The declaration goes to params/adopted.yaml (commit it); it
+stands, with its reason, in the provenance of every number that rests on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from stages.harness import files, fingerprint
+from stages.harness.declaration import PARAMS, check_scale, default_scale
+from stages.harness.errors import UserError, command
+from stages.harness.planning import all_plans
+from stages.harness.sources import code_hash
+
+ADOPTED = PARAMS / "adopted.yaml"
+HEADER = "# Made by `python -m stages.adopt`: code that gives the same numbers as older code, and who says why.\n"
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m stages.adopt --reason TEXT [--scale S]`."""
+    parser = argparse.ArgumentParser(prog="python -m stages.adopt", description=__doc__.splitlines()[0])
+    parser.add_argument("--reason", required=True, help="why the numbers cannot have changed")
+    parser.add_argument("--scale")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    options = parser.parse_args(arguments)
+    scale = check_scale(options.scale) if options.scale else default_scale()
+    if not options.reason.strip():
+        raise UserError("an adoption needs a reason", expected="--reason 'renamed a variable'", found="an empty one")
+    new = [entry for stage in _stages(scale) if (entry := _entry(stage, scale, options.results, options.reason))]
+    if not new:
+        print("nothing to adopt: the results at hand are of this code")
+        return 0
+    files.write_yaml(ADOPTED, [*fingerprint.adoptions(), *new], header=HEADER)
+    for entry in new:
+        print(f"{entry['stage']}: code {entry['code']} is taken to give the numbers of {entry['same_as']}")
+    return 0
+
+
+def _stages(scale: str) -> list[str]:
+    return sorted({stage for plan in all_plans(scale) for stage in plan.stages})
+
+
+def _entry(stage: str, scale: str, results: Path, reason: str) -> dict[str, str] | None:
+    """The adoption of one stage, or None if its results are of today's code already (or there are none)."""
+    accepted = {
+        cause["adopted"]["same_as"] if cause["adopted"] else cause["code"]
+        for path in sorted((results / scale / stage).glob("*/*/run.json"))
+        if (cause := files.read_json(path))
+    }
+    now = fingerprint.accepted_code(stage)
+    if not accepted or accepted == {now}:
+        return None
+    if len(accepted) > 1:
+        raise UserError(
+            f"results of stage {stage} are of several versions of its code: an adoption would mix them",
+            expected="one version",
+            found=", ".join(sorted(accepted)),
+            where=results / scale / stage,
+            remedy="run the stage again for the sweeps of the older versions",
+        )
+    return {"stage": stage, "code": code_hash(stage), "same_as": accepted.pop(), "reason": reason}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""Gather what an exhibit's runs measured into one tidy folder: the only thing that drawing reads.
+
+results/<scale>/tidy/<exhibit>/rows.csv has a row per run and metric: knobs, seed, metric, value, run. Beside it stand
+provenance.json (what decided each number) and, where runs leave pictures, arrays.npz.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stages.harness import files, store
+from stages.harness.declaration import check_scale, default_scale
+from stages.harness.errors import UserError, command
+from stages.harness.fingerprint import adoption_of
+from stages.harness.planning import Plan, Run, datasets_of, read_plan
+
+PROVENANCE = ("fingerprint", "stage", "seed", "bindings", "code", "data", "upstream")
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m stages.collect --exhibit figure_08 [--scale S]`."""
+    parser = argparse.ArgumentParser(prog="python -m stages.collect", description=__doc__.splitlines()[0])
+    parser.add_argument("--exhibit", required=True)
+    parser.add_argument("--scale")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    options = parser.parse_args(arguments)
+    scale = check_scale(options.scale) if options.scale else default_scale()
+    collect(read_plan(options.exhibit, scale), options.results)
+    return 0
+
+
+def collect(plan: Plan, results: Path) -> None:
+    """Write the tidy folder of one exhibit. Runs that are not there are listed as missing, never left out in silence."""
+    finished = {stage: _finished(plan, stage, results) for stage in plan.stages}
+    missing = [
+        f"{stage}/{run.id}" for stage in plan.stages for run in plan.runs(stage) if run.id not in finished[stage]
+    ]
+    folder = results / plan.scale / "tidy" / plan.exhibit
+    files.write_text(folder / "rows.csv", _table(plan, finished))
+    files.write_json(folder / "provenance.json", _provenance(plan, finished, missing, results))
+    arrays = dict(_arrays(plan, finished, results))
+    if arrays:
+        files.write_npz(folder / "arrays.npz", arrays)
+    else:
+        (folder / "arrays.npz").unlink(missing_ok=True)
+
+
+def _finished(plan: Plan, stage: str, results: Path) -> dict[str, dict[str, Any]]:
+    """The index entries of one stage's finished runs. UserError if one is not what the plan describes now."""
+    path = plan.index_path(results, stage)
+    entries = files.read_json(path) if path.is_file() else {}
+    for run in plan.runs(stage):
+        entry = entries.get(run.id)
+        if entry and entry["fingerprint"] != run.fingerprint:
+            raise UserError(
+                "a result is not of this plan and this code",
+                expected=f"fingerprint {run.fingerprint} for run {run.id}",
+                found=entry["fingerprint"],
+                where=path,
+                remedy=f"run `python -m stages.{stage} --scale {plan.scale} --sweep {plan.exhibit}` again; if only the "
+                "code changed and the numbers cannot have, `python -m stages.adopt --reason ...` says so",
+            )
+    return entries
+
+
+def _table(plan: Plan, finished: dict[str, dict[str, Any]]) -> str:
+    knobs = _knob_names(plan)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*knobs, "seed", "metric", "value", "run"])
+    for run, values in _cells(plan):
+        for measured in plan.document["measure"]:
+            stage, metric = measured.split(".")
+            entry = finished.get(stage, {}).get(run.id)
+            if entry and metric in entry["metrics"]:
+                row = [values.get(knob, "") for knob in knobs]
+                writer.writerow([*row, run.seed, metric, repr(entry["metrics"][metric]), run.id])
+    return stream.getvalue()
+
+
+def _cells(plan: Plan) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """Every cell (the run that opens its chain) with the values of its knobs, whichever stage binds them."""
+    for stage, entry in plan.document["stages"].items():
+        if entry["evaluates"]:
+            continue
+        for run in plan.runs(stage):
+            yield run, _knob_values(plan, run)
+
+
+def _knob_values(plan: Plan, run: Run) -> dict[str, Any]:
+    values = dict(run.labels)
+    for knob, target in plan.document["knobs"].items():
+        stage, _, binding = target.rpartition("/")
+        runs = plan.runs(stage) if stage else [run]
+        for other in runs:
+            if other.id == run.id and binding in other.bindings:
+                values[knob] = other.bindings[binding]
+    return values
+
+
+def _knob_names(plan: Plan) -> list[str]:
+    labelled = {name: None for _, values in _cells(plan) for name in values}
+    return [*dict.fromkeys([*labelled, *plan.document["knobs"]])]
+
+
+def _provenance(
+    plan: Plan, finished: dict[str, dict[str, Any]], missing: list[str], results: Path
+) -> dict[str, Any]:
+    runs, versions = {}, {}
+    for stage in plan.stages:
+        for run in plan.runs(stage):
+            if run.id in finished[stage]:
+                cause = store.read_run(run.folder(results))
+                runs[f"{stage}/{run.id}"] = {name: cause[name] for name in PROVENANCE} | {"adopted": adoption_of(stage)}
+                for name, version in cause["versions"].items():
+                    versions.setdefault(name, set()).add(version)
+    return {
+        "scale": plan.scale,
+        "exhibit": plan.exhibit,
+        "dataset": ", ".join(datasets_of([plan])),
+        "missing": missing,
+        "runs": runs,
+        "versions": {name: ", ".join(sorted(found)) for name, found in versions.items()},
+    }
+
+
+def _arrays(plan: Plan, finished: dict[str, dict[str, Any]], results: Path) -> Iterator[tuple[str, Any]]:
+    for stage in plan.stages:
+        for run in plan.runs(stage):
+            if "arrays.npz" in finished[stage].get(run.id, {}).get("files", {}):
+                for name, array in files.read_npz(run.folder(results) / "arrays.npz").items():
+                    yield f"{run.id}/{name}", array
+
+
+if __name__ == "__main__":
+    sys.exit(main())

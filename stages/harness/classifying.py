@@ -1,0 +1,15 @@
+"""What the stages that train a classifier share: the loop with its checkpoint, and the one look at the test split."""
+
+from __future__ import annotations
+
+from simclr.classification import Classification, top_k
+from stages.harness.job import Job
+from stages.harness.loop import run_to_end
+
+
+def train_and_test(job: Job, training: Classification, split: str) -> dict[str, float]:
+    """Train to the end, then read `split` once: top1 and top5 in percent."""
+    run_to_end(job, training, training.batch_size)
+    images, labels = job.data(split)
+    logits = training.logits(images)
+    return {f"top{k}": float(top_k(logits, labels, min(k, logits.shape[1]))) for k in (1, 5)}

@@ -1,0 +1,128 @@
+"""Data sets: what params/datasets.yaml declares, and what `prepare` left, read back and verified.
+
+A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json. Images are
+uint8 (n, height, width, channels) in the official order; labels are int64 (n,), and label i means classes[i].
+A multi-label set has labels (n, classes) of 0 and 1.
+
+Splits: "train" is all that the paper trains a final model on, "test" is for one reading per run. Settings are
+chosen on "validation", a part of train, while training on "fit", the rest of it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.harness import files, splits
+from stages.harness.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DECLARATIONS = REPOSITORY / "params" / "datasets.yaml"
+SPLITS = ("train", "test")
+DERIVED = ("fit", "validation")
+REMEDY = "run `python -m stages.prepare` again: it keeps what is whole and redoes the rest"
+
+
+def read_declaration(name: str, declarations: str | Path = DECLARATIONS) -> dict[str, Any]:
+    """What params/datasets.yaml says of the data set `name`. UserError if it says nothing."""
+    declared = files.read_yaml(declarations)
+    if name in declared:
+        return {"name": name, **declared[name]}
+    near = difflib.get_close_matches(name, declared, n=1, cutoff=0.4)
+    raise UserError(
+        f"no data set is called {name!r}",
+        expected="one of " + ", ".join(sorted(declared)),
+        found=name,
+        where=declarations,
+        remedy=f"did you mean {near[0]!r}?" if near else "choose one, or declare it there",
+    )
+
+
+def array_sha256(array: np.ndarray) -> str:
+    """SHA-256 over "<dtype> <shape>" and the bytes in C order: independent of the file format around them.
+
+    The dtype is written little-endian, for example "<i8 (10000,)".
+    """
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    digest = hashlib.sha256(f"{array.dtype.str} {tuple(array.shape)}\n".encode())
+    digest.update(array.reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def combined_sha256(split_hashes: dict[str, dict[str, str]]) -> str:
+    """One SHA-256 for the data set, over those of its arrays."""
+    return hashlib.sha256(json.dumps(split_hashes, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """manifest.json of a prepared data set: name, classes, metric, validation, splits, sha256 (of the whole)."""
+    if not (Path(folder) / "manifest.json").is_file():
+        raise UserError(
+            "no prepared data set here",
+            expected="a folder with manifest.json",
+            found="a folder without it" if Path(folder).is_dir() else "no such folder",
+            where=folder,
+            remedy="run `python -m stages.prepare --dataset NAME --out FOLDER` first",
+        )
+    return files.read_json(Path(folder) / "manifest.json")
+
+
+def load(
+    folder: str | Path, split: str, *, verify: bool = True, mmap: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of one split of a prepared data set: "train", "test", "fit" or "validation".
+
+    `verify` compares the SHA-256 of both arrays with the manifest (about 0.5 s per gigabyte); shape and dtype are
+    compared always. With `mmap` the images of train and test stay on disk, read-only, until they are touched.
+    UserError if anything is missing, truncated or not what was prepared.
+    """
+    manifest = read_manifest(folder)
+    if split not in SPLITS + DERIVED:
+        raise UserError("no such split", expected="one of " + ", ".join(SPLITS + DERIVED), found=split)
+    stored = "train" if split in DERIVED else split
+    images, labels = (
+        read_split_array(folder, manifest, stored, kind, verify=verify, mmap=mmap) for kind in ("images", "labels")
+    )
+    if split in DERIVED:
+        fit, validation = validation_split(labels, manifest["validation"])
+        chosen = validation if split == "validation" else fit
+        return images[chosen], labels[chosen]
+    return images, labels
+
+
+def validation_split(labels: np.ndarray, declared: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """(fit, validation): index arrays into train, as declared.
+
+    {fraction, seed} holds out a class-balanced part by address; {official: n} means that the last n images of train
+    are the official validation split.
+    """
+    if "official" in declared:
+        here = np.arange(len(labels))
+        return here[: -declared["official"]], here[-declared["official"] :]
+    return splits.hold_out(labels, declared["fraction"], declared["seed"])
+
+
+def read_split_array(
+    folder: str | Path, manifest: dict[str, Any], split: str, kind: str, *, verify: bool = True, mmap: bool = False
+) -> np.ndarray:
+    """One stored array, `kind` being "images" or "labels", checked against the manifest (UserError)."""
+    path = Path(folder) / f"{split}.{kind}.npy"
+    declared = manifest["splits"][split][kind]
+    try:
+        array = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError("an array cannot be read", expected=f"{declared['dtype']} {declared['shape']} as .npy",
+                        found=error, where=path, remedy=REMEDY) from error
+    found = {"dtype": array.dtype.name, "shape": list(array.shape)}
+    if found != {name: declared[name] for name in found}:
+        raise UserError("an array is not the one that was prepared", expected=declared, found=found, where=path,
+                        remedy=REMEDY)
+    if verify and (digest := array_sha256(array)) != declared["sha256"]:
+        raise UserError("an array is damaged", expected=f"sha256 {declared['sha256']}", found=f"sha256 {digest}",
+                        where=path, remedy=REMEDY)
+    return array

@@ -1,0 +1,97 @@
+"""Errors that a user can act on, and the wrapper that prints them without a traceback."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+USER_ERROR_STATUS = 2
+INTERRUPTED_STATUS = 130  # what a shell reports for a process ended by SIGINT
+
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+PIECES = ("expected", "found", "where", "remedy")
+LABELS = {"remedy": "what to do"}
+INDENT = 14  # width of the longest label
+
+
+class UserError(Exception):
+    """Something outside the code is not as it must be: a file, a setting, a disk.
+
+    `problem` is one sentence; the pieces say what was expected, what was found instead, where, and what to
+    do. Every piece is optional, and the message shows those that were given, one a line.
+    """
+
+    def __init__(
+        self,
+        problem: str = "",
+        *,
+        expected: object = "",
+        found: object = "",
+        where: str | Path = "",
+        remedy: str = "",
+    ) -> None:
+        self.problem, self.expected, self.found = problem, str(expected), str(found)
+        self.where, self.remedy = str(where), remedy
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        lines = [self.problem] if self.problem else []
+        for name in PIECES:
+            if text := getattr(self, name):
+                label = f"  {LABELS.get(name, name)}:".ljust(INDENT)
+                lines.append(label + text.replace("\n", "\n" + " " * INDENT))
+        return "\n".join(lines)
+
+    def __reduce__(self):
+        # Keyword-only arguments are lost by the default pickling, and runs report from child processes.
+        pieces = {name: getattr(self, name) for name in PIECES}
+        return _rebuild, (self.problem, pieces)
+
+
+def _rebuild(problem: str, pieces: dict[str, str]) -> UserError:
+    return UserError(problem, **pieces)
+
+
+def command(main: Callable[..., int | None]) -> Callable[..., int]:
+    """Make `main` return an exit status, with what a user can mend printed to stderr without a traceback.
+
+    0 (or what main returns) on success, 2 for a UserError, a full disk or a missing permission, 130 for an
+    interrupt. Any other exception is a bug of ours and keeps its traceback. Use: `sys.exit(main())`.
+    """
+
+    @functools.wraps(main)
+    def run(*args: object, **kwargs: object) -> int:
+        try:
+            return main(*args, **kwargs) or 0
+        except UserError as error:
+            return _fail(str(error), USER_ERROR_STATUS)
+        except KeyboardInterrupt:
+            message = "interrupted; finished files are kept, run the same command again to go on"
+            return _fail(message, INTERRUPTED_STATUS)
+        except OSError as error:
+            if error.errno not in FULL_DISK | NOT_ALLOWED:
+                raise
+            return _fail(str(explain(error)), USER_ERROR_STATUS)
+
+    return run
+
+
+def explain(error: OSError) -> UserError:
+    """A full disk or a missing permission as a UserError."""
+    full = error.errno in FULL_DISK
+    return UserError(
+        "the operating system refused",
+        found=error.strerror or error,
+        where=error.filename or "",
+        remedy="free some space or choose another folder" if full else "check the owner and mode of the file",
+    )
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return status

@@ -1,0 +1,49 @@
+"""How a run computes, declared: which images, which device, how many threads, which precision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gin
+import torch
+from torch import Tensor
+
+from stages.harness import datasets
+
+
+@gin.configurable
+@dataclass(frozen=True)
+class execution:  # noqa: N801 - a gin name, written like the parameters of a function
+    """Where and how exactly a run computes.
+
+    `threads` is part of what decides the bytes (sums are split over threads), so it is declared and not counted.
+    `device` "auto" is CUDA where there is one. `checkpoint_minutes` only says what a kill may cost.
+    """
+
+    device: str = "auto"
+    threads: int = 1
+    precision: str = "float32"
+    checkpoint_minutes: float = 5.0
+
+    def prepare(self) -> torch.device:
+        """Set the threads and the deterministic kernels; returns the device."""
+        torch.set_num_threads(self.threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        if self.device != "auto":
+            return torch.device(self.device)
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@gin.configurable
+def dataset(folder: Path, split: str, device: torch.device, name: str = gin.REQUIRED, limit: int = 0) -> tuple[Tensor, Tensor]:
+    """One split of a prepared data set on the device: images uint8 (n, 3, H, W) and labels int64 (n,).
+
+    `split` is "train", "validation", "train+validation" or "test". `limit` > 0 keeps a class-balanced part of the
+    training images, chosen by address. Grey images are repeated to three channels.
+    """
+    images, labels = datasets.load(folder / name, split, limit=limit)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    if pixels.shape[1] == 1:
+        pixels = pixels.expand(-1, 3, -1, -1)
+    return pixels.contiguous().to(device), torch.from_numpy(labels).to(device)

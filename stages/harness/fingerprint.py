@@ -1,0 +1,65 @@
+"""What decides a run's numbers, as one hash: stage, seed, bindings, data, upstream run, code.
+
+Not part of it, on purpose: the exhibit that asked, the number of workers, the machine, library versions (they stand in
+the provenance; a cluster-month is not retrained for a patch release of numpy).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from stages.harness import files
+from stages.harness.declaration import PARAMS
+from stages.harness.sources import code_hash
+
+# These bindings say where and how fast a run computes, not what.
+NOT_PART = ("execution.device", "execution.checkpoint_minutes")
+
+
+def fingerprint(
+    stage: str, seed: int, bindings: dict[str, Any], dataset: str | None, upstream: str | None
+) -> str:
+    """24 hexadecimal digits of SHA-256 over everything that decides the numbers of a run."""
+    cause = {
+        "stage": stage,
+        "seed": seed,
+        "bindings": {key: value for key, value in bindings.items() if key not in NOT_PART},
+        "data": data_hash(dataset) if dataset else None,
+        "upstream": upstream,
+        "code": accepted_code(stage),
+    }
+    return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@functools.cache
+def data_hash(dataset: str) -> str:
+    """The declared SHA-256 of a data set's canonical arrays (params/datasets.yaml); `prepare` verifies it."""
+    from stages.harness.datasets import declared_sha256
+
+    return declared_sha256(dataset)
+
+
+def accepted_code(stage: str) -> str:
+    """The code hash that results of `stage` carry: today's, or the older one that a user declared equal to it."""
+    now = code_hash(stage)
+    for entry in adoptions():
+        if entry["stage"] == stage and entry["code"] == now:
+            return entry["same_as"]
+    return now
+
+
+def adoption_of(stage: str) -> dict[str, str] | None:
+    """The declaration under which older results of `stage` stay valid, for the provenance; None without one."""
+    now = code_hash(stage)
+    return next((entry for entry in adoptions() if entry["stage"] == stage and entry["code"] == now), None)
+
+
+@functools.cache
+def adoptions() -> tuple[dict[str, str], ...]:
+    """params/adopted.yaml: code that a user says gives the same numbers as older code."""
+    path = Path(PARAMS / "adopted.yaml")
+    return tuple(files.read_yaml(path) or ()) if path.is_file() else ()

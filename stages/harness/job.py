@@ -1,0 +1,164 @@
+"""What one run sees: its bindings, its images, its folder, its checkpoint, and somebody to tell how far it is."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gin
+import numpy as np
+
+from stages.harness import files, store
+from stages.harness.errors import UserError
+from stages.harness.fingerprint import adoption_of, data_hash
+from stages.harness.planning import Run
+from stages.harness.sources import ROOT, code_hash
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+LIBRARIES = ("torch", "torchvision", "numpy", "gin-config", "scipy", "scikit-learn")
+CHECKPOINT = "checkpoint.safetensors"
+Report = Callable[[int, int], None]  # images done, images in all
+
+
+class Job:
+    """One run at work in its partial folder; `finish` seals it and moves it to the store."""
+
+    def __init__(self, run: Run, results: Path, report: Report = lambda done, total: None) -> None:
+        self.run, self.results, self.report = run, results, report
+        self.folder = store.partial_folder(results, run)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.started = self.saved = time.monotonic()
+        self.images = 0
+        bind(run)
+        from stages.harness.execution import execution
+
+        self.execution = execution()
+        self.device = self.execution.prepare()
+
+    def data(self, split: str) -> tuple[Tensor, Tensor]:
+        """Images uint8 (n, 3, H, W) and labels (n,) of one split of the declared data set."""
+        from stages.harness.execution import dataset
+
+        return dataset(self.results / self.run.scale / "data", split, self.device)
+
+    def upstream_tensors(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors `prefix.*` of the upstream run's weights, verified, without the prefix."""
+        upstream = self.run.upstream
+        assert upstream is not None, "a stage asks for an upstream run only where its chain has one"
+        folder = upstream.folder(self.results)
+        cause = store.read_run(folder)
+        if cause["fingerprint"] != upstream.fingerprint:
+            raise UserError(
+                "the upstream run is not the one that the plan describes",
+                expected=f"fingerprint {upstream.fingerprint}",
+                found=cause["fingerprint"],
+                where=folder,
+                remedy=f"run stage {upstream.stage} for this sweep first",
+            )
+        tensors = files.read_tensors(folder / "weights.safetensors")
+        return {name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")}
+
+    def tell(self, images: int, total: int) -> None:
+        """Report progress."""
+        self.images = images
+        self.report(images, total)
+
+    def checkpoint(self, state: Callable[[], dict[str, Tensor]]) -> None:
+        """Save `state()` if the declared minutes have passed since the last time."""
+        if time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes:
+            files.write_tensors(self.folder / CHECKPOINT, state())
+            self.saved = time.monotonic()
+
+    def restore(self) -> dict[str, Tensor] | None:
+        """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return None
+        try:
+            return files.read_tensors(path)
+        except UserError:
+            path.unlink()
+            return None
+
+    def save_curve(self, rows: list[dict[str, float]]) -> None:
+        """curve.csv: one row per epoch."""
+        header = list(rows[0]) if rows else []
+        lines = [",".join(header)] + [",".join(f"{row[name]:.10g}" for name in header) for row in rows]
+        files.write_text(self.folder / "curve.csv", "\n".join(lines) + "\n")
+
+    def save_weights(self, **modules: torch.nn.Module) -> None:
+        """weights.safetensors: the state of each module under its keyword as prefix."""
+        tensors = {f"{prefix}.{name}": t for prefix, m in modules.items() for name, t in m.state_dict().items()}
+        files.write_tensors(self.folder / "weights.safetensors", tensors)
+
+    def save_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        """arrays.npz: what an exhibit draws besides numbers."""
+        files.write_npz(self.folder / "arrays.npz", arrays)
+
+    def finish(self, metrics: dict[str, float]) -> None:
+        """Write metrics, operative gin and provenance, and seal the run."""
+        files.write_json(self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()})
+        files.write_text(self.folder / "operative.gin", gin.operative_config_str())
+        (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        store.finish(self.folder, store.store_folder(self.results, self.run), cause_of(self.run), self._record())
+
+    def _record(self) -> dict[str, Any]:
+        seconds = time.monotonic() - self.started
+        return {
+            "seconds": round(seconds, 3),
+            "images_per_second": round(self.images / seconds, 1),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "host": platform.node(),
+            "platform": platform.platform(),
+            "device": self.device.type,
+            "git": git_state(),
+        }
+
+
+def bind(run: Run) -> None:
+    """Make gin hold exactly the bindings of this run."""
+    with gin.unlock_config():
+        gin.clear_config()
+        for key, value in run.bindings.items():
+            gin.bind_parameter(key, tuple(value) if isinstance(value, list) else value)
+
+
+def cause_of(run: Run) -> dict[str, Any]:
+    """What decided the numbers of this run, for run.json: equal for equal runs on any machine with these libraries."""
+    return {
+        "fingerprint": run.fingerprint,
+        "stage": run.stage,
+        "seed": run.seed,
+        "bindings": run.bindings,
+        "code": code_hash(run.stage),
+        "adopted": adoption_of(run.stage),
+        "data": data_hash(run.dataset) if run.dataset else None,
+        "upstream": run.upstream.fingerprint if run.upstream else None,
+        "versions": {name: metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+    }
+
+
+def git_state() -> dict[str, str | None]:
+    """The commit, and a hash of what differs from it in the folders that decide numbers; None outside a checkout."""
+
+    def git(*words: str) -> str | None:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+        return done.stdout if done.returncode == 0 else None
+
+    commit = git("rev-parse", "HEAD")
+    patch = git("diff", "HEAD", "--", "simclr", "stages", "params")
+    return {
+        "commit": commit.strip() if commit else None,
+        "patch_sha256": hashlib.sha256(patch.encode()).hexdigest() if patch else None,
+    }

@@ -1,0 +1,34 @@
+"""Stage linear_eval: how well a linear classifier reads the frozen representation (Appendix B.6)."""
+
+import sys
+
+import gin
+
+from simclr.classification import linear_evaluation
+from simclr.encoder import resnet
+from stages.harness import driver
+from stages.harness.classifying import train_and_test
+from stages.harness.job import Job
+
+
+@gin.configurable
+def evaluate(split: str = "test") -> str:
+    """Where accuracy is measured: "test" (trained on train and validation), or "validation" (trained on the rest)."""
+    return split
+
+
+def work(job: Job) -> None:
+    """Train the classifier on the upstream encoder's features and measure it once."""
+    split = evaluate()
+    images, labels = job.data("train+validation" if split == "test" else "train")
+    encoder = resnet(seed=job.run.seed)
+    encoder.load_state_dict(job.upstream_tensors("encoder"))
+    classes = int(labels.max()) + 1
+    training = linear_evaluation(encoder, images, labels, classes, job.run.seed)
+    metrics = train_and_test(job, training, split)
+    job.save_weights(head=training.head)
+    job.finish(metrics)
+
+
+if __name__ == "__main__":
+    sys.exit(driver.main("linear_eval"))

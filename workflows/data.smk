@@ -1,0 +1,12 @@
+# The data sets that the plan of this scale names, verified against params/datasets.yaml.
+
+
+rule prepare:
+    input:
+        "params/datasets.yaml",
+        f"results/code/datasets-{SCALE}",
+        "results/code/prepare",
+    output:
+        f"{RESULTS}/data/manifest.json",
+    shell:
+        f"{PYTHON} -m stages.prepare --scale {SCALE}"

@@ -1,0 +1,29 @@
+# The plan is made before the graph is built: it costs half a second, and a stale one can then not be used.
+# Files that an edit does not touch keep their times.
+
+import subprocess
+import sys
+
+from ruamel.yaml import YAML
+
+
+def read_yaml(path):
+    with open(path) as file:
+        return YAML(typ="safe").load(file)
+
+
+PYTHON = sys.executable
+SCALE = config.get("scale") or read_yaml("params/scale.yaml")["scale"]
+if subprocess.run([PYTHON, "-m", "stages.plan", "--quiet", "--scale", SCALE]).returncode:
+    raise WorkflowError("the declarations under params/ need mending, see above")
+PLAN = read_yaml("params/plan/index.yaml")
+RESULTS = f"results/{SCALE}"
+OUT = f"reports/out/{SCALE}"
+
+
+wildcard_constraints:
+    exhibit="|".join(PLAN["exhibits"]),
+
+
+# A core each for two sweeps at a time: one imports torch while the other trains.
+SWEEP_THREADS = max(1, workflow.cores // 2) if workflow.cores else 1

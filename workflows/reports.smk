@@ -1,0 +1,59 @@
+# Ink: from an exhibit's tidy folder and the paper's numbers to a figure or table, and one page that shows them all.
+
+
+DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on
+
+
+rule figure:
+    input:
+        rules.collect.output,
+        "params/exhibits/{exhibit}.yaml",
+        "params/paper/{exhibit}.csv",
+        "reports/exhibits/{exhibit}.py",
+    output:
+        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["svg", "png", "csv", "json"]),
+        f"{RESULTS}/drawn/{{exhibit}}.json",
+    wildcard_constraints:
+        exhibit="figure_.*",
+    shell:
+        f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"
+
+
+rule table:
+    input:
+        rules.collect.output,
+        "params/exhibits/{exhibit}.yaml",
+        "params/paper/{exhibit}.csv",
+        "reports/exhibits/{exhibit}.py",
+    output:
+        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["html", "tex", "csv", "json"]),
+        f"{RESULTS}/drawn/{{exhibit}}.json",
+    wildcard_constraints:
+        exhibit="table_.*",
+    shell:
+        f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"
+
+
+rule index:
+    input:
+        expand(DRAWN, exhibit=PLAN["exhibits"]),
+        "reports/templates/index.html.j2",
+    output:
+        f"{OUT}/index.html",
+        f"reports/metrics/{SCALE}.json",
+    shell:
+        f"{PYTHON} -m reports.index --scale {SCALE}"
+
+
+rule reports:
+    input:
+        rules.index.output,
+
+
+for exhibit in PLAN["exhibits"]:
+
+    rule:
+        name:
+            exhibit
+        input:
+            expand(DRAWN, exhibit=exhibit),

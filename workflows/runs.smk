@@ -1,0 +1,61 @@
+# One job is one sweep: all runs of one stage for one exhibit. Its driver decides which of them are left to do, so the
+# index alone is declared: Snakemake deletes declared outputs before a job, and finished runs must survive.
+
+TRAINED = "|".join(PLAN["trained"])
+EVALUATED = "|".join(PLAN["evaluated"])
+
+
+def trained_by(wildcards):
+    """The sweeps whose runs an evaluation reads."""
+    stages = [stage for stage, sweeps in PLAN["trained"].items() if wildcards.exhibit in sweeps]
+    return [f"{RESULTS}/index/{wildcards.exhibit}/trained/{stage}.json" for stage in stages]
+
+
+rule train:
+    input:
+        plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
+        code="results/code/{stage}",
+        data=rules.prepare.output,
+    output:
+        f"{RESULTS}/index/{{exhibit}}/trained/{{stage}}.json",
+    wildcard_constraints:
+        stage=TRAINED,
+    threads: SWEEP_THREADS
+    shell:
+        f"{PYTHON} -m stages.{{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
+
+
+rule evaluate:
+    input:
+        plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
+        code="results/code/{stage}",
+        trained=trained_by,
+    output:
+        f"{RESULTS}/index/{{exhibit}}/evaluated/{{stage}}.json",
+    wildcard_constraints:
+        stage=EVALUATED,
+    threads: SWEEP_THREADS
+    shell:
+        f"{PYTHON} -m stages.{{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
+
+
+def sweeps_of(wildcards):
+    """Everything that is measured for an exhibit."""
+    return [
+        f"{RESULTS}/index/{wildcards.exhibit}/{part}/{stage}.json"
+        for part in ("trained", "evaluated")
+        for stage, sweeps in PLAN[part].items()
+        if wildcards.exhibit in sweeps
+    ]
+
+
+rule collect:
+    input:
+        sweeps_of,
+        plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
+        adopted="params/adopted.yaml",
+    output:
+        f"{RESULTS}/tidy/{{exhibit}}/rows.csv",
+        f"{RESULTS}/tidy/{{exhibit}}/provenance.json",
+    shell:
+        f"{PYTHON} -m stages.collect --scale {SCALE} --exhibit {{wildcards.exhibit}}"
