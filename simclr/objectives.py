@@ -104,11 +104,12 @@ def similarities(za: Tensor, zb: Tensor, l2_normalize: bool, negatives: str) -> 
         raise ValueError(f'negatives must be "both" or "other_view", found {negatives!r}')
     za, zb = (normalize(za), normalize(zb)) if l2_normalize else (za, zb)
     all_a, all_b = gather_rows(za), gather_rows(zb)
-    own = F.one_hot(_own_columns(za), len(all_a)).bool()
+    columns = _own_columns(za)[:, None]
+    own = columns == torch.arange(len(all_a), device=za.device)
 
     def of(anchors: Tensor, same_view: Tensor, other_view: Tensor) -> tuple[Tensor, Tensor]:
         across = anchors @ other_view.T
-        positive, negative = across[own], across.masked_fill(own, -torch.inf)
+        positive, negative = across.gather(1, columns)[:, 0], across.masked_fill(own, -torch.inf)
         if negatives == "both":
             within = (anchors @ same_view.T).masked_fill(own, -torch.inf)
             negative = torch.cat([negative, within], dim=1)

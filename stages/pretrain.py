@@ -10,7 +10,7 @@ from stages.harness.loop import run_to_end
 
 def work(job: Job) -> None:
     """Train encoder and head; the metrics are means over the last epoch's batches (the paper's train summary)."""
-    images, labels = job.data("train+validation")
+    images, labels = job.data("train")
     training = Pretraining(images, job.run.seed, labels=labels, precision=job.execution.precision)
     metrics = run_to_end(job, training, training.pairs_per_step)
     job.save_weights(encoder=training.encoder, head=training.head)

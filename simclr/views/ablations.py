@@ -113,7 +113,7 @@ class Solarize(Sometimes):
 @gin.configurable("motion_blur")
 @dataclass(frozen=True)
 class MotionBlur(Sometimes):
-    """Blur along a line, a uniform share of the side long (B.2). Draws "length" (pixels) and "angle" (radians)."""
+    """Blur along a line, a uniform share of the side long (B.2). Draws "length" in pixels and "angle"."""
 
     probability: float = 0.2
     length: tuple[float, float] = (0.05, 0.15)

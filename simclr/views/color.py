@@ -12,7 +12,7 @@ JITTER_OPS = ("brightness", "contrast", "saturation", "hue")  # an order is a pe
 
 
 def adjust_brightness(images: Tensor, value: Tensor, mode: str = "additive") -> Tensor:
-    """x + value (the paper's TensorFlow code), or x * value if mode is "multiplicative" (torchvision, SimCLR v2).
+    """x + value (the paper's TensorFlow code); x * value if mode is "multiplicative" (torchvision, v2 code).
 
     value: (n,). Raises ValueError for another mode.
     """
@@ -46,14 +46,12 @@ def adjust_hue(images: Tensor, delta: Tensor) -> Tensor:
     """Turn HSV hue by delta (n,), in turns (1 is a whole turn); value and chroma stay."""
     red, green, blue = images.unbind(1)
     value, chroma = (plane[:, 0] for plane in _value_and_chroma(images))
-    scale = chroma.clamp_min(1e-30).reciprocal_()
-    hue = torch.where(
-        green == value, 2 + (blue - red) * scale, 4 + (red - green) * scale
-    )  # in sixths of a turn
+    scale = chroma.clamp_min(1e-30).reciprocal_()  # hue in sixths of a turn
+    hue = torch.where(green == value, 2 + (blue - red) * scale, 4 + (red - green) * scale)
     hue = torch.where(red == value, (green - blue) * scale, hue).add_(6 * delta.to(images)[:, None, None])
     least = value - chroma
     out = torch.empty_like(images)
-    # Each channel is a trapezoid wave of the hue, centred at 0, 2 or 4 sixths: min + chroma * clip(2 - distance)
+    # A channel is a trapezoid wave of the hue around 0, 2 or 4: min + chroma * clip(2 - distance, 0, 1).
     for channel, centre in enumerate((0, 2, 4)):
         distance = (hue + (3 - centre)).remainder_(6).sub_(3).abs_()
         torch.addcmul(least, distance.neg_().add_(2).clamp_(0, 1), chroma, out=out[:, channel])
@@ -108,7 +106,7 @@ def solarize(images: Tensor, threshold: float = 0.5) -> Tensor:
 
 
 def equalize(images: Tensor) -> Tensor:
-    """Flatten the histogram of each channel over 256 levels, as PIL does. Images in [0, 1], rounded to 8 bits."""
+    """Flatten each channel's histogram over 256 levels, as PIL does. Images in [0, 1], rounded to 8 bits."""
     n, channels, height, width = images.shape
     levels = (images * 255).round().to(torch.int64).reshape(n * channels, height * width)
     counts = torch.zeros(n * channels, 256, dtype=torch.int64, device=images.device)

@@ -17,7 +17,7 @@ from simclr.views.resample import resize, resized_crop
 Range = tuple[float, float]
 Uniforms = Callable[[Tensor, int], Tensor]
 Proposals = tuple[Tensor, Tensor]  # boxes (rows, attempts, 4) and whether each fits (rows, attempts)
-EAGER = 2  # attempts drawn for every row; 1 to 2 percent of the rows need more
+EAGER = 2  # attempts drawn for every row; about 1 percent of the rows need more (6 if the image is oblong)
 
 
 def crop_boxes_torchvision(

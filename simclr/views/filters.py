@@ -38,7 +38,7 @@ def motion_blur(images: Tensor, length: Tensor, angle: Tensor, kernel_size: int)
 
 
 def sobel(images: Tensor) -> Tensor:
-    """Horizontal Sobel gradient g of the luminance as a grey relief, 0.5 + 0.5 g / max |g|; edge pixels repeat."""
+    """Horizontal Sobel gradient g of the luminance as a relief: 0.5 + 0.5 g / max |g|. Edge pixels repeat."""
     grey = F.pad(grayscale(images)[:, :1], (1, 1, 1, 1), mode="replicate")
     smooth = grey[:, :, :-2] + 2 * grey[:, :, 1:-1] + grey[:, :, 2:]
     gradient = smooth[..., 2:] - smooth[..., :-2]

@@ -70,13 +70,12 @@ class ViewPolicy:
     def __call__(
         self, images: Tensor, index: Tensor, epoch: int, seed: int, return_parameters: bool = False
     ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, tuple[Drawn, Drawn]]:
-        """uint8 or float [0, 1] images (n, 3, H, W), index int64 (n,) -> two float32 views (n, 3, size, size).
+        """uint8 or [0, 1] images (n, 3, H, W), index int64 (n,) -> two float32 views (n, 3, size, size).
 
         index: each image's number in its data set. Parameters are drawn on index's device (keep it on the
         CPU: their branches would make a GPU wait) and pixels are made on images' device. With
-        return_parameters, also what was
-        drawn for each view: {"crop/box": ..., "shared/crop/box": ..., "rotate/angle": ...}, one row per
-        image.
+        return_parameters, a third item says what was drawn for each of the two views, one row per image:
+        {"crop/box": ..., "shared/crop/box": ..., "rotate/angle": ...}.
         """
         n, (base, shared) = len(images), self._share(images, index, epoch, seed)
         if self.ops_b is None:  # both views in one batch: half the kernel launches
@@ -99,7 +98,7 @@ class ViewPolicy:
         view: int = 0,
         return_parameters: bool = False,
     ) -> Tensor | tuple[Tensor, Drawn]:
-        """A single view, for training with labels. 0 and 1 are the views of __call__; others are further draws."""
+        """One view, for training with labels. 0 and 1 are the views of __call__; others are further draws."""
         base, shared = self._share(images, index, epoch, seed)
         one, drawn = self._branch(base, index, epoch, seed, view)
         return (one, shared | drawn) if return_parameters else one

@@ -41,7 +41,7 @@ def resize(images: Tensor, size: int, resample: str = "bicubic_tf2") -> Tensor:
 def _axis_weights(
     start: Tensor, length: Tensor, limit: int, size: int, flip: Tensor | None, resample: str
 ) -> Tensor:
-    """Weights float32 (n, size, limit) that take an axis of `limit` pixels to the `size` samples of a crop."""
+    """Weights float32 (n, size, limit) that take an axis of `limit` pixels to the samples of a crop."""
     table, half_pixel, repeat_edges = _kernel(resample, start.device)
     taps = table.shape[1]
     out = torch.arange(size, device=start.device, dtype=torch.float32).expand(len(start), size)

@@ -19,7 +19,7 @@ SHARE_OF_STRENGTH = torch.tensor([0.8, 0.8, 0.8, 0.2])  # of brightness, contras
 @gin.configurable("random_crop")
 @dataclass(frozen=True)
 class RandomCrop(Operator):
-    """Random resized crop. sampler: "torchvision" (the paper's words) or "official" (TensorFlow's op, the code).
+    """Random resized crop. sampler: "torchvision" (the paper's words) or "official" (the code: TensorFlow).
 
     area: fractions of the image; aspect: w / h; resample: see `resized_crop`. The output is not clipped.
     Draws "box".

@@ -33,11 +33,12 @@ class Configurable:
 @functools.cache
 def configurables_of(stage: str) -> dict[str, Configurable]:
     """Every configurable in the modules that `stage` runs, by name."""
+    nodes = [(m, node) for m in modules_of(stage) for node in ast.parse(module_path(m).read_text()).body]
+    classes = {node.name: node for _, node in nodes if isinstance(node, ast.ClassDef)}
     found = {}
-    for module in modules_of(stage):
-        for node in ast.parse(module_path(module).read_text()).body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and (name := _gin_name(node)):
-                found[name] = _configurable(name, module, node)
+    for module, node in nodes:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (name := _gin_name(node)):
+            found[name] = _configurable(name, module, node, classes)
     return found
 
 
@@ -90,10 +91,12 @@ def _gin_name(node: ast.FunctionDef | ast.ClassDef) -> str | None:
     return None
 
 
-def _configurable(name: str, module: str, node: ast.FunctionDef | ast.ClassDef) -> Configurable:
-    pairs = _fields(node) if isinstance(node, ast.ClassDef) else _arguments(node)
-    annotations = {parameter: annotation for parameter, annotation, _ in pairs}
-    required = frozenset(parameter for parameter, _, default in pairs if default == "gin.REQUIRED")
+def _configurable(
+    name: str, module: str, node: ast.FunctionDef | ast.ClassDef, classes: dict[str, ast.ClassDef]
+) -> Configurable:
+    triples = _fields(node, classes) if isinstance(node, ast.ClassDef) else _arguments(node)
+    annotations = {parameter: annotation for parameter, annotation, _ in triples}
+    required = frozenset(parameter for parameter, _, default in triples if default == "gin.REQUIRED")
     return Configurable(name, module, annotations, required)
 
 
@@ -102,16 +105,19 @@ def _arguments(function: ast.FunctionDef) -> list[tuple[str, str, str]]:
     given = function.args
     positional = given.posonlyargs + given.args
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
-    pairs = list(zip(positional + given.kwonlyargs, [*defaults, *given.kw_defaults], strict=True))
+    pairs = zip(positional + given.kwonlyargs, [*defaults, *given.kw_defaults], strict=True)
     return [(a.arg, _text(a.annotation), _text(default)) for a, default in pairs if a.arg != "self"]
 
 
-def _fields(klass: ast.ClassDef) -> list[tuple[str, str, str]]:
+def _fields(klass: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[tuple[str, str, str]]:
+    """The arguments of a class: those of its __init__, or a dataclass's fields with its bases' before them."""
     for node in klass.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             return _arguments(node)
+    bases = [classes[name] for base in klass.bases if (name := ast.unparse(base)) in classes]
+    inherited = [triple for base in bases for triple in _fields(base, classes)]
     fields = [node for node in klass.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
-    return [(node.target.id, _text(node.annotation), _text(node.value)) for node in fields]
+    return inherited + [(node.target.id, _text(node.annotation), _text(node.value)) for node in fields]
 
 
 def _text(node: ast.AST | None) -> str:

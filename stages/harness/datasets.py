@@ -1,11 +1,11 @@
 """Data sets: what params/datasets.yaml declares, and what `prepare` left, read back and verified.
 
-A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json. Images are
-uint8 (n, height, width, channels) in the official order; labels are int64 (n,), and label i means classes[i].
-A multi-label set has labels (n, classes) of 0 and 1.
+A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json.
+Images are uint8 (n, height, width, channels) in the official order; labels are int64 (n,), and label i means
+classes[i]. A multi-label set has labels (n, classes) of 0 and 1.
 
-Splits: "train" is all that the paper trains a final model on, "test" is for one reading per run. Settings are
-chosen on "validation", a part of train, while training on "fit", the rest of it.
+Splits: settings are chosen on "validation" after training on "train"; then "train+validation", which is the
+stored train, trains the model that reads "test" once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from stages.harness.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DECLARATIONS = REPOSITORY / "params" / "datasets.yaml"
-SPLITS = ("train", "test")
-DERIVED = ("fit", "validation")
+STORED = ("train", "test")
+SPLITS = ("train", "validation", "train+validation", "test")
 REMEDY = "run `python -m stages.prepare` again: it keeps what is whole and redoes the rest"
 
 
@@ -43,6 +43,12 @@ def read_declaration(name: str, declarations: str | Path = DECLARATIONS) -> dict
     )
 
 
+def class_count(declared: dict[str, Any]) -> int:
+    """How many classes; a declaration gives either their names, in label order, or only their number."""
+    classes = declared["classes"]
+    return classes if isinstance(classes, int) else len(classes)
+
+
 def array_sha256(array: np.ndarray) -> str:
     """SHA-256 over "<dtype> <shape>" and the bytes in C order: independent of the file format around them.
 
@@ -54,13 +60,24 @@ def array_sha256(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def combined_sha256(split_hashes: dict[str, dict[str, str]]) -> str:
-    """One SHA-256 for the data set, over those of its arrays."""
-    return hashlib.sha256(json.dumps(split_hashes, sort_keys=True).encode()).hexdigest()
+def combined_sha256(declared: dict[str, Any]) -> str:
+    """One SHA-256 for all that decides which image is where: the arrays of both splits and the validation
+    split.
+
+    `declared` has "splits" ({size, images, labels} each) and "validation". A manifest holds the same hash when
+    the declared arrays were found.
+    """
+    cause = {"splits": declared["splits"], "validation": declared["validation"]}
+    return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()
+
+
+def declared_sha256(name: str, declarations: str | Path = DECLARATIONS) -> str:
+    """`combined_sha256` of what params/datasets.yaml declares; no data is read."""
+    return combined_sha256(read_declaration(name, declarations))
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """manifest.json of a prepared data set: name, classes, metric, validation, splits, sha256 (of the whole)."""
+    """manifest.json of a prepared data set: name, title, classes, metric, validation, splits and sha256."""
     if not (Path(folder) / "manifest.json").is_file():
         raise UserError(
             "no prepared data set here",
@@ -73,33 +90,42 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 
 
 def load(
-    folder: str | Path, split: str, *, verify: bool = True, mmap: bool = False
+    folder: str | Path, split: str, *, limit: int = 0, verify: bool = True, mmap: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of one split of a prepared data set: "train", "test", "fit" or "validation".
+    """Images and labels of one of SPLITS of a prepared data set.
 
-    `verify` compares the SHA-256 of both arrays with the manifest (about 0.5 s per gigabyte); shape and dtype are
-    compared always. With `mmap` the images of train and test stay on disk, read-only, until they are touched.
-    UserError if anything is missing, truncated or not what was prepared.
+    `limit` > 0 keeps about so many images of a training split, class-balanced and chosen by address.
+    `verify` compares the SHA-256 of both arrays with the manifest (about 0.5 s per gigabyte); shape and
+    dtype are compared always. With `mmap` images that are not chosen from stay on disk, read-only, until
+    they are touched. UserError if anything is missing, truncated or not what was prepared.
     """
     manifest = read_manifest(folder)
-    if split not in SPLITS + DERIVED:
-        raise UserError("no such split", expected="one of " + ", ".join(SPLITS + DERIVED), found=split)
-    stored = "train" if split in DERIVED else split
-    images, labels = (
-        read_split_array(folder, manifest, stored, kind, verify=verify, mmap=mmap) for kind in ("images", "labels")
-    )
-    if split in DERIVED:
-        fit, validation = validation_split(labels, manifest["validation"])
-        chosen = validation if split == "validation" else fit
-        return images[chosen], labels[chosen]
-    return images, labels
+    if split not in SPLITS:
+        raise UserError("no such split", expected="one of " + ", ".join(SPLITS), found=split)
+    stored = "test" if split == "test" else "train"
+    images = read_split_array(folder, manifest, stored, "images", verify=verify, mmap=mmap)
+    labels = read_split_array(folder, manifest, stored, "labels", verify=verify)
+    chosen = _chosen(labels, split, limit, manifest["validation"])
+    return (images, labels) if chosen is None else (images[chosen], labels[chosen])
+
+
+def _chosen(labels: np.ndarray, split: str, limit: int, validation: dict[str, Any]) -> np.ndarray | None:
+    """Indices of the split in the stored arrays; None stands for all of them."""
+    chosen = None
+    if split in ("train", "validation"):
+        chosen = validation_split(labels, validation)[split == "validation"]
+    if limit and split.startswith("train"):
+        chosen = np.arange(len(labels)) if chosen is None else chosen
+        if limit < len(chosen):
+            chosen = chosen[splits.limited(labels[chosen], limit)]
+    return chosen
 
 
 def validation_split(labels: np.ndarray, declared: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """(fit, validation): index arrays into train, as declared.
+    """(train, validation): index arrays into the stored train, as declared.
 
-    {fraction, seed} holds out a class-balanced part by address; {official: n} means that the last n images of train
-    are the official validation split.
+    {fraction, seed} holds out a class-balanced part by address; {official: n} means that the last n images
+    of train are the official validation split.
     """
     if "official" in declared:
         here = np.arange(len(labels))
@@ -108,7 +134,13 @@ def validation_split(labels: np.ndarray, declared: dict[str, Any]) -> tuple[np.n
 
 
 def read_split_array(
-    folder: str | Path, manifest: dict[str, Any], split: str, kind: str, *, verify: bool = True, mmap: bool = False
+    folder: str | Path,
+    manifest: dict[str, Any],
+    split: str,
+    kind: str,
+    *,
+    verify: bool = True,
+    mmap: bool = False,
 ) -> np.ndarray:
     """One stored array, `kind` being "images" or "labels", checked against the manifest (UserError)."""
     path = Path(folder) / f"{split}.{kind}.npy"
@@ -116,13 +148,28 @@ def read_split_array(
     try:
         array = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UserError("an array cannot be read", expected=f"{declared['dtype']} {declared['shape']} as .npy",
-                        found=error, where=path, remedy=REMEDY) from error
+        raise UserError(
+            "an array cannot be read",
+            expected=f"{declared['dtype']} {declared['shape']} as .npy",
+            found=error,
+            where=path,
+            remedy=REMEDY,
+        ) from error
     found = {"dtype": array.dtype.name, "shape": list(array.shape)}
     if found != {name: declared[name] for name in found}:
-        raise UserError("an array is not the one that was prepared", expected=declared, found=found, where=path,
-                        remedy=REMEDY)
+        raise UserError(
+            "an array is not the one that was prepared",
+            expected=declared,
+            found=found,
+            where=path,
+            remedy=REMEDY,
+        )
     if verify and (digest := array_sha256(array)) != declared["sha256"]:
-        raise UserError("an array is damaged", expected=f"sha256 {declared['sha256']}", found=f"sha256 {digest}",
-                        where=path, remedy=REMEDY)
+        raise UserError(
+            "an array is damaged",
+            expected=f"sha256 {declared['sha256']}",
+            found=f"sha256 {digest}",
+            where=path,
+            remedy=REMEDY,
+        )
     return array

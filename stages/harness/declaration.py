@@ -154,10 +154,11 @@ def _validator() -> Any:
 
 def _check_schema(document: Any, path: Path) -> None:
     plain = _plain(document)
-    errors = sorted(_validator().iter_errors(plain), key=lambda error: list(map(str, error.absolute_path)))
+    errors = list(_validator().iter_errors(plain))
     if not errors:
         return
-    error = errors[0]
+    # A misspelled key is also a missing one: the misspelling says more.
+    error = min(errors, key=lambda error: error.validator != "additionalProperties")
     place, found = list(error.absolute_path), error.message
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         allowed = error.schema.get("properties", {})

@@ -9,7 +9,7 @@ import gin
 import torch
 from torch import Tensor
 
-from stages.harness import datasets
+from stages.harness import datasets, splits
 
 
 @gin.configurable
@@ -36,13 +36,18 @@ class execution:  # noqa: N801 - a gin name, written like the parameters of a fu
 
 
 @gin.configurable
-def dataset(folder: Path, split: str, device: torch.device, name: str = gin.REQUIRED, limit: int = 0) -> tuple[Tensor, Tensor]:
+def dataset(
+    folder: Path, split: str, device: torch.device, name: str = gin.REQUIRED, limit: int = 0
+) -> tuple[Tensor, Tensor]:
     """One split of a prepared data set on the device: images uint8 (n, 3, H, W) and labels int64 (n,).
 
-    `split` is "train", "validation", "train+validation" or "test". `limit` > 0 keeps a class-balanced part of the
-    training images, chosen by address. Grey images are repeated to three channels.
+    `limit` > 0 keeps about that many training images, class-balanced and chosen by address. Grey images are repeated to
+    three channels.
     """
-    images, labels = datasets.load(folder / name, split, limit=limit)
+    images, labels = datasets.load(folder / name, split)
+    if limit and split != "test":
+        chosen = splits.label_subset(labels, min(1.0, limit / len(labels)), seed=0)
+        images, labels = images[chosen], labels[chosen]
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     if pixels.shape[1] == 1:
         pixels = pixels.expand(-1, 3, -1, -1)

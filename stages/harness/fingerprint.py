@@ -38,9 +38,9 @@ def fingerprint(
 @functools.cache
 def data_hash(dataset: str) -> str:
     """The declared SHA-256 of a data set's canonical arrays (params/datasets.yaml); `prepare` verifies it."""
-    from stages.harness.datasets import declared_sha256
+    from stages.harness.datasets import read_declaration  # it imports numpy, which a plan without data can spare
 
-    return declared_sha256(dataset)
+    return read_declaration(dataset)["sha256"]
 
 
 def accepted_code(stage: str) -> str:

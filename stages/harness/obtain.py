@@ -1,8 +1,8 @@
 """Where the files of a data set come from. Nobody sees a byte of them before its checksum was right.
 
-A source is a mapping from params/datasets.yaml; `open_source` turns it into a function from file name to verified
-bytes. Archives are read member by member in memory, and only the members that are declared: nothing is ever
-extracted, so no path in an archive can lead anywhere.
+A source is a mapping from params/datasets.yaml; `open_source` turns it into a function from file name to
+verified bytes. Archives are read member by member in memory, and only the members that are declared: nothing
+is ever extracted, so no path in an archive can lead anywhere.
 """
 
 from __future__ import annotations
@@ -34,9 +34,11 @@ LARGEST_FILE = 1 << 30  # bytes a declared file may unpack to
 
 
 def open_source(source: dict[str, Any], root: str | Path) -> Reader:
-    """A function that returns the verified bytes of a declared file. UserError if the source is not available.
+    """A function that returns the verified bytes of a declared file. UserError if the source is not
+    available.
 
-    `root` is the user's folder of downloaded data; kinds: folder, repository, package, archive, download, npm.
+    `root` is the user's folder of downloaded data; kinds: folder, repository, package, archive, download,
+    npm.
     """
     return KINDS[source["kind"]](source, Path(root))
 
@@ -50,8 +52,8 @@ def describe(source: dict[str, Any]) -> str:
 def verified(data: bytes, check: str, name: str | Path) -> bytes:
     """`data`, if it has the declared checksum; UserError otherwise.
 
-    `check` is "sha256:<hex>", "md5:<hex>", "sha512-<base64>" (npm's integrity), or "gunzip-sha256:<hex>": then the
-    content is unpacked first and returned unpacked (packers differ in bytes, contents do not).
+    `check` is "sha256:<hex>", "md5:<hex>", "sha512-<base64>" (npm's integrity), or "gunzip-sha256:<hex>":
+    then the content is unpacked first and returned unpacked (packers differ in bytes, contents do not).
     """
     if check.startswith("gunzip-"):
         data, check = _gunzip(data, name), check.removeprefix("gunzip-")
@@ -61,24 +63,39 @@ def verified(data: bytes, check: str, name: str | Path) -> bytes:
         algorithm = check.partition(":")[0]
         found = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
     if found != check:
-        raise UserError("a file has the wrong checksum", expected=check, found=f"{found} ({len(data):,} bytes)",
-                        where=name, remedy="delete it and obtain it again")
+        raise UserError(
+            "a file has the wrong checksum",
+            expected=check,
+            found=f"{found} ({len(data):,} bytes)",
+            where=name,
+            remedy="delete it and obtain it again",
+        )
     return data
 
 
 def _from_folder(source: dict[str, Any], root: Path) -> Reader:
     checks = source.get("files")
     # a user may name the folder itself or the one above it
-    folder = next((place for place in (root / source["path"], root) if place.is_dir() and _has(place, checks)), None)
+    folder = next(
+        (place for place in (root / source["path"], root) if place.is_dir() and _has(place, checks)), None
+    )
     if folder is None:
-        raise UserError("no such folder", expected=f"a folder with {next(iter(checks or ['manifest.json']))}",
-                        found="none", where=root / source["path"])
+        raise UserError(
+            "no such folder",
+            expected=f"a folder with {next(iter(checks or ['manifest.json']))}",
+            found="none",
+            where=root / source["path"],
+        )
     checks = checks or files.read_json(folder / "manifest.json")["files"]
 
     def read(name: str) -> bytes:
         if name not in checks:
-            raise UserError("a file without a declared checksum", expected="one of " + ", ".join(checks), found=name,
-                            where=folder)
+            raise UserError(
+                "a file without a declared checksum",
+                expected="one of " + ", ".join(checks),
+                found=name,
+                where=folder,
+            )
         return verified(files.read_bytes(folder / name), checks[name], folder / name)
 
     return read
@@ -118,13 +135,24 @@ def _from_npm(source: dict[str, Any], _root: Path) -> Reader:
     if npm is None:
         raise UserError("npm is not installed", expected="the command npm", found="none")
     with tempfile.TemporaryDirectory() as folder:
-        command = [npm, "pack", source["npm"], "--silent", "--ignore-scripts", "--fetch-retries=0",
-                   f"--fetch-timeout={1000 * STALL_SECONDS}"]
+        command = [
+            npm,
+            "pack",
+            source["npm"],
+            "--silent",
+            "--ignore-scripts",
+            "--fetch-retries=0",
+            f"--fetch-timeout={1000 * STALL_SECONDS}",
+        ]
         try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=NPM_SECONDS)
+            subprocess.run(
+                command, cwd=folder, check=True, capture_output=True, text=True, timeout=NPM_SECONDS
+            )
         except subprocess.SubprocessError as error:
             reason = (getattr(error, "stderr", None) or str(error)).strip()
-            raise UserError("npm could not fetch the package", expected=source["npm"], found=reason) from error
+            raise UserError(
+                "npm could not fetch the package", expected=source["npm"], found=reason
+            ) from error
         packed = [files.read_bytes(path) for path in Path(folder).glob("*.tgz")]
     if len(packed) != 1:
         raise UserError("npm left no package", expected="one .tgz file", found=f"{len(packed)} files")
@@ -142,18 +170,27 @@ def _members(archive: bytes, source: dict[str, Any]) -> Reader:
                     name = wanted[member.name]
                     found[name] = _member_bytes(tar, member, source["files"][name])
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise UserError("an archive cannot be read", expected="a whole .tar.gz", found=error,
-                        where=describe(source)) from error
+        raise UserError(
+            "an archive cannot be read", expected="a whole .tar.gz", found=error, where=describe(source)
+        ) from error
     if missing := sorted(set(source["files"]) - set(found)):
-        raise UserError("an archive lacks files", expected=", ".join(source["files"]),
-                        found="without " + ", ".join(missing), where=describe(source))
+        raise UserError(
+            "an archive lacks files",
+            expected=", ".join(source["files"]),
+            found="without " + ", ".join(missing),
+            where=describe(source),
+        )
     return found.__getitem__
 
 
 def _member_bytes(tar: tarfile.TarFile, member: tarfile.TarInfo, check: str) -> bytes:
     if member.size > LARGEST_FILE:
-        raise UserError("an archive holds too large a file", expected=f"at most {LARGEST_FILE:,} bytes",
-                        found=f"{member.size:,} bytes", where=member.name)
+        raise UserError(
+            "an archive holds too large a file",
+            expected=f"at most {LARGEST_FILE:,} bytes",
+            found=f"{member.size:,} bytes",
+            where=member.name,
+        )
     stream = tar.extractfile(member)
     assert stream is not None  # only for members that are no files
     return verified(stream.read(), check, member.name)
@@ -166,7 +203,9 @@ def _download(url: str, limit: int) -> bytes:
     except (OSError, http.client.HTTPException) as error:
         raise UserError("a download failed", found=getattr(error, "reason", error), where=url) from error
     if len(data) > limit:
-        raise UserError("a download is too large", expected=f"at most {limit:,} bytes", found="more", where=url)
+        raise UserError(
+            "a download is too large", expected=f"at most {limit:,} bytes", found="more", where=url
+        )
     return data
 
 
@@ -175,11 +214,17 @@ def _gunzip(data: bytes, name: str | Path) -> bytes:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             content = stream.read(LARGEST_FILE + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError("a file cannot be unpacked", expected="gzip", found=error, where=name,
-                        remedy="delete it and obtain it again") from error
+        raise UserError(
+            "a file cannot be unpacked",
+            expected="gzip",
+            found=error,
+            where=name,
+            remedy="delete it and obtain it again",
+        ) from error
     if len(content) > LARGEST_FILE:
-        raise UserError("a file unpacks to too much", expected=f"at most {LARGEST_FILE:,} bytes", found="more",
-                        where=name)
+        raise UserError(
+            "a file unpacks to too much", expected=f"at most {LARGEST_FILE:,} bytes", found="more", where=name
+        )
     return content
 
 

@@ -21,7 +21,7 @@ class Progress:
     done: int = 0
     images: dict[str, int] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)
-    started: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=lambda: time.monotonic())
     shown: float = 0.0
     resumed: dict[str, int] = field(default_factory=dict)
 

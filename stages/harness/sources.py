@@ -22,16 +22,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @functools.cache
 def modules_of(stage: str) -> tuple[str, ...]:
-    """The modules whose lines decide the numbers of `stage`: itself and what it imports, sorted."""
+    """The modules whose lines decide the numbers of `stage`: itself and what it reaches by imports, sorted."""
     seen: set[str] = set()
     waiting = [f"stages.{stage}"]
     while waiting:
         module = waiting.pop()
-        if module in seen or not _decides_numbers(module, stage):
-            continue
-        seen.add(module)
-        waiting.extend(_imports(module))
-    return tuple(sorted(seen))
+        if module not in seen and module_path(module).is_file():
+            seen.add(module)
+            waiting.extend(_imports(module))
+    return tuple(sorted(module for module in seen if _decides_numbers(module, stage)))
 
 
 @functools.cache
@@ -79,8 +78,6 @@ def _docstrings(source: str) -> list[tuple[int, int]]:
 
 
 def _decides_numbers(module: str, stage: str) -> bool:
-    if not module_path(module).is_file():
-        return False
     return module == f"stages.{stage}" or module.split(".")[0] == "simclr" or module in HARNESS_THAT_DECIDES_NUMBERS
 
 

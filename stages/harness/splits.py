@@ -1,8 +1,9 @@
 """Which image is in which split: class-balanced choices that are pure functions of (seed, purpose, index).
 
-No state and no library's shuffle: image i of n gets the i-th 64-bit word of a Philox 4x64 stream whose key is the
-SHA-256 of "seed:purpose", and images are ordered by their words. NumPy guarantees the raw words of its bit
-generators (not the streams of its distributions), so the choice is the same on every machine and in every version.
+No state and no library's shuffle: image i of n gets the i-th 64-bit word of a Philox 4x64 stream whose key
+is the SHA-256 of "seed:purpose", and images are ordered by their words. NumPy guarantees the raw words of
+its bit generators (not the streams of its distributions), so the choice is the same on every machine and in
+every version.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ def first_of_each_class(labels: np.ndarray, counts: np.ndarray, seed: int, purpo
     Smaller counts give subsets of what larger counts give.
     """
     if labels.ndim != 1:
-        raise UserError("images with several labels have no classes to balance", expected="labels of shape (n,)",
-                        found=labels.shape)
+        raise UserError(
+            "images with several labels have no classes to balance",
+            expected="labels of shape (n,)",
+            found=labels.shape,
+        )
     order = addressed_order(seed, purpose, len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # by class, each class in its addressed order
     sizes = np.bincount(labels, minlength=len(counts))
@@ -38,17 +42,26 @@ def first_of_each_class(labels: np.ndarray, counts: np.ndarray, seed: int, purpo
 
 
 def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Indices (ascending) of a class-balanced fraction of the images, for semi-supervised learning (Section 4).
+    """Indices (ascending) of a class-balanced fraction of the images, for semi-supervised learning (Section
+    4).
 
-    Each class keeps fraction x its size, rounded half up, and at least one image. Subsets nest: with one seed the
-    1% lies within the 10%. labels: int (n,). 0 < fraction <= 1, else UserError.
+    Each class keeps fraction x its size, rounded half up, and at least one image. Subsets nest: with one
+    seed the 1% lies within the 10%. labels: int (n,). 0 < fraction <= 1, else UserError.
     """
     if not 0 < fraction <= 1:
         raise UserError("not a fraction of the labels", expected="0 < label_fraction <= 1", found=fraction)
     return first_of_each_class(labels, _share(labels, fraction), seed, "label_fraction")
 
 
-def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str = "validation"):
+def limited(labels: np.ndarray, limit: int) -> np.ndarray:
+    """Indices (ascending) of about `limit` images, each class in its share: fewer images, the same
+    mixture."""
+    return first_of_each_class(labels, _share(labels, limit / len(labels)), 0, "limit")
+
+
+def hold_out(
+    labels: np.ndarray, fraction: float, seed: int, purpose: str = "validation"
+) -> tuple[np.ndarray, np.ndarray]:
     """(kept, held_out): two disjoint, ascending, class-balanced index arrays that together are all images.
 
     Each class gives fraction x its size, rounded half up, at least one and never its last image (UserError).
@@ -56,8 +69,11 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str = "val
     sizes = np.bincount(labels)
     counts = _share(labels, fraction)
     if not 0 < fraction < 1 or np.any((counts >= sizes) & (sizes > 0)):
-        raise UserError("a class would have no image left to train on", expected="a smaller fraction to hold out",
-                        found=f"fraction {fraction} of classes with {sizes[sizes > 0].min()} or more images")
+        raise UserError(
+            "a class would have no image left to train on",
+            expected="a smaller fraction to hold out",
+            found=f"fraction {fraction} of classes with {sizes[sizes > 0].min()} or more images",
+        )
     held_out = first_of_each_class(labels, counts, seed, purpose)
     return np.setdiff1d(np.arange(len(labels)), held_out, assume_unique=True), held_out
 

@@ -1,0 +1,242 @@
+"""Pretraining, one update at a time (Algorithm 1). Saving, logging and stopping are the caller's."""
+
+from collections.abc import Callable
+
+import gin
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from simclr import objectives
+from simclr.distributed import average_gradients, mean_over_processes, rank, world_size
+from simclr.encoder import resnet
+from simclr.heads import Dense, projection_head
+from simclr.lars import Lars
+from simclr.randomness import permutation
+from simclr.schedule import learning_rate
+from simclr.views import ViewPolicy
+
+OBJECTIVES = {
+    "nt_xent": objectives.nt_xent,
+    "nt_logistic": objectives.nt_logistic,
+    "margin_triplet": objectives.margin_triplet,
+}
+DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}  # of the parameters
+
+
+class Networks(nn.Module):
+    """Encoder f, projection head g and, optionally, a linear classifier that learns beside them."""
+
+    def __init__(self, seed: int, n_classes: int = 0):
+        super().__init__()
+        self.encoder = resnet(seed=seed)
+        self.head = projection_head(self.encoder.feature_dim, seed=seed)
+        if n_classes:
+            dim = self.encoder.feature_dim
+            self.online_classifier = Dense(dim, n_classes, True, seed, "online_classifier")
+
+
+@gin.configurable
+class Pretraining:
+    """SimCLR on a data set held in memory, resumable to the bit.
+
+    images: uint8 (n, 3, H, W), or anything whose len() is n and that gives such rows for an int64 index tensor.
+    seed: of weights, order and views. batch_size: N, over all processes. epochs: passes over the data; see below.
+    base_lr, warmup_epochs, lr_scaling: see simclr.schedule. loss: "nt_xent", "nt_logistic" or "margin_triplet";
+    temperature or margin are bound to these. loss_scale: factor on the contrastive loss; the paper's L has 1, the
+    official code 2. LARS hides it for adapted weights, but biases and batch norm learn at that many times the rate.
+    online_classifier: a linear layer learns `labels` (int64 (n,)) from both views' h behind a stop-gradient, as in
+    the official code: LARS neither adapts nor decays it, and its kernel has an l2 penalty in the loss instead.
+    precision: "float32", "bfloat16" (autocast of the forward pass, parameters float32) or "float64" (for tests).
+
+    Views, encoder, head and optimizer take their own gin bindings (ViewPolicy, resnet, projection_head, Lars).
+
+    An epoch is n // batch_size updates over a fresh order of the images; the n % batch_size last ones wait for
+    another epoch. The learning rate follows the official schedule of n * epochs // batch_size + 1 updates, so the
+    run ends before its very last, almost zero rates. With several processes each makes its slice of the batch, and
+    the result is that of one process up to rounding.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        seed: int,
+        batch_size: int = gin.REQUIRED,
+        epochs: int = gin.REQUIRED,
+        base_lr: float = gin.REQUIRED,
+        warmup_epochs: float = 10,
+        lr_scaling: str = "linear",
+        loss: str = "nt_xent",
+        loss_scale: float = 1.0,
+        online_classifier: bool = False,
+        labels: Tensor | None = None,
+        device: str | torch.device = "cpu",
+        precision: str = "float32",
+    ):
+        _check(len(images), batch_size, loss, precision, online_classifier, labels)
+        self.images = images.to(device) if isinstance(images, Tensor) else images
+        self.labels = labels if online_classifier else None
+        self.seed, self.batch_size, self.device, self.precision = (
+            seed,
+            batch_size,
+            torch.device(device),
+            precision,
+        )
+        self.loss, self.loss_scale = loss, loss_scale
+        self.views = ViewPolicy()
+        self.networks = Networks(seed, 1 + int(labels.max()) if online_classifier else 0)
+        # channels_last: convolutions and batch norm are up to twice as fast on CPUs and tensor cores.
+        self.networks.to(self.device, DTYPES[precision], memory_format=torch.channels_last).train()
+        self.optimizer = Lars(self.networks.named_parameters())
+        self._schedule = {
+            "base_lr": base_lr,
+            "batch_size": batch_size,
+            "n_examples": len(images),
+            "epochs": epochs,
+            "warmup_epochs": warmup_epochs,
+            "scaling": lr_scaling,
+        }
+        learning_rate(
+            0, **self._schedule
+        )  # a mistake in the schedule shows now, not after loading a checkpoint
+        self.step_number = 0
+        self.steps_per_epoch = len(images) // batch_size
+        self.total_steps = epochs * self.steps_per_epoch
+        self.pairs_per_step = batch_size
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+
+    @property
+    def encoder(self) -> nn.Module:
+        """f: images (n, 3, H, W) -> h."""
+        return self.networks.encoder
+
+    @property
+    def head(self) -> nn.Module:
+        """g: h -> z."""
+        return self.networks.head
+
+    def step(self) -> dict[str, Tensor]:
+        """Make one update and return its scalars, measured before it: see `update`.
+
+        Raises RuntimeError when all total_steps are done.
+        """
+        if self.step_number >= self.total_steps:
+            raise RuntimeError(
+                f"all {self.total_steps} updates are done; bind more Pretraining.epochs to go on"
+            )
+        epoch, batch = divmod(self.step_number, self.steps_per_epoch)
+        index = self._shuffled(epoch)[batch * self.batch_size :][: self.batch_size]
+        index = index.chunk(world_size())[rank()]
+        rows = index.to(self.device) if isinstance(self.images, Tensor) else index
+        view_a, view_b = self.views(self.images[rows].to(self.device), index, epoch, self.seed)
+        labels = None if self.labels is None else self.labels[index].to(self.device)
+        return self.update(view_a, view_b, labels, learning_rate(self.step_number, **self._schedule))
+
+    def update(self, view_a: Tensor, view_b: Tensor, labels: Tensor | None, lr: float) -> dict[str, Tensor]:
+        """One update from this process's views, each (n, 3, size, size) in [0, 1], at learning rate lr.
+
+        Returns scalars of the global batch before the update: loss (the paper's L, whatever loss_scale),
+        contrastive_accuracy (percent), entropy (nats), lr; with the online classifier also classifier_loss (cross
+        entropy, nats) and classifier_top1 (percent, of augmented views). Gradients stay in the parameters.
+        """
+        self.optimizer.zero_grad()
+        images = torch.cat([view_a, view_b]).to(DTYPES[self.precision], memory_format=torch.channels_last)
+        # One forward over both views: batch norm sees 2N images, as in the official code.
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            h = self.encoder(images)
+            z = self.head(h)
+        za, zb = z.to(DTYPES[self.precision]).chunk(2)
+        loss = self.objective(za, zb)
+        metrics = {"loss": loss, **self._statistics(za, zb)}
+        total = self.loss_scale * loss
+        if labels is not None:
+            classified = self._classify(h.detach().to(DTYPES[self.precision]), labels.repeat(2))
+            metrics |= {"classifier_loss": classified[0], "classifier_top1": classified[1]}
+            total = total + classified[0] + self._classifier_penalty()
+        total.backward()
+        average_gradients(self.networks.parameters())
+        self.optimizer.step(lr)
+        self.step_number += 1
+        means = mean_over_processes(torch.stack([m.detach() for m in metrics.values()])).unbind()
+        return dict(zip(metrics, means, strict=True)) | {"lr": torch.tensor(lr)}
+
+    @property
+    def objective(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """The loss as a function of the two projections."""
+        return OBJECTIVES[self.loss]
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything an exact resume needs, as contiguous copies: networks, momentum, and the number of the step.
+
+        No generator state: draws are addressed by epoch, image and view.
+        """
+        tensors = {
+            name: value.clone(memory_format=torch.contiguous_format)
+            for name, value in self._tensors().items()
+        }
+        return tensors | {"step_number": torch.tensor(self.step_number)}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Continue from `state()` of a run with the same bindings.
+
+        Raises ValueError when names or shapes differ, which means that the state belongs to another recipe.
+        """
+        tensors = self._tensors()
+        expected = {name: tuple(t.shape) for name, t in tensors.items()} | {"step_number": ()}
+        found = {name: tuple(t.shape) for name, t in state.items()}
+        different = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+        if different:
+            first = different[0]
+            raise ValueError(
+                f"this state belongs to another recipe: {len(different)} tensors differ, the first is {first!r}, "
+                f"expected {expected.get(first, 'absent')}, found {found.get(first, 'absent')}"
+            )
+        for name, tensor in tensors.items():
+            tensor.copy_(state[name])
+        self.step_number = int(state["step_number"])
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """The live tensors, not copies."""
+        networks = {f"networks.{name}": value for name, value in self.networks.state_dict().items()}
+        return networks | {f"momentum.{name}": value for name, value in self.optimizer.state_dict().items()}
+
+    def _shuffled(self, epoch: int) -> Tensor:
+        if self._order[0] != epoch:
+            self._order = epoch, permutation(self.seed, "order", epoch, len(self.images))
+        return self._order[1]
+
+    def _statistics(self, za: Tensor, zb: Tensor) -> dict[str, Tensor]:
+        # Temperature and normalization of the loss being trained, so that a recipe states them once.
+        bound = gin.get_bindings(self.loss)
+        accuracy, entropy = objectives.contrastive_statistics(
+            za, zb, bound.get("temperature", 1.0), bound.get("l2_normalize", True)
+        )
+        return {"contrastive_accuracy": accuracy, "entropy": entropy}
+
+    def _classify(self, h: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.networks.online_classifier(h)
+        top1 = 100 * (logits.argmax(dim=1) == labels).to(logits.dtype).mean()
+        return F.cross_entropy(logits, labels), top1
+
+    def _classifier_penalty(self) -> Tensor:
+        return 0.5 * self.optimizer.weight_decay * self.networks.online_classifier.weight.square().sum()
+
+
+def _check(
+    n: int, batch_size: int, loss: str, precision: str, online_classifier: bool, labels: Tensor | None
+) -> None:
+    if not 0 < batch_size <= n:
+        raise ValueError(f"Pretraining.batch_size must be between 1 and the {n} images, found {batch_size}")
+    if batch_size % world_size():
+        raise ValueError(
+            f"Pretraining.batch_size {batch_size} must be a multiple of the {world_size()} processes"
+        )
+    if loss not in OBJECTIVES:
+        raise ValueError(f"Pretraining.loss must be one of {sorted(OBJECTIVES)}, found {loss!r}")
+    if precision not in DTYPES:
+        raise ValueError(f"Pretraining.precision must be one of {sorted(DTYPES)}, found {precision!r}")
+    if online_classifier and (labels is None or len(labels) != n):
+        found = "none" if labels is None else len(labels)
+        raise ValueError(
+            f"Pretraining.online_classifier needs one label for each of the {n} images, found {found}"
+        )

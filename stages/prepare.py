@@ -1,0 +1,166 @@
+"""Obtain a data set, verify it, and store it as plain arrays that can be memory-mapped.
+
+    python -m stages.prepare --dataset cifar10 --out results/data [--root data]
+
+Sources are tried in the order of params/datasets.yaml; the first whose arrays have the declared checksums is
+taken. What is already there and whole is kept, so the command may be repeated at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.harness import datasets, files
+from stages.harness.errors import UserError, command
+from stages.harness.formats import FORMATS, Arrays
+from stages.harness.obtain import describe, open_source
+
+
+@command
+def main(arguments: list[str] | None = None) -> None:
+    """Parse the command line and prepare one data set."""
+    parser = argparse.ArgumentParser(prog="python -m stages.prepare", description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", required=True, help="a name from params/datasets.yaml")
+    parser.add_argument("--out", required=True, type=Path, help="the data set goes to OUT/<dataset>/")
+    parser.add_argument("--root", default=Path("data"), type=Path, help="where your own downloads are (data)")
+    parser.add_argument(
+        "--declarations", default=datasets.DECLARATIONS, type=Path, help="params/datasets.yaml"
+    )
+    options = parser.parse_args(arguments)
+    declared = datasets.read_declaration(options.dataset, options.declarations)
+    prepare(declared, options.out / options.dataset, options.root)
+
+
+def prepare(declared: dict[str, Any], folder: Path, root: Path) -> None:
+    """Make `folder` hold the declared data set, by keeping what is whole or by obtaining it from a source.
+
+    UserError, with a line for every source, if none has it.
+    """
+    files.discard_partials(folder)
+    manifest = _kept(declared, folder)
+    if manifest is not None:
+        files.write_json(folder / "manifest.json", manifest, only_if_changed=True)
+        print(f"{declared['name']}: already prepared and whole in {folder}")
+        return
+    arrays, source, passed_over = _obtain(declared, root)
+    for split, pair in arrays.items():
+        named = {f"{split}.{kind}": array for kind, array in zip(("images", "labels"), pair, strict=True)}
+        files.write_arrays(folder, named, only_if_changed=True)
+    files.write_json(folder / "source.json", {"source": source, "passed_over": passed_over})
+    # last, because a manifest says that all else is there
+    files.write_json(folder / "manifest.json", _manifest(declared, _found(arrays)), only_if_changed=True)
+    print(f"{declared['name']}: prepared in {folder} from {source}")
+
+
+def _kept(declared: dict[str, Any], folder: Path) -> dict[str, Any] | None:
+    """The manifest for what the folder holds, if that is whole and as declared; else None, having said
+    why."""
+    if not (folder / "manifest.json").is_file():
+        return None
+    try:
+        found = files.read_json(folder / "manifest.json")
+        for split in datasets.STORED:
+            for kind in ("images", "labels"):
+                datasets.read_split_array(folder, found, split, kind, mmap=True)
+        _compare(declared, found["splits"])
+    except (UserError, KeyError, TypeError) as error:
+        print(f"{declared['name']}: {folder} is not as declared and is made again\n  {error}")
+        return None
+    return _manifest(declared, found["splits"])
+
+
+def _obtain(declared: dict[str, Any], root: Path) -> tuple[dict[str, Arrays], str, list[dict[str, str]]]:
+    passed_over: list[dict[str, str]] = []
+    for source in declared["sources"]:
+        try:
+            arrays = read_source(source, declared, root)
+            _compare(declared, _found(arrays))
+            return arrays, describe(source), passed_over
+        except UserError as error:
+            print(
+                f"{declared['name']}: not from {describe(source)}\n  {error}".replace("\n", "\n  "),
+                flush=True,
+            )
+            passed_over.append({"source": describe(source), "reason": str(error)})
+    raise UserError(
+        f"no source has the data set {declared['name']}",
+        expected=declared["title"],
+        found="\n".join(f"{one['source']}: {one['reason'].splitlines()[0]}" for one in passed_over)
+        or "no source",
+        where=root,
+        remedy=declared["by_hand"].strip(),
+    )
+
+
+def read_source(source: dict[str, Any], declared: dict[str, Any], root: Path) -> dict[str, Arrays]:
+    """The arrays of both splits from one source: {split: (images, labels)}. UserError if it does not have
+    them."""
+    read, reader = open_source(source, root), FORMATS[source["format"]]
+    arrays = {split: reader(read, source["splits"][split], declared) for split in datasets.STORED}
+    for split, (images, labels) in arrays.items():
+        _check_content(images, labels, split, declared)
+    return arrays
+
+
+def _check_content(images: np.ndarray, labels: np.ndarray, split: str, declared: dict[str, Any]) -> None:
+    size = declared["splits"][split]["size"]
+    if images.shape != (size, *declared["image"]) or len(labels) != size:
+        raise UserError(
+            f"{split} has another size",
+            expected=f"{size} images of {declared['image']} and labels",
+            found=f"images {images.shape}, labels {labels.shape}",
+        )
+    classes = datasets.class_count(declared)
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UserError(
+            f"{split} has labels outside the classes",
+            expected=f"0 to {classes - 1}",
+            found=f"{labels.min()} to {labels.max()}",
+        )
+
+
+def _found(arrays: dict[str, Arrays]) -> dict[str, Any]:
+    """What a manifest says of arrays, in the form of the declaration."""
+
+    def of(array: np.ndarray) -> dict[str, Any]:
+        return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": datasets.array_sha256(array)}
+
+    return {
+        split: {"size": len(labels), "images": of(images), "labels": of(labels)}
+        for split, (images, labels) in arrays.items()
+    }
+
+
+def _compare(declared: dict[str, Any], found: dict[str, Any]) -> None:
+    for split in datasets.STORED:
+        for kind in ("images", "labels"):
+            expected, got = declared["splits"][split].get(kind), found[split][kind]["sha256"]
+            if expected is None:
+                print(f"{declared['name']}: no checksum is declared for {split} {kind}; found sha256 {got}")
+            elif expected != got:
+                raise UserError(
+                    f"{split} {kind} are not the declared ones",
+                    expected=f"sha256 {expected}",
+                    found=f"sha256 {got}",
+                    remedy="see where this source got them",
+                )
+
+
+def _manifest(declared: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """What decides a result, and nothing about where the bytes came from: equal from every source."""
+    hashes = {
+        split: {"size": one["size"], "images": one["images"]["sha256"], "labels": one["labels"]["sha256"]}
+        for split, one in found.items()
+    }
+    about = {key: declared[key] for key in ("name", "title", "classes", "metric", "validation")}
+    overall = datasets.combined_sha256({"splits": hashes, "validation": declared["validation"]})
+    return {**about, "splits": found, "sha256": overall}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""A project of one's own: the declarations copied to a temporary folder, for tests that edit them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages.harness import declaration, fingerprint
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder is a copy of params/; nothing remembered from other declarations."""
+    shutil.copytree(REPOSITORY / "params", tmp_path / "params", ignore=shutil.ignore_patterns("plan"))
+    monkeypatch.chdir(tmp_path)
+    for cached in (fingerprint.adoptions, fingerprint.data_hash, declaration._validator):
+        cached.cache_clear()
+    yield tmp_path
+    fingerprint.adoptions.cache_clear()
+
+
+@pytest.fixture
+def edit(project: Path):
+    """Replace text that stands exactly once in a file of the project."""
+
+    def replace(path: str, old: str, new: str) -> None:
+        text = (project / path).read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        (project / path).write_text(text.replace(old, new))
+
+    return replace

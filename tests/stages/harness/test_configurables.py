@@ -1,0 +1,72 @@
+"""Spelling and types of gin bindings, checked without importing torch."""
+
+import subprocess
+import sys
+
+import pytest
+
+from stages.harness import configurables
+from stages.harness.errors import UserError
+
+
+def complaint(*arguments) -> str:
+    with pytest.raises(UserError) as caught:
+        configurables.check_binding(*arguments)
+    return str(caught.value)
+
+
+def test_a_misspelled_parameter_gets_the_nearest_name():
+    text = complaint("pretrain", "nt_xent.temprature", 0.1, "table_05.yaml, line 7")
+    assert "did you mean `temperature`?" in text and "table_05.yaml, line 7" in text
+
+
+def test_a_misspelled_configurable_gets_the_nearest_name():
+    assert "did you mean `nt_xent`?" in complaint("pretrain", "ntxent.temperature", 0.1, "here")
+
+
+def test_a_configurable_of_another_stage_is_refused():
+    configurables.check_binding("pretrain", "Lars.eta", 0.001, "here")
+    assert "stage linear_eval has no configurable `Lars`" in complaint("linear_eval", "Lars.eta", 0.001, "here")
+
+
+@pytest.mark.parametrize("value", ["0.1", None, True, [0.1]])
+def test_a_value_of_another_type_is_refused(value):
+    assert "expected:   float" in complaint("pretrain", "nt_xent.temperature", value, "here")
+
+
+@pytest.mark.parametrize(("key", "value"), [("nt_xent.temperature", 1), ("nt_xent.l2_normalize", False), ("resnet.depth", 18)])
+def test_fitting_values_pass(key, value):
+    configurables.check_binding("pretrain", key, value, "here")
+
+
+def test_inherited_fields_of_operators_can_be_bound():
+    configurables.check_binding("pretrain", "cutout.probability", 0.5, "here")
+
+
+def test_a_required_parameter_that_nothing_binds_is_named():
+    with pytest.raises(UserError, match=r"none for nt_xent\.temperature"):
+        configurables.check_complete("pretrain", {"nt_xent.l2_normalize"}, "recipe.gin")
+    configurables.check_complete("pretrain", {"nt_xent.l2_normalize", "nt_xent.temperature"}, "recipe.gin")
+
+
+def test_the_names_are_those_that_gin_registers():
+    """The source scan and gin agree, configurable by configurable and parameter by parameter."""
+    code = (
+        "import gin, inspect, stages.pretrain, stages.linear_eval, stages.supervised, stages.operators, stages.gradients\n"
+        "from gin.config import _REGISTRY\n"
+        "from stages.harness.configurables import configurables_of\n"
+        "ours = {c.name: c for s in ('pretrain', 'linear_eval', 'supervised', 'operators', 'gradients')\n"
+        "        for c in configurables_of(s).values()}\n"
+        "theirs = {k.split('.')[-1]: v.wrapped for k, v in _REGISTRY._selector_map.items() if 'gin' not in k.split('.')[0]}\n"
+        "assert set(ours) == set(theirs), set(ours) ^ set(theirs)\n"
+        "for name, wrapped in theirs.items():\n"
+        "    parameters = [p for p in inspect.signature(wrapped).parameters]\n"
+        "    assert sorted(ours[name].annotations) == sorted(parameters), name\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_planning_does_not_import_torch():
+    code = "import sys, stages.plan; from stages.harness import planning; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,83 @@
+"""A comment retrains nothing, a line of code does."""
+
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.harness import sources
+
+CODE = textwrap.dedent('''
+    """What this module does."""
+
+    import math  # the library
+
+
+    class Lars:
+        """Layer-wise rates."""
+
+        eta: float = 0.001
+
+
+    def rate(step: int) -> float:
+        """The rate of a step.
+
+        It is small.
+        """
+        # why 2: it halves
+        return math.pow(2, -step) if "# no comment" else 0
+''')
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# why 2: it halves", "# because"),
+        ("    # why 2: it halves\n", ""),
+        ("It is small.", "It is large.\n\n    Or not."),
+        ('    """Layer-wise rates."""\n\n', ""),
+        ("import math  # the library", "import math"),
+        ("\n\n\nclass", "\n\nclass"),
+        ('"""What this module does."""\n', ""),
+    ],
+)
+def test_words_do_not_count(old, new):
+    assert CODE.count(old) == 1
+    assert sources.stripped(CODE.replace(old, new)) == sources.stripped(CODE)
+
+
+@pytest.mark.parametrize(("old", "new"), [("0.001", "0.01"), ("pow(2", "pow(3"), ("# no comment", "# comment"), ("eta", "eps")])
+def test_code_counts(old, new):
+    assert sources.stripped(CODE.replace(old, new)) != sources.stripped(CODE)
+
+
+def test_a_docstring_beside_its_def_keeps_the_def():
+    assert sources.stripped('def f(): "text"\n') == 'def f(): "text"'
+    assert sources.stripped('"""Doc."""; x = 1\n') == '"""Doc."""; x = 1'
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=30))
+def test_any_comment_is_stripped(text):
+    assert sources.stripped(f"x = 1  # {text}\n") == "x = 1"
+
+
+def test_a_stage_depends_on_the_method_and_not_on_the_progress_line():
+    modules = sources.modules_of("linear_eval")
+    assert {"simclr.classification", "simclr.views.crop", "stages.harness.datasets", "stages.linear_eval"} <= set(modules)
+    assert not {"stages.harness.progress", "stages.harness.driver", "simclr.lars"} & set(modules)
+
+
+def test_the_hash_is_of_the_stripped_sources(tmp_path, monkeypatch):
+    (tmp_path / "stages").mkdir()
+    path = tmp_path / "stages" / "toy.py"
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+    hashes = []
+    for text in ("x = 1\n", "x = 1  # one\n", "x = 2\n"):
+        path.write_text(text)
+        sources.code_hash.cache_clear()
+        sources.modules_of.cache_clear()
+        hashes.append(sources.code_hash("toy"))
+    sources.code_hash.cache_clear()
+    sources.modules_of.cache_clear()
+    assert hashes[0] == hashes[1] != hashes[2]

@@ -1,0 +1,81 @@
+"""The house rules: who may import whom, one hop from an exhibit to its files, no pickle, nothing unfinished."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("simclr", "stages", "reports")
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "out" not in path.parts)
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def top(name: str) -> str:
+    return name.split(".")[0]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_who_may_import_whom(path):
+    package = path.relative_to(ROOT).parts[0]
+    names = imports(path)
+    if package == "simclr":
+        assert not {top(name) for name in names} & {"stages", "reports", "pandas", "seaborn", "safetensors", "json"}
+    if package == "stages":
+        others = {name for name in names if top(name) == "stages" and not name.startswith("stages.harness") and name != "stages"}
+        assert not others and "reports" not in {top(name) for name in names}
+    if package == "reports":
+        assert not {top(name) for name in names} & {"torch", "torchvision", "stages", "simclr"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_pickled_and_no_shell_is_built(path):
+    text = path.read_text()
+    assert "torch.load(" not in text and "torch.save(" not in text and "shell=True" not in text
+    assert "allow_pickle=True" not in text
+    if "pickle" in imports(path):
+        assert path.name == "obtain.py", "only the restricted reader of the official CIFAR files may"
+
+
+def test_every_exhibit_stands_under_one_name_in_every_tree():
+    names = {path.stem for path in (ROOT / "params" / "exhibits").glob("*.yaml")}
+    drawn = {path.stem for path in (ROOT / "reports" / "exhibits").glob("*.py")} - {"__init__"}
+    assert names == drawn
+    assert names <= {path.stem for path in (ROOT / "params" / "paper").glob("*.csv")}
+
+
+def test_no_code_knows_an_exhibit_by_name():
+    pattern = re.compile(r"\b(figure|table)_(\d\d|b\d|c1)\b")
+    for path in SOURCES:
+        if "exhibits" not in path.parts:
+            code = "\n".join(line for line in path.read_text().splitlines() if '"""' not in line and "help=" not in line)
+            assert not pattern.search(re.sub(r'"""[\s\S]*?"""', "", path.read_text())) or "help=" in path.read_text(), path
+            del code
+
+
+def test_the_lock_has_hashes_and_no_addresses():
+    for name in ("lock.txt", "installer.txt"):
+        text = (ROOT / "requirements" / name).read_text()
+        assert "http" not in text and "--index" not in text and "--find-links" not in text
+        pinned = re.findall(r"^[a-z0-9].*==", text, flags=re.M | re.I)
+        assert pinned and text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_the_working_tree_holds_no_large_file():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout.split("\0")
+    sizes = {name: (ROOT / name).stat().st_size for name in listed if name and (ROOT / name).is_file()}
+    embedded = sum(size for name, size in sizes.items() if name.startswith("data/"))
+    assert embedded <= 12_000_000
+    assert all(size <= 2_000_000 for name, size in sizes.items() if not name.startswith("data/"))
