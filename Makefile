@@ -36,7 +36,7 @@ lint: $(INSTALLED)  ## ruff and snakefmt
 	$(BIN)/snakefmt --check Snakefile workflows
 
 plan: $(INSTALLED)  ## resolve params/ into params/plan/ for all scales; prints cells against distinct runs
-	$(BIN)/python -m stages.plan
+	$(BIN)/python -m stages plan
 
 bench: $(INSTALLED)  ## image pairs per second, end to end
 	$(BIN)/python -m tests.bench.pretraining

@@ -70,6 +70,7 @@ class Pretraining:
         loss_scale: float = 1.0,
         online_classifier: bool = False,
         labels: Tensor | None = None,
+        n_classes: int | None = None,
         device: str | torch.device = "cpu",
         precision: str = "float32",
     ):
@@ -84,8 +85,10 @@ class Pretraining:
         )
         self.loss, self.loss_scale = loss, loss_scale
         self.views = ViewPolicy()
-        self.networks = Networks(seed, 1 + int(labels.max()) if online_classifier else 0)
+        classes = (n_classes or 1 + int(labels.max())) if online_classifier else 0
+        self.networks = Networks(seed, classes)
         # channels_last: convolutions and batch norm are up to twice as fast on CPUs and tensor cores.
+        self.encoder, self.head = self.networks.encoder, self.networks.head
         self.networks.to(self.device, DTYPES[precision], memory_format=torch.channels_last).train()
         self.optimizer = Lars(self.networks.named_parameters())
         self._schedule = {
@@ -104,16 +107,6 @@ class Pretraining:
         self.total_steps = epochs * self.steps_per_epoch
         self.pairs_per_step = batch_size
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
-
-    @property
-    def encoder(self) -> nn.Module:
-        """f: images (n, 3, H, W) -> h."""
-        return self.networks.encoder
-
-    @property
-    def head(self) -> nn.Module:
-        """g: h -> z."""
-        return self.networks.head
 
     def step(self) -> dict[str, Tensor]:
         """Make one update and return its scalars, measured before it: see `update`.
@@ -146,7 +139,7 @@ class Pretraining:
             h = self.encoder(images)
             z = self.head(h)
         za, zb = z.to(DTYPES[self.precision]).chunk(2)
-        loss = self.objective(za, zb)
+        loss = OBJECTIVES[self.loss](za, zb)
         metrics = {"loss": loss, **self._statistics(za, zb)}
         total = self.loss_scale * loss
         if labels is not None:
@@ -159,11 +152,6 @@ class Pretraining:
         self.step_number += 1
         means = mean_over_processes(torch.stack([m.detach() for m in metrics.values()])).unbind()
         return dict(zip(metrics, means, strict=True)) | {"lr": torch.tensor(lr)}
-
-    @property
-    def objective(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """The loss as a function of the two projections."""
-        return OBJECTIVES[self.loss]
 
     def state(self) -> dict[str, Tensor]:
         """Everything an exact resume needs, as contiguous copies: networks, momentum, and the number of the step.

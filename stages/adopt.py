@@ -7,7 +7,6 @@ stands, with its reason, in the provenance of every number that rests on it.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from stages.harness import files, fingerprint
@@ -17,13 +16,13 @@ from stages.harness.planning import all_plans
 from stages.harness.sources import code_hash
 
 ADOPTED = PARAMS / "adopted.yaml"
-HEADER = "# Made by `python -m stages.adopt`: code that gives the same numbers as older code, and who says why.\n"
+HEADER = "# Made by `python -m stages adopt`: code that gives the same numbers as older code, and who says why.\n"
 
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages.adopt --reason TEXT [--scale S]`."""
-    parser = argparse.ArgumentParser(prog="python -m stages.adopt", description=__doc__.splitlines()[0])
+    """`python -m stages adopt --reason TEXT [--scale S]`."""
+    parser = argparse.ArgumentParser(prog="python -m stages adopt", description=__doc__.splitlines()[0])
     parser.add_argument("--reason", required=True, help="why the numbers cannot have changed")
     parser.add_argument("--scale")
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -64,7 +63,3 @@ def _entry(stage: str, scale: str, results: Path, reason: str) -> dict[str, str]
             remedy="run the stage again for the sweeps of the older versions",
         )
     return {"stage": stage, "code": code_hash(stage), "same_as": accepted.pop(), "reason": reason}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

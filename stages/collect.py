@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,8 @@ PROVENANCE = ("fingerprint", "stage", "seed", "bindings", "code", "data", "upstr
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages.collect --exhibit figure_08 [--scale S]`."""
-    parser = argparse.ArgumentParser(prog="python -m stages.collect", description=__doc__.splitlines()[0])
+    """`python -m stages collect --exhibit figure_08 [--scale S]`."""
+    parser = argparse.ArgumentParser(prog="python -m stages collect", description=__doc__.splitlines()[0])
     parser.add_argument("--exhibit", required=True)
     parser.add_argument("--scale")
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -64,8 +63,8 @@ def _finished(plan: Plan, stage: str, results: Path) -> dict[str, dict[str, Any]
                 expected=f"fingerprint {run.fingerprint} for run {run.id}",
                 found=entry["fingerprint"],
                 where=path,
-                remedy=f"run `python -m stages.{stage} --scale {plan.scale} --sweep {plan.exhibit}` again; if only the "
-                "code changed and the numbers cannot have, `python -m stages.adopt --reason ...` says so",
+                remedy=f"run `python -m stages {stage} --scale {plan.scale} --sweep {plan.exhibit}` again; if only the "
+                "code changed and the numbers cannot have, `python -m stages adopt --reason ...` says so",
             )
     return entries
 
@@ -137,7 +136,3 @@ def _arrays(plan: Plan, finished: dict[str, dict[str, Any]], results: Path) -> I
             if "arrays.npz" in finished[stage].get(run.id, {}).get("files", {}):
                 for name, array in files.read_npz(run.folder(results) / "arrays.npz").items():
                     yield f"{run.id}/{name}", array
-
-
-if __name__ == "__main__":
-    sys.exit(main())

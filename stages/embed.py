@@ -60,7 +60,7 @@ def embed(folder: Path, out: Path, subset: dict[str, Any], full: dict[str, Any])
     for name, data in written.items():
         files.write_bytes(out / name, data, only_if_changed=True)
     hashes = {name: "sha256:" + files.sha256_bytes(data) for name, data in written.items()}
-    of = {"name": full["name"], "sha256": datasets.read_manifest(folder)["sha256"]}
+    of = {"name": full["name"], "splits": datasets.read_manifest(folder)["splits"]}
     files.write_json(out / "manifest.json", {"of": of, "seed": seed, "arrays": arrays, "files": hashes})
     total = sum(map(len, written.values()))
     print(f"{len(written)} files, {total:,} bytes in {out}; params/datasets.yaml must declare these arrays:")

@@ -1,15 +1,12 @@
 """Stage gradients: the formulae of Table 2 against automatic differentiation, in float64."""
 
-import sys
-
 import gin
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simclr import table_2
+from simclr import objectives
 from simclr.randomness import normal
-from stages.harness import driver
 from stages.harness.job import Job
 
 
@@ -23,7 +20,7 @@ def gradient_check(
     negatives: int = 12,
 ) -> dict[str, float]:
     """The largest absolute difference over `cases` anchors for each of `parameters` (temperatures, or margins)."""
-    objective, gradient = getattr(table_2, f"objective_{loss}"), getattr(table_2, f"gradient_{loss}")
+    objective, gradient = getattr(objectives, f"objective_{loss}"), getattr(objectives, f"gradient_{loss}")
     errors = []
     for case in range(cases):
         u, positive, *others = _unit_rows(seed, case, 2 + negatives, dimension)
@@ -42,7 +39,3 @@ def _unit_rows(seed: int, case: int, rows: int, dimension: int) -> Tensor:
 def work(job: Job) -> None:
     """Check one loss."""
     job.finish(gradient_check(job.run.seed))
-
-
-if __name__ == "__main__":
-    sys.exit(driver.main("gradients"))

@@ -1,12 +1,9 @@
 """Stage linear_eval: how well a linear classifier reads the frozen representation (Appendix B.6)."""
 
-import sys
-
 import gin
 
 from simclr.classification import linear_evaluation
 from simclr.encoder import resnet
-from stages.harness import driver
 from stages.harness.classifying import train_and_test
 from stages.harness.job import Job
 
@@ -28,7 +25,3 @@ def work(job: Job) -> None:
     metrics = train_and_test(job, training, split)
     job.save_weights(head=training.head)
     job.finish(metrics)
-
-
-if __name__ == "__main__":
-    sys.exit(driver.main("linear_eval"))

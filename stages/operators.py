@@ -1,14 +1,11 @@
 """Stage operators: what the augmentations do to real images (Figures 2, 3, 4 and 6)."""
 
-import sys
-
 import gin
 import numpy as np
 import torch
 from torch import Tensor
 
 from simclr.views import ViewPolicy, as_float
-from stages.harness import driver
 from stages.harness.job import Job
 
 
@@ -72,7 +69,3 @@ def work(job: Job) -> None:
     arrays, metrics = illustration(images, job.run.seed)
     job.save_arrays(arrays)
     job.finish(metrics)
-
-
-if __name__ == "__main__":
-    sys.exit(driver.main("operators"))

@@ -7,7 +7,6 @@ sweeps of all scales (a scale changes numbers, not which sweeps there are); both
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ INDEX = PARAMS / "plan" / "index.yaml"
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages.plan [--scale S ...] [--quiet]`: all scales without --scale."""
-    parser = argparse.ArgumentParser(prog="python -m stages.plan", description=__doc__.splitlines()[0])
+    """`python -m stages plan [--scale S ...] [--quiet]`: all scales without --scale."""
+    parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--quiet", action="store_true")
@@ -87,7 +86,3 @@ def _discard_undeclared(scale: str) -> None:
     for path in (PARAMS / "plan" / scale).glob("*.yaml"):
         if path not in declared:
             path.unlink()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,9 +1,6 @@
 """Stage pretrain: contrastive pretraining (Section 2, Algorithm 1)."""
 
-import sys
-
 from simclr.training import Pretraining
-from stages.harness import driver
 from stages.harness.job import Job
 from stages.harness.loop import run_to_end
 
@@ -11,11 +8,9 @@ from stages.harness.loop import run_to_end
 def work(job: Job) -> None:
     """Train encoder and head; the metrics are means over the last epoch's batches (the paper's train summary)."""
     images, labels = job.data("train")
-    training = Pretraining(images, job.run.seed, labels=labels, precision=job.execution.precision)
+    training = Pretraining(
+        images, job.run.seed, labels=labels, device=job.device, precision=job.execution.precision
+    )
     metrics = run_to_end(job, training, training.pairs_per_step)
     job.save_weights(encoder=training.encoder, head=training.head)
     job.finish({name: metrics[name] for name in metrics if name not in ("epoch", "lr")})
-
-
-if __name__ == "__main__":
-    sys.exit(driver.main("pretrain"))

@@ -1,9 +1,6 @@
 """Stage supervised: the baseline that sees labels, with the same encoder and augmentation (Tables 1, B.3, Figure 7)."""
 
-import sys
-
 from simclr.classification import supervised
-from stages.harness import driver
 from stages.harness.classifying import train_and_test
 from stages.harness.job import Job
 
@@ -15,7 +12,3 @@ def work(job: Job) -> None:
     metrics = train_and_test(job, training, "test")
     job.save_weights(encoder=training.encoder, head=training.head)
     job.finish(metrics)
-
-
-if __name__ == "__main__":
-    sys.exit(driver.main("supervised"))

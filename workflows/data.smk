@@ -9,4 +9,4 @@ rule prepare:
     output:
         f"{RESULTS}/data/manifest.json",
     shell:
-        f"{PYTHON} -m stages.prepare --scale {SCALE}"
+        f"{PYTHON} -m stages prepare --scale {SCALE}"

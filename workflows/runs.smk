@@ -22,7 +22,7 @@ rule train:
         stage=TRAINED,
     threads: SWEEP_THREADS
     shell:
-        f"{PYTHON} -m stages.{{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
+        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
 
 
 rule evaluate:
@@ -36,7 +36,7 @@ rule evaluate:
         stage=EVALUATED,
     threads: SWEEP_THREADS
     shell:
-        f"{PYTHON} -m stages.{{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
+        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
 
 
 def sweeps_of(wildcards):
@@ -58,4 +58,4 @@ rule collect:
         f"{RESULTS}/tidy/{{exhibit}}/rows.csv",
         f"{RESULTS}/tidy/{{exhibit}}/provenance.json",
     shell:
-        f"{PYTHON} -m stages.collect --scale {SCALE} --exhibit {{wildcards.exhibit}}"
+        f"{PYTHON} -m stages collect --scale {SCALE} --exhibit {{wildcards.exhibit}}"

@@ -25,7 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 DECLARATIONS = REPOSITORY / "params" / "datasets.yaml"
 STORED = ("train", "test")
 SPLITS = ("train", "validation", "train+validation", "test")
-REMEDY = "run `python -m stages.prepare` again: it keeps what is whole and redoes the rest"
+REMEDY = "run `python -m stages prepare` again: it keeps what is whole and redoes the rest"
 
 
 def read_declaration(name: str, declarations: str | Path = DECLARATIONS) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
             expected="a folder with manifest.json",
             found="a folder without it" if Path(folder).is_dir() else "no such folder",
             where=folder,
-            remedy="run `python -m stages.prepare --dataset NAME --out FOLDER` first",
+            remedy="run `python -m stages prepare --dataset NAME --out FOLDER` first",
         )
     return files.read_json(Path(folder) / "manifest.json")
 

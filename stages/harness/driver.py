@@ -35,7 +35,7 @@ STOP_SECONDS = 10.0
 @command
 def main(stage: str, arguments: list[str] | None = None) -> int:
     """The command line of every stage that trains or evaluates: `python -m stages.<stage> --sweep <exhibit>`."""
-    parser = argparse.ArgumentParser(prog=f"python -m stages.{stage}", description=f"Run stage {stage} of one sweep.")
+    parser = argparse.ArgumentParser(prog=f"python -m stages {stage}", description=f"Run stage {stage} of one sweep.")
     parser.add_argument("--sweep", required=True, help="the exhibit whose runs these are, for example figure_08")
     parser.add_argument("--scale", help="smoke | reduced | cifar10 | paper (default: params/scale.yaml)")
     parser.add_argument("--run", help="only this run of the sweep")

@@ -84,6 +84,7 @@ def write_yaml(path: str | Path, value: Any, *, header: str = "", only_if_change
 
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.sort_base_mapping_type_on_output, yaml.width = False, False, 110
+    yaml.representer.ignore_aliases = lambda data: True  # equal values are written out, not referred to
     stream = io.StringIO()
     yaml.dump(value, stream)
     return write_text(path, header + stream.getvalue(), only_if_changed=only_if_changed)

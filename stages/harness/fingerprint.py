@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.harness import files
-from stages.harness.declaration import PARAMS
+from stages.harness.declaration import PARAMS, nearest
+from stages.harness.errors import UserError
 from stages.harness.sources import code_hash
 
 # These bindings say where and how fast a run computes, not what.
@@ -37,10 +38,17 @@ def fingerprint(
 
 @functools.cache
 def data_hash(dataset: str) -> str:
-    """The declared SHA-256 of a data set's canonical arrays (params/datasets.yaml); `prepare` verifies it."""
-    from stages.harness.datasets import read_declaration  # it imports numpy, which a plan without data can spare
-
-    return read_declaration(dataset)["sha256"]
+    """SHA-256 over what params/datasets.yaml declares of a data set's arrays; `prepare` holds the arrays to it."""
+    declared = files.read_yaml(PARAMS / "datasets.yaml")
+    if dataset not in declared:
+        raise UserError(
+            f"unknown data set `{dataset}`{nearest(dataset, declared)}",
+            expected=", ".join(declared),
+            found=dataset,
+            where=PARAMS / "datasets.yaml",
+        )
+    decides = {name: declared[dataset].get(name) for name in ("splits", "validation", "image")}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
 def accepted_code(stage: str) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 
 from stages.harness import files, store
 from stages.harness.errors import UserError
+from stages.harness.execution import dataset, execution
 from stages.harness.fingerprint import adoption_of, data_hash
 from stages.harness.planning import Run
 from stages.harness.sources import ROOT, code_hash
@@ -41,15 +42,11 @@ class Job:
         self.started = self.saved = time.monotonic()
         self.images = 0
         bind(run)
-        from stages.harness.execution import execution
-
         self.execution = execution()
         self.device = self.execution.prepare()
 
     def data(self, split: str) -> tuple[Tensor, Tensor]:
         """Images uint8 (n, 3, H, W) and labels (n,) of one split of the declared data set."""
-        from stages.harness.execution import dataset
-
         return dataset(self.results / self.run.scale / "data", split, self.device)
 
     def upstream_tensors(self, prefix: str) -> dict[str, Tensor]:

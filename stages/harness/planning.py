@@ -122,7 +122,7 @@ def read_plan(exhibit: str, scale: str) -> Plan:
             expected=f"what params/exhibits/{exhibit}.yaml and the recipes say: {new}",
             found=old,
             where=path,
-            remedy=f"run `make plan` (or `python -m stages.plan --scale {scale}`), then the same command again",
+            remedy=f"run `make plan` (or `python -m stages plan --scale {scale}`), then the same command again",
         )
     return now
 

@@ -27,15 +27,9 @@ def first_of_each_class(labels: np.ndarray, counts: np.ndarray, seed: int, purpo
 
     Smaller counts give subsets of what larger counts give.
     """
-    if labels.ndim != 1:
-        raise UserError(
-            "images with several labels have no classes to balance",
-            expected="labels of shape (n,)",
-            found=labels.shape,
-        )
     order = addressed_order(seed, purpose, len(labels))
     order = order[np.argsort(labels[order], kind="stable")]  # by class, each class in its addressed order
-    sizes = np.bincount(labels, minlength=len(counts))
+    sizes = _class_sizes(labels)
     starts = np.cumsum(sizes) - sizes
     rank = np.arange(len(labels)) - np.repeat(starts, sizes)
     return np.sort(order[rank < np.repeat(counts, sizes)])
@@ -66,7 +60,7 @@ def hold_out(
 
     Each class gives fraction x its size, rounded half up, at least one and never its last image (UserError).
     """
-    sizes = np.bincount(labels)
+    sizes = _class_sizes(labels)
     counts = _share(labels, fraction)
     if not 0 < fraction < 1 or np.any((counts >= sizes) & (sizes > 0)):
         raise UserError(
@@ -80,4 +74,15 @@ def hold_out(
 
 def _share(labels: np.ndarray, fraction: float) -> np.ndarray:
     # the small term keeps 0.1 * 5 + 0.5 and the like from falling just below a whole number
-    return np.maximum(1, np.floor(fraction * np.bincount(labels) + 0.5 + 1e-9)).astype(np.int64)
+    return np.maximum(1, np.floor(fraction * _class_sizes(labels) + 0.5 + 1e-9)).astype(np.int64)
+
+
+def _class_sizes(labels: np.ndarray) -> np.ndarray:
+    if labels.ndim != 1:
+        raise UserError(
+            "images with several labels have no classes to balance",
+            expected="labels of shape (n,)",
+            found=labels.shape,
+            remedy="declare the official validation split, or use all labels",
+        )
+    return np.bincount(labels)

@@ -1,12 +1,10 @@
 import re
 
 import gin
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from simclr.batch_norm import BatchNorm
 from simclr.encoder import ARCHITECTURES, ResNet, resnet, same_max_pool
 from simclr.heads import projection_head
 
@@ -47,50 +45,14 @@ def test_sizes_agree_with_the_official_code(golden, row):
             assert count(head) == expected[f"proj_head_{layers}_layers"]
 
 
-def our_name(official: str) -> str:
-    """ "group1.block0.main.conv1.kernel" -> "groups.0.0.residual.1.conv.weight"."""
-    name = re.sub(r"group(\d)\.block(\d+)\.", lambda m: f"groups.{int(m[1]) - 1}.{m[2]}.", official)
-    name = re.sub(r"main\.(conv|bn)(\d)", r"residual.\2.\1", name)
-    name = re.sub(r"(shortcut|stem)\.(conv|bn)0", r"\1.\2", name).replace(".bn.", ".batch_norm.")
-    ends = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
-    ends |= {"moving_mean": "running_mean", "moving_variance": "running_var"}
-    stem, end = name.rsplit(".", 1)
-    return f"{stem}.{ends[end]}"
-
-
-def regenerate(variable: dict) -> torch.Tensor:
-    """The stored recipe of a weight, float64, in torch's layout."""
-    shape, rule = variable["shape"], variable["rule"]
-    z = np.random.RandomState(variable["seed"]).standard_normal(shape)
-    if rule == "kernel":
-        fan_in = np.prod(shape[:-1])
-        z *= np.sqrt((2 if len(shape) == 4 else 1) / fan_in)
-    elif rule == "gamma":
-        z = 1 + 0.2 * z
-    elif rule == "moving_variance":
-        z = np.exp(0.2 * z)
-    else:
-        z *= 0.1
-    assert z.sum() == pytest.approx(variable["checksum"], rel=1e-9, abs=1e-9)
-    z = torch.from_numpy(z)
-    return z.permute(3, 2, 0, 1) if z.dim() == 4 else z.T if z.dim() == 2 else z
-
-
-def round_momentum_as_tensorflow(module: torch.nn.Module) -> None:
-    """TensorFlow rounds 1 - momentum to float32 even in a float64 network; the stored statistics show it."""
-    for layer in module.modules():
-        if isinstance(layer, BatchNorm):
-            layer.momentum = 1 - float(np.float32(1 - layer.momentum))
-
-
 @pytest.fixture
-def official_net(golden):
+def official_net(golden, official):
     def build(number: int) -> tuple[ResNet, dict, dict]:
         arrays, cases = golden("resnet_forward")
         case = cases[number]
         stem = "cifar" if case["cifar_stem"] else "imagenet"
         encoder = meta_resnet(case["depth"], case["width"], stem).double().to_empty(device="cpu")
-        encoder.load_state_dict({our_name(v["name"]): regenerate(v) for v in case["variables"]})
+        encoder.load_state_dict({k.removeprefix("encoder."): v for k, v in official.weights(case).items()})
         return encoder, arrays, case
 
     return build
@@ -118,10 +80,10 @@ def stages(encoder: ResNet, images: torch.Tensor) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("number", range(5))
 @pytest.mark.parametrize("mode", ["eval", "train"])
-def test_every_stage_agrees_with_the_official_code(official_net, number, mode):
+def test_every_stage_agrees_with_the_official_code(official, official_net, number, mode):
     encoder, arrays, case = official_net(number)
     key = f"{case['case']}_{mode}"
-    round_momentum_as_tensorflow(encoder)
+    official.round_momentum(encoder)
     images = torch.from_numpy(arrays[f"{case['case']}_img"]).permute(0, 3, 1, 2).double() / 255
     with torch.no_grad():
         found = stages(encoder.train(mode == "train"), images)
@@ -140,8 +102,9 @@ def test_every_stage_agrees_with_the_official_code(official_net, number, mode):
             value[0, 0].float(), picture, rtol=1e-6, atol=1e-6 * stored.abs().max().item()
         )
     if mode == "train":
+        network = torch.nn.ModuleDict({"encoder": encoder})
         for stored in (k for k in arrays if k.startswith(f"{key}_after_")):
-            buffer = encoder.get_buffer(our_name(stored.removeprefix(f"{key}_after_")))
+            buffer = network.get_buffer(official.our_name(stored.removeprefix(f"{key}_after_")))
             torch.testing.assert_close(buffer, torch.from_numpy(arrays[stored]), rtol=1e-10, atol=1e-12)
 
 

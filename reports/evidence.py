@@ -1,0 +1,216 @@
+"""All that is known about one exhibit at one scale: its declaration, our measurements, and the paper's values."""
+
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML, YAMLError
+
+from reports.files import ReportError, read_csv, read_json, read_text
+
+MEASURED_COLUMNS = ("seed", "metric", "value", "run")
+PAPER_COLUMNS = ("metric", "value", "unit", "confidence", "note")
+COLLECT_AGAIN = "Run the exhibit's collect stage again."
+CHECK_OUT = "Run from the repository root, with the params folder as committed."
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What params/exhibits/<id>.yaml says about an exhibit that a reader of the report needs."""
+
+    id: str
+    kind: str
+    section: str
+    title: str
+    caption: str
+    scale: str
+    thinned: str | None
+    knobs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One exhibit's material. Knob values are text, in the paper's spelling (see `canonical`).
+
+    measured: knob columns, seed, metric, value (float), run; one row per run, seed and metric.
+    paper: knob columns, metric, value (text, verbatim), number (float, NaN where the paper prints words),
+        unit, confidence, note.
+    arrays: panels and histograms by "<run>/<name>".
+    missing: ids of runs that the plan names and that left no result.
+    """
+
+    exhibit: Declaration
+    measured: pd.DataFrame
+    paper: pd.DataFrame
+    arrays: Mapping[str, np.ndarray]
+    missing: tuple[str, ...]
+    provenance: Mapping[str, Any]
+
+    @property
+    def knobs(self) -> list[str]:
+        """The columns that tell one cell from another."""
+        return [column for column in self.measured.columns if column not in MEASURED_COLUMNS]
+
+
+def load(exhibit: str, scale: str, results: Path = Path("results"), params: Path = Path("params")) -> Evidence:
+    """Read everything about `exhibit` at `scale`.
+
+    Raises ReportError if a file is absent or does not hold what it should.
+    """
+    declaration = load_declaration(params / "exhibits" / f"{exhibit}.yaml", scale)
+    folder = results / scale / "tidy" / exhibit
+    provenance = _load_provenance(folder / "provenance.json", declaration)
+    measured = _load_measured(folder / "rows.csv", declaration)
+    return Evidence(
+        exhibit=declaration,
+        measured=measured,
+        paper=load_paper(params / "paper" / f"{exhibit}.csv"),
+        arrays=_load_arrays(folder / "arrays.npz"),
+        missing=tuple(provenance["missing"]),
+        provenance=provenance,
+    )
+
+
+def canonical(text: str) -> str:
+    """One spelling per knob value, so that 0.10 meets 0.1 and 256.0 meets 256; words and "1/8" stay as they are."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text.strip()
+    return f"{number:.12g}" if math.isfinite(number) else text.strip()
+
+
+def load_declaration(path: Path, scale: str) -> Declaration:
+    """The part of an exhibit's YAML that reports read. ReportError names the first key that is wrong."""
+    text = read_text(path, "the declaration of an exhibit", f"Ids look like figure_08. {CHECK_OUT}")
+    try:
+        tree = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise ReportError(f"expected YAML at {path}; found: {error}. Correct the file.") from error
+    if not isinstance(tree, dict):
+        raise ReportError(f"expected a YAML mapping at {path}; found {type(tree).__name__}. Correct the file.")
+    words = {key: _word(tree, key, path) for key in ("id", "title", "caption", "section", "kind")}
+    for key, allowed in {"id": [path.stem], "kind": ["figure", "table"]}.items():
+        if words[key] not in allowed:
+            raise ReportError(f"expected {key}: {' or '.join(allowed)} in {path}; found {words[key]}. Correct the file.")
+    return Declaration(
+        **words, scale=scale, thinned=_thinned(tree, scale, path), knobs=tuple(_mapping(tree, "knobs", path))
+    )
+
+
+def load_paper(path: Path) -> pd.DataFrame:
+    """The paper's own values for one exhibit, knobs first; no rows where it printed none."""
+    header, rows = read_csv(path, "the paper's values", CHECK_OUT)
+    if tuple(header[-len(PAPER_COLUMNS) :]) != PAPER_COLUMNS:
+        raise ReportError(
+            f"expected knob columns and then {', '.join(PAPER_COLUMNS)} in {path}; "
+            f"found {', '.join(header)}. Correct the header."
+        )
+    paper = _text_frame(header, rows)
+    for knob in header[: -len(PAPER_COLUMNS)]:
+        paper[knob] = paper[knob].map(canonical)
+    number = pd.to_numeric(paper["value"], errors="coerce").astype(float)
+    paper.insert(paper.columns.get_loc("value") + 1, "number", number)
+    return paper
+
+
+def _word(tree: dict, key: str, path: Path) -> str:
+    value = tree.get(key)
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    if key == "section" and isinstance(value, int | float):
+        raise ReportError(f'expected section: "{value}" in quotation marks in {path}; found a number. Quote it.')
+    raise ReportError(f"expected some text under {key}: in {path}; found {value!r}. Correct the file.")
+
+
+def _mapping(tree: dict, key: str, path: Path) -> dict:
+    value = tree.get(key) or {}
+    if not isinstance(value, dict):
+        raise ReportError(f"expected a mapping under {key}: in {path}; found {value!r}. Correct the file.")
+    return value
+
+
+def _thinned(tree: dict, scale: str, path: Path) -> str | None:
+    scales = _mapping(tree, "scales", path)
+    if scale not in scales:
+        known = ", ".join(map(str, scales)) or "none"
+        raise ReportError(f"expected scale {scale} under scales: in {path}; found {known}. Choose one of these.")
+    return _mapping(scales, scale, path).get("thinned")
+
+
+def _load_provenance(path: Path, declaration: Declaration) -> dict[str, Any]:
+    tree = read_json(path, f"the provenance of {declaration.id} at scale {declaration.scale}", COLLECT_AGAIN)
+    for key, kind in {"missing": list, "runs": dict, "versions": dict}.items():
+        if not isinstance(tree.get(key), kind):
+            raise ReportError(f"expected a {kind.__name__} under {key!r} in {path}; found {tree.get(key)!r}. {COLLECT_AGAIN}")
+    for key, expected in {"scale": declaration.scale, "exhibit": declaration.id}.items():
+        if tree.get(key) != expected:
+            raise ReportError(f"expected {key} {expected!r} in {path}; found {tree.get(key)!r}. {COLLECT_AGAIN}")
+    return tree
+
+
+def _load_measured(path: Path, declaration: Declaration) -> pd.DataFrame:
+    header, rows = read_csv(path, f"tidy rows of {declaration.id} at scale {declaration.scale}", COLLECT_AGAIN)
+    absent = [column for column in (*declaration.knobs, *MEASURED_COLUMNS) if column not in header]
+    if absent:
+        raise ReportError(f"expected column {', '.join(absent)} in {path}; found {', '.join(header)}. {COLLECT_AGAIN}")
+    measured = _text_frame(header, rows)
+    for column in header:
+        if column not in ("metric", "value", "run"):
+            measured[column] = measured[column].map(canonical)
+    measured["value"] = pd.to_numeric(measured["value"], errors="coerce").astype(float)
+    _check_values(measured, path)
+    return _in_order(measured)
+
+
+def _check_values(measured: pd.DataFrame, path: Path) -> None:
+    broken = measured[~np.isfinite(measured["value"])]
+    if len(broken):
+        row = broken.iloc[0]
+        raise ReportError(
+            f"expected a finite number for {row.metric} of run {row.run} in {path}; found none ({len(broken)} such rows). "
+            f"List a run that diverged under missing in provenance.json, or run it again."
+        )
+    repeated = measured[measured.duplicated([c for c in measured.columns if c not in ("value", "run")])]
+    if len(repeated):
+        row = repeated.iloc[0]
+        raise ReportError(
+            f"expected one row per cell, seed and metric in {path}; found a second {row.metric} of seed {row.seed} "
+            f"by run {row.run}. {COLLECT_AGAIN}"
+        )
+
+
+def _in_order(measured: pd.DataFrame) -> pd.DataFrame:
+    """Rows by knobs, metric, seed, numbers before words: equal evidence, equal bytes, whoever collected it."""
+    keys = [column for column in measured.columns if column not in ("value", "run")]
+    order = sorted(range(len(measured)), key=lambda row: [sort_key(measured[key].iloc[row]) for key in keys])
+    return measured.iloc[order].reset_index(drop=True)
+
+
+def sort_key(text: str) -> tuple[bool, float, str]:
+    """Sorts numbers by size, before words by spelling."""
+    try:
+        return False, float(text), text
+    except ValueError:
+        return True, 0.0, text
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ReportError(f"expected an .npz archive at {path}; found: {error}. {COLLECT_AGAIN}") from error
+
+
+def _text_frame(header: list[str], rows: list[list[str]]) -> pd.DataFrame:
+    if len(set(header)) < len(header):
+        raise ReportError(f"expected distinct column names; found {', '.join(header)}. {COLLECT_AGAIN}")
+    return pd.DataFrame(rows, columns=header, dtype=object)

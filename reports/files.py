@@ -1,0 +1,107 @@
+"""Files that are either whole or absent, and errors that a person can act on."""
+
+import csv
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class ReportError(Exception):
+    """Something the user can put right. Its text says what was expected, what was found, where, what to do."""
+
+
+def exit_code(command: Callable[[], None]) -> int:
+    """Run `command`: 0 when it returns, 2 with one message on stderr and no traceback on a ReportError."""
+    try:
+        command()
+    except ReportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` through a temporary file in the same folder, which a kill cannot leave half done."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp makes it private; engines that share a cache must be able to read it
+        os.replace(temporary, path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 with one newline at its end."""
+    write_bytes(path, (text.rstrip("\n") + "\n").encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` with keys in the order given, floats to 10 significant digits, and no NaN."""
+    write_text(path, json.dumps(_rounded(value), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def read_text(path: Path, what: str, remedy: str) -> str:
+    """The text of `path`. ReportError, naming `what` was expected and the `remedy`, if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ReportError(f"expected {what} at {path}; there is no such file. {remedy}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReportError(f"expected {what} at {path}; it cannot be read ({error}). {remedy}") from error
+
+
+def read_json(path: Path, what: str, remedy: str) -> dict[str, Any]:
+    """The JSON object in `path`; ReportError if it is absent, broken, or not an object."""
+    text = read_text(path, what, remedy)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ReportError(f"expected {what} at {path}; found broken JSON ({error}). {remedy}") from error
+    if not isinstance(value, dict):
+        raise ReportError(f"expected {what} at {path}; found a JSON {type(value).__name__}. {remedy}")
+    return value
+
+
+def read_csv(path: Path, what: str, remedy: str) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of `path`, all as text; ReportError unless every row is as wide as the header."""
+    lines = [line for line in csv.reader(read_text(path, what, remedy).splitlines()) if line]
+    if not lines:
+        raise ReportError(f"expected {what} at {path}; found an empty file without a header. {remedy}")
+    header, *rows = lines
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ReportError(
+                f"expected {len(header)} fields ({', '.join(header)}) in row {number} of {path}; "
+                f"found {len(row)}. {remedy}"
+            )
+    return header, rows
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.10g}")
+    if isinstance(value, dict):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
+
+
+def _unwritable(path: Path, error: OSError) -> ReportError:
+    reason = error.strerror or str(error)
+    return ReportError(f"expected to write {path}; found: {reason}. Free the disk or check the folder's permissions.")

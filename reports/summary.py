@@ -1,0 +1,107 @@
+"""Ours beside the paper's: mean and spread over seeds per cell, found by the knobs."""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import pandas as pd
+
+from reports.evidence import Evidence, canonical
+
+
+class Measured(NamedTuple):
+    """A mean over n seeds; spread is their standard deviation (n - 1 in the denominator), None for one seed."""
+
+    mean: float
+    spread: float | None
+    n: int
+
+
+class Metric(NamedTuple):
+    """How a metric is written: its label, its unit, and the format of one number."""
+
+    label: str
+    unit: str
+    format: str = ".1f"
+
+
+METRICS = {
+    "top1": Metric("Top-1 accuracy", "%"),
+    "top5": Metric("Top-5 accuracy", "%"),
+    "contrastive_accuracy": Metric("Contrastive accuracy", "%"),
+    "entropy": Metric("Entropy", "nat"),
+    "max_error": Metric("Largest difference", "", ".1e"),
+    "cases": Metric("Cases", "", ".0f"),
+}
+
+
+def metric(name: str) -> Metric:
+    """The notation of a metric; an unknown one is written by its own name, to four digits."""
+    return METRICS.get(name, Metric(name.replace("_", " "), "", ".4g"))
+
+
+def written(measured: Measured, name: str) -> str:
+    """For example 43.4 ± 0.5 (n = 3), or 43.4 (n = 1)."""
+    form = metric(name).format
+    spread = "" if measured.spread is None else f" ± {measured.spread:{form}}"
+    return f"{measured.mean:{form}}{spread} (n = {measured.n})"
+
+
+def summarize(measured: pd.DataFrame, knobs: list[str]) -> pd.DataFrame:
+    """One row per cell and metric: knobs, metric, n, mean, spread (NaN for one seed), in the order of `measured`."""
+    groups = measured.groupby([*knobs, "metric"], sort=False)["value"]
+    return groups.agg(n="size", mean="mean", spread="std").reset_index()
+
+
+def beside(evidence: Evidence) -> pd.DataFrame:
+    """Every cell that we or the paper have, one row each: knobs, metric, ours (n, mean, spread), the paper's."""
+    ours = summarize(evidence.measured, evidence.knobs)
+    keys = [column for column in ours.columns if column in evidence.paper.columns]
+    both = ours.merge(evidence.paper, on=keys, how="outer", sort=False)
+    return both.rename(columns={"value": "paper", "mean": "ours"}).drop(columns="number")
+
+
+class Lookup:
+    """Cells by their knobs: `lookup.ours("top1", projection="linear", output_dim=32)`."""
+
+    def __init__(self, evidence: Evidence):
+        self.evidence = evidence
+
+    @cached_property
+    def _summaries(self) -> pd.DataFrame:
+        return summarize(self.evidence.measured, self.evidence.knobs)
+
+    def ours(self, name: str, **knobs: object) -> Measured | None:
+        """Our mean, spread and n, or None if no run has measured this cell."""
+        rows = _rows(self._summaries, name, knobs)
+        if rows.empty:
+            return None
+        row = rows.iloc[0]
+        return Measured(float(row["mean"]), None if pd.isna(row.spread) else float(row.spread), int(row.n))
+
+    def paper(self, name: str, **knobs: object) -> str | None:
+        """The paper's value as printed, or None if it has none."""
+        rows = _rows(self.evidence.paper, name, knobs)
+        return None if rows.empty else str(rows.iloc[0]["value"])
+
+    def run(self, **knobs: object) -> str | None:
+        """The first run of a cell, whose arrays are then "<run>/<name>"."""
+        measured = self.evidence.measured
+        rows = measured[_mask(measured, knobs)]
+        return None if rows.empty else str(rows.iloc[0]["run"])
+
+
+def values_of(frame: pd.DataFrame, knob: str, order: tuple[str, ...] = ()) -> list[str]:
+    """The distinct values of a knob: those in `order` first and in that order, then the others as they come."""
+    present = list(dict.fromkeys(frame[knob])) if knob in frame else []
+    return [value for value in order if value in present] + [value for value in present if value not in order]
+
+
+def _rows(frame: pd.DataFrame, name: str, knobs: dict[str, object]) -> pd.DataFrame:
+    return frame[_mask(frame, {"metric": name, **knobs})]
+
+
+def _mask(frame: pd.DataFrame, knobs: dict[str, object]) -> pd.Series:
+    mask = pd.Series(True, index=frame.index)
+    for knob, value in knobs.items():
+        mask &= frame[knob] == canonical(str(value)) if knob in frame else False
+    return mask

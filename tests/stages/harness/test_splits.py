@@ -1,0 +1,81 @@
+"""Choices are balanced, nested, disjoint, and the same for ever."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.harness import splits
+from stages.harness.errors import UserError
+
+labels_of_classes = st.lists(st.integers(2, 40), min_size=1, max_size=5).map(
+    lambda sizes: np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)), sizes))
+)
+
+
+def test_the_order_is_pinned():
+    # every stored split depends on it: if this fails, all results on validation and label subsets are void
+    assert splits.addressed_order(0, "validation", 10).tolist() == [5, 8, 4, 7, 1, 3, 6, 0, 9, 2]
+    assert splits.addressed_order(1, "validation", 10).tolist() == [0, 8, 1, 7, 6, 3, 5, 4, 2, 9]
+
+
+def test_the_order_is_that_of_the_words_and_n_only_cuts_them():
+    long, short = splits.addressed_order(3, "x", 1000), splits.addressed_order(3, "x", 100)
+    assert sorted(long) == list(range(1000))
+    assert long[long < 100].tolist() == short.tolist()
+
+
+def test_orders_of_other_purposes_and_seeds_are_unrelated():
+    base = splits.addressed_order(0, "a", 20000)
+    for other in (splits.addressed_order(0, "b", 20000), splits.addressed_order(1, "a", 20000)):
+        # Spearman's rho of independent orders has sd 1/sqrt(n) = 0.007; five of them
+        assert abs(np.corrcoef(np.argsort(base), np.argsort(other))[0, 1]) < 0.035
+
+
+@given(labels_of_classes, st.floats(0.01, 1), st.floats(0.01, 1), st.integers(0, 9))
+def test_label_subsets_are_balanced_and_nest(labels, one, other, seed):
+    small, large = (splits.label_subset(labels, fraction, seed) for fraction in sorted((one, other)))
+    assert set(small) <= set(large)
+    assert np.all(np.diff(large) > 0)
+    sizes, kept = np.bincount(labels), np.bincount(labels[large])
+    assert np.all(kept >= 1)
+    assert np.all(np.abs(kept - max(one, other) * sizes) <= 1)
+
+
+def test_one_percent_of_the_full_set_is_exact():
+    labels = np.tile(np.arange(10), 5000)
+    for fraction, each in ((0.01, 50), (0.1, 500), (1.0, 5000)):
+        assert np.bincount(labels[splits.label_subset(labels, fraction, 0)]).tolist() == [each] * 10
+
+
+@given(labels_of_classes, st.floats(0.01, 0.5), st.integers(0, 9))
+def test_hold_out_divides_every_class(labels, fraction, seed):
+    kept, held = splits.hold_out(labels, fraction, seed)
+    assert sorted([*kept, *held]) == list(range(len(labels)))
+    assert np.all(np.bincount(labels[held]) >= 1)
+    assert np.all(np.bincount(labels[kept]) >= 1)
+    again = splits.hold_out(labels, fraction, seed)
+    assert np.array_equal(kept, again[0])
+    assert np.array_equal(held, again[1])
+
+
+def test_limited_keeps_the_mixture():
+    labels = np.repeat([0, 1, 2], [600, 300, 100])
+    assert np.bincount(labels[splits.limited(labels, 100)]).tolist() == [60, 30, 10]
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.01, float("nan")])
+def test_a_label_fraction_out_of_range_is_refused(fraction):
+    with pytest.raises(UserError, match="fraction"):
+        splits.label_subset(np.zeros(4, int), fraction, 0)
+
+
+@pytest.mark.parametrize(("labels", "fraction"), [([0, 1, 1], 0.1), ([0, 0, 1, 1], 0.9), ([0, 0], 1.0), ([0, 0], 0.0)])
+def test_hold_out_never_empties_a_class(labels, fraction):
+    with pytest.raises(UserError, match="no image left"):
+        splits.hold_out(np.array(labels), fraction, 0)
+
+
+def test_images_with_several_labels_cannot_be_balanced():
+    with pytest.raises(UserError, match="several labels"):
+        splits.label_subset(np.eye(3, dtype=int), 0.5, 0)
