@@ -1,4 +1,4 @@
-"""All that is known about one exhibit at one scale: its declaration, our measurements, and the paper's values."""
+"""All that is known about one exhibit at one scale: its declaration, our measurements, the paper's values."""
 
 import math
 import zipfile
@@ -57,7 +57,9 @@ class Evidence:
         return [column for column in self.measured.columns if column not in MEASURED_COLUMNS]
 
 
-def load(exhibit: str, scale: str, results: Path = Path("results"), params: Path = Path("params")) -> Evidence:
+def load(
+    exhibit: str, scale: str, results: Path = Path("results"), params: Path = Path("params")
+) -> Evidence:
     """Read everything about `exhibit` at `scale`.
 
     Raises ReportError if a file is absent or does not hold what it should.
@@ -77,7 +79,7 @@ def load(exhibit: str, scale: str, results: Path = Path("results"), params: Path
 
 
 def canonical(text: str) -> str:
-    """One spelling per knob value, so that 0.10 meets 0.1 and 256.0 meets 256; words and "1/8" stay as they are."""
+    """One spelling per knob value, so that 0.10 meets 0.1 and 256.0 meets 256; words and "1/8" stay."""
     try:
         number = float(text)
     except ValueError:
@@ -93,11 +95,15 @@ def load_declaration(path: Path, scale: str) -> Declaration:
     except YAMLError as error:
         raise ReportError(f"expected YAML at {path}; found: {error}. Correct the file.") from error
     if not isinstance(tree, dict):
-        raise ReportError(f"expected a YAML mapping at {path}; found {type(tree).__name__}. Correct the file.")
+        raise ReportError(
+            f"expected a YAML mapping at {path}; found {type(tree).__name__}. Correct the file."
+        )
     words = {key: _word(tree, key, path) for key in ("id", "title", "caption", "section", "kind")}
     for key, allowed in {"id": [path.stem], "kind": ["figure", "table"]}.items():
         if words[key] not in allowed:
-            raise ReportError(f"expected {key}: {' or '.join(allowed)} in {path}; found {words[key]}. Correct the file.")
+            raise ReportError(
+                f"expected {key}: {' or '.join(allowed)} in {path}; found {words[key]}. Correct the file."
+            )
     return Declaration(
         **words, scale=scale, thinned=_thinned(tree, scale, path), knobs=tuple(_mapping(tree, "knobs", path))
     )
@@ -124,7 +130,9 @@ def _word(tree: dict, key: str, path: Path) -> str:
     if isinstance(value, str) and value.strip():
         return value.strip()
     if key == "section" and isinstance(value, int | float):
-        raise ReportError(f'expected section: "{value}" in quotation marks in {path}; found a number. Quote it.')
+        raise ReportError(
+            f'expected section: "{value}" in quotation marks in {path}; found a number. Quote it.'
+        )
     raise ReportError(f"expected some text under {key}: in {path}; found {value!r}. Correct the file.")
 
 
@@ -139,7 +147,9 @@ def _thinned(tree: dict, scale: str, path: Path) -> str | None:
     scales = _mapping(tree, "scales", path)
     if scale not in scales:
         known = ", ".join(map(str, scales)) or "none"
-        raise ReportError(f"expected scale {scale} under scales: in {path}; found {known}. Choose one of these.")
+        raise ReportError(
+            f"expected scale {scale} under scales: in {path}; found {known}. Choose one of these."
+        )
     return _mapping(scales, scale, path).get("thinned")
 
 
@@ -147,18 +157,27 @@ def _load_provenance(path: Path, declaration: Declaration) -> dict[str, Any]:
     tree = read_json(path, f"the provenance of {declaration.id} at scale {declaration.scale}", COLLECT_AGAIN)
     for key, kind in {"missing": list, "runs": dict, "versions": dict}.items():
         if not isinstance(tree.get(key), kind):
-            raise ReportError(f"expected a {kind.__name__} under {key!r} in {path}; found {tree.get(key)!r}. {COLLECT_AGAIN}")
+            raise ReportError(
+                f"expected a {kind.__name__} under {key!r} in {path}; "
+                f"found {tree.get(key)!r}. {COLLECT_AGAIN}"
+            )
     for key, expected in {"scale": declaration.scale, "exhibit": declaration.id}.items():
         if tree.get(key) != expected:
-            raise ReportError(f"expected {key} {expected!r} in {path}; found {tree.get(key)!r}. {COLLECT_AGAIN}")
+            raise ReportError(
+                f"expected {key} {expected!r} in {path}; found {tree.get(key)!r}. {COLLECT_AGAIN}"
+            )
     return tree
 
 
 def _load_measured(path: Path, declaration: Declaration) -> pd.DataFrame:
-    header, rows = read_csv(path, f"tidy rows of {declaration.id} at scale {declaration.scale}", COLLECT_AGAIN)
+    header, rows = read_csv(
+        path, f"tidy rows of {declaration.id} at scale {declaration.scale}", COLLECT_AGAIN
+    )
     absent = [column for column in (*declaration.knobs, *MEASURED_COLUMNS) if column not in header]
     if absent:
-        raise ReportError(f"expected column {', '.join(absent)} in {path}; found {', '.join(header)}. {COLLECT_AGAIN}")
+        raise ReportError(
+            f"expected column {', '.join(absent)} in {path}; found {', '.join(header)}. {COLLECT_AGAIN}"
+        )
     measured = _text_frame(header, rows)
     for column in header:
         if column not in ("metric", "value", "run"):
@@ -173,20 +192,21 @@ def _check_values(measured: pd.DataFrame, path: Path) -> None:
     if len(broken):
         row = broken.iloc[0]
         raise ReportError(
-            f"expected a finite number for {row.metric} of run {row.run} in {path}; found none ({len(broken)} such rows). "
+            f"expected a finite number for {row.metric} of run {row.run} in {path}; "
+            f"found none ({len(broken)} such rows). "
             f"List a run that diverged under missing in provenance.json, or run it again."
         )
     repeated = measured[measured.duplicated([c for c in measured.columns if c not in ("value", "run")])]
     if len(repeated):
         row = repeated.iloc[0]
         raise ReportError(
-            f"expected one row per cell, seed and metric in {path}; found a second {row.metric} of seed {row.seed} "
-            f"by run {row.run}. {COLLECT_AGAIN}"
+            f"expected one row per cell, seed and metric in {path}; "
+            f"found a second {row.metric} of seed {row.seed} by run {row.run}. {COLLECT_AGAIN}"
         )
 
 
 def _in_order(measured: pd.DataFrame) -> pd.DataFrame:
-    """Rows by knobs, metric, seed, numbers before words: equal evidence, equal bytes, whoever collected it."""
+    """Sorted by knobs, seed and metric: equal evidence gives equal bytes, in whatever order it came."""
     keys = [column for column in measured.columns if column not in ("value", "run")]
     order = sorted(range(len(measured)), key=lambda row: [sort_key(measured[key].iloc[row]) for key in keys])
     return measured.iloc[order].reset_index(drop=True)

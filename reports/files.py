@@ -11,7 +11,7 @@ from typing import Any
 
 
 class ReportError(Exception):
-    """Something the user can put right. Its text says what was expected, what was found, where, what to do."""
+    """Something the user can put right: it says what was expected, what was found, where, what to do."""
 
 
 def exit_code(command: Callable[[], None]) -> int:
@@ -25,7 +25,7 @@ def exit_code(command: Callable[[], None]) -> int:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file in the same folder, which a kill cannot leave half done."""
+    """Write `data` to `path` by way of a temporary file beside it: a kill leaves all of it or none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -36,7 +36,9 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private; engines that share a cache must be able to read it
+        os.chmod(
+            temporary, 0o644
+        )  # mkstemp makes it private; engines that share a cache must be able to read it
         os.replace(temporary, path)
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
@@ -50,9 +52,9 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, (text.rstrip("\n") + "\n").encode())
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` with keys in the order given, floats to 10 significant digits, and no NaN."""
-    write_text(path, json.dumps(_rounded(value), indent=1, ensure_ascii=False, allow_nan=False))
+def json_text(value: Any) -> str:
+    """`value` as JSON: keys in the order given, floats to 10 significant digits; ValueError for NaN."""
+    return json.dumps(_rounded(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_text(path: Path, what: str, remedy: str) -> str:
@@ -78,7 +80,7 @@ def read_json(path: Path, what: str, remedy: str) -> dict[str, Any]:
 
 
 def read_csv(path: Path, what: str, remedy: str) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows of `path`, all as text; ReportError unless every row is as wide as the header."""
+    """The header and the rows of `path` as text; ReportError unless every row is as wide as the header."""
     lines = [line for line in csv.reader(read_text(path, what, remedy).splitlines()) if line]
     if not lines:
         raise ReportError(f"expected {what} at {path}; found an empty file without a header. {remedy}")
@@ -104,4 +106,6 @@ def _rounded(value: Any) -> Any:
 
 def _unwritable(path: Path, error: OSError) -> ReportError:
     reason = error.strerror or str(error)
-    return ReportError(f"expected to write {path}; found: {reason}. Free the disk or check the folder's permissions.")
+    return ReportError(
+        f"expected to write {path}; found: {reason}. Free the disk or check the folder's permissions."
+    )

@@ -9,7 +9,7 @@ from reports.evidence import Evidence, canonical
 
 
 class Measured(NamedTuple):
-    """A mean over n seeds; spread is their standard deviation (n - 1 in the denominator), None for one seed."""
+    """A mean over n seeds; spread is their standard deviation (with n - 1), None for one seed."""
 
     mean: float
     spread: float | None
@@ -47,13 +47,13 @@ def written(measured: Measured, name: str) -> str:
 
 
 def summarize(measured: pd.DataFrame, knobs: list[str]) -> pd.DataFrame:
-    """One row per cell and metric: knobs, metric, n, mean, spread (NaN for one seed), in the order of `measured`."""
+    """One row per cell and metric, ordered as `measured`: knobs, metric, n, mean, spread (NaN if n = 1)."""
     groups = measured.groupby([*knobs, "metric"], sort=False)["value"]
     return groups.agg(n="size", mean="mean", spread="std").reset_index()
 
 
 def beside(evidence: Evidence) -> pd.DataFrame:
-    """Every cell that we or the paper have, one row each: knobs, metric, ours (n, mean, spread), the paper's."""
+    """One row per cell that we or the paper have: knobs, metric, n, ours, spread, the paper's."""
     ours = summarize(evidence.measured, evidence.knobs)
     keys = [column for column in ours.columns if column in evidence.paper.columns]
     both = ours.merge(evidence.paper, on=keys, how="outer", sort=False)
@@ -91,7 +91,7 @@ class Lookup:
 
 
 def values_of(frame: pd.DataFrame, knob: str, order: tuple[str, ...] = ()) -> list[str]:
-    """The distinct values of a knob: those in `order` first and in that order, then the others as they come."""
+    """The distinct values of a knob: first those in `order`, in that order, then the others as they come."""
     present = list(dict.fromkeys(frame[knob])) if knob in frame else []
     return [value for value in order if value in present] + [value for value in present if value not in order]
 

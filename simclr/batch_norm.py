@@ -1,7 +1,8 @@
 """Batch normalization as the official code does it: global over processes, biased running variance.
 
-torch differs in two ways that matter here. Its running variance is the unbiased estimate, a visible difference for
-the small batches of a late layer; and its momentum is the weight of the NEW value (0.1), TensorFlow's of the old (0.9).
+torch differs in two ways that matter here. Its running variance is the unbiased estimate, a visible
+difference for the small batches of a late layer; and its momentum is the weight of the NEW value (0.1),
+TensorFlow's of the old (0.9).
 """
 
 import gin
@@ -17,9 +18,9 @@ class BatchNorm(nn.Module):
     """Normalize each channel of (n, c) or (n, c, h, w) over every other dimension.
 
     momentum is the decay of the running statistics (official code: 0.9; fine-tuning in Appendix B.8 uses
-    max(1 - 10 / steps_per_epoch, 0.9)). `shift=False` leaves out the bias, as after the last layer of the projection
-    head. With `global_statistics` mean and variance are those of all processes' rows together: Section 2.1's
-    remedy against a local information leak (all processes must hold equally many rows).
+    max(1 - 10 / steps_per_epoch, 0.9)). `shift=False` leaves out the bias, as after the last layer of the
+    projection head. With `global_statistics` mean and variance are those of all processes' rows together:
+    Section 2.1's remedy against a local information leak (all processes must hold equally many rows).
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_var", torch.ones(num_features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Raises ValueError when training sees fewer than two values per channel: their variance says nothing."""
+        """Normalize x. Raises ValueError when training sees fewer than two values per channel."""
         if not self.training:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
@@ -52,8 +53,8 @@ class BatchNorm(nn.Module):
         count = x.numel() // x.shape[1]
         if count < 2:
             raise ValueError(
-                f"BatchNorm in training mode needs at least 2 values per channel, found input {tuple(x.shape)}; "
-                "use a larger batch, or eval() for running statistics"
+                f"BatchNorm in training mode needs at least 2 values per channel, found input "
+                f"{tuple(x.shape)}; use a larger batch, or eval() for running statistics"
             )
         # With momentum 1 the fused kernel stores this batch's own statistics: no second pass over x.
         mean, unbiased = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)

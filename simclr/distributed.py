@@ -1,12 +1,13 @@
 """Several processes, one batch: exchanges whose gradients are exact.
 
-Convention. Process r computes loss_r, the mean over its own rows; the loss of the global batch is the mean of loss_r
-over processes. Every exchange below back-propagates the gradient of the SUM of all loss_r, so that averaging
-parameter gradients over processes (`average_gradients`, or DistributedDataParallel) gives exactly the gradient that
-one process would compute on the whole batch. Leaving out the exchange in backward, as several public ports did,
-changes the direction of the gradient and not only its length.
+Convention. Process r computes loss_r, the mean over its own rows; the loss of the global batch is the mean of
+loss_r over processes. Every exchange below back-propagates the gradient of the SUM of all loss_r, so that
+averaging parameter gradients over processes (`average_gradients`, or DistributedDataParallel) gives exactly
+the gradient that one process would compute on the whole batch. Leaving out the exchange in backward, as
+several public ports did, changes the direction of the gradient and not only its length.
 
-Without an initialized process group every function is the identity. All processes must hold equally many rows.
+Without an initialized process group every function is the identity. All processes must hold equally many
+rows.
 """
 
 from collections.abc import Iterable

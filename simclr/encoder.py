@@ -1,9 +1,9 @@
 """ResNet encoders f(.): image -> h, as the official code builds them.
 
-Where the usual torchvision ResNet differs: the first block of EVERY group has a projection shortcut, also where shapes
-match; the 3x3/2 max pool pads as TensorFlow's "SAME" (below and right only, for an even input); the last batch norm of
-each residual branch starts at scale 0; convolutions start from a truncated normal of variance 1 / fan_in, not 2.
-Both put a bottleneck's stride in its 3x3 convolution.
+Where the usual torchvision ResNet differs: the first block of EVERY group has a projection shortcut, also
+where shapes match; the 3x3/2 max pool pads as TensorFlow's "SAME" (below and right only, for an even input);
+the last batch norm of each residual branch starts at scale 0; convolutions start from a truncated normal of
+variance 1 / fan_in, not 2. Both put a bottleneck's stride in its 3x3 convolution.
 """
 
 import math
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from simclr.batch_norm import BatchNorm
 from simclr.randomness import truncated_normal
 
-# depth: (blocks per group, bottleneck?, base channels). 8, 14 and 20 are He et al.'s CIFAR family (2016, Section 4.2).
+# depth: (blocks per group, bottleneck?, base channels). 8, 14 and 20 are He et al.'s CIFAR family (2016,
+# Section 4.2).
 ARCHITECTURES = {
     8: ((1, 1, 1), False, 16),
     14: ((2, 2, 2), False, 16),
@@ -38,7 +39,7 @@ class Convolution(nn.Conv2d):
 
 
 class ConvLayer(nn.Module):
-    """Convolution without bias, then batch norm. A strided layer pads like torch: (kernel - 1) / 2 on every side."""
+    """Convolution without bias, then batch norm. Padding is (kernel - 1) / 2 on every side."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int):
         super().__init__()
@@ -50,7 +51,7 @@ class ConvLayer(nn.Module):
 
 
 class Block(nn.Module):
-    """relu(residual(x) + shortcut(x)): two 3x3 convolutions, or the 1x1, 3x3, 1x1 bottleneck with 4x wider output."""
+    """relu(residual(x) + shortcut(x)): two 3x3 layers, or a bottleneck of 1x1, 3x3 and 4 times wider 1x1."""
 
     def __init__(self, in_channels: int, channels: int, stride: int, bottleneck: bool, project: bool):
         super().__init__()
@@ -111,11 +112,12 @@ def resnet(
     base_channels: int | None = None,
     seed: int = 0,
 ) -> ResNet:
-    """A ResNet of 18, 34 (basic blocks), 50, 101, 152 (bottlenecks) or 8, 14, 20 layers (CIFAR family: 3 groups).
+    """A ResNet of 18, 34 (basic), 50, 101, 152 (bottleneck) or 8, 14, 20 layers (CIFAR family: 3 groups).
 
-    width multiplies every channel count, the stem's too (Figure 7 uses 1, 2, 4). base_channels replaces the stem's
-    64 (16 in the CIFAR family). stem: "imagenet" is 7x7/2 and max pool, "cifar" 3x3/1 without pool (Appendix B.9).
-    Initial weights are a pure function of (seed, parameter name). Raises ValueError for another depth or stem.
+    width multiplies every channel count, the stem's too (Figure 7 uses 1, 2, 4). base_channels replaces the
+    stem's 64 (16 in the CIFAR family). stem: "imagenet" is 7x7/2 and max pool, "cifar" 3x3/1 without pool
+    (Appendix B.9). Initial weights are a pure function of (seed, parameter name). Raises ValueError for
+    another depth or stem.
     """
     if depth not in ARCHITECTURES:
         raise ValueError(f"resnet.depth must be one of {sorted(ARCHITECTURES)}, found {depth!r}")
@@ -128,8 +130,9 @@ def resnet(
 
 
 def same_max_pool(x: Tensor) -> Tensor:
-    """3x3/2 max pool with TensorFlow's "SAME" padding: an even side is padded by 1 at its end, an odd one at both."""
-    # ceil_mode lets the last window of an even side hang over the edge, where torch counts only what is inside.
+    """3x3/2 max pool padded as TensorFlow's "SAME": by 1 at the end of an even side, at both of an odd."""
+    # ceil_mode lets the last window of an even side hang over the edge, where torch counts only what is
+    # inside.
     return F.max_pool2d(x, 3, 2, padding=(x.shape[2] % 2, x.shape[3] % 2), ceil_mode=True)
 
 

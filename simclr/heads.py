@@ -53,11 +53,11 @@ def projection_head(
 ) -> nn.Sequential:
     """g: (n, in_dim) -> (n, out_dim) of one of Figure 8's kinds.
 
-    "nonlinear": `hidden_layers` layers of width in_dim with ReLU, then one of out_dim (default: one hidden layer).
-    "linear": a single layer. "none": z = h, and out_dim is ignored.
-    batch_norm=True is the official code: every layer is dense without bias, then batch norm, the last without shift.
-    batch_norm=False gives dense layers with bias, closer to the paper's W2 relu(W1 h).
-    Weights are N(0, 0.01^2), addressed by (seed, parameter name). Raises ValueError for another kind.
+    "nonlinear": `hidden_layers` layers of width in_dim with ReLU, then one of out_dim (default: one hidden
+    layer). "linear": a single layer. "none": z = h, and out_dim is ignored. batch_norm=True is the official
+    code: every layer is dense without bias, then batch norm, the last without shift. batch_norm=False gives
+    dense layers with bias, closer to the paper's W2 relu(W1 h). Weights are N(0, 0.01^2), addressed by (seed,
+    parameter name). Raises ValueError for another kind.
     """
     if kind not in ("none", "linear", "nonlinear"):
         raise ValueError(f'projection_head.kind must be "none", "linear" or "nonlinear", found {kind!r}')

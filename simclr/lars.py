@@ -1,8 +1,9 @@
 """LARS (You, Gitman and Ginsburg, arXiv 1708.03888) with the details of the official SimCLR code.
 
-Where implementations differ and this one follows the official code: weight decay joins the gradient before the trust
-ratio is taken; the ratio has no epsilon and is 1 when either norm is 0; excluded parameters take the full rate without
-a ratio; "classic" momentum keeps the rate inside the buffer, so weights keep moving after the rate has fallen to 0.
+Where implementations differ and this one follows the official code: weight decay joins the gradient before
+the trust ratio is taken; the ratio has no epsilon and is 1 when either norm is 0; excluded parameters take
+the full rate without a ratio; "classic" momentum keeps the rate inside the buffer, so weights keep moving
+after the rate has fallen to 0.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,8 +21,8 @@ class Lars(MomentumOptimizer):
 
     weight_decay: 1e-6 in the paper (Section 2.2) and its first code; 1e-4 is SimCLRv2's.
     eta: trust coefficient. nesterov, classic_momentum: see `step`.
-    exclude_from_weight_decay: regular expressions, searched in parameter names. exclude_from_adaptation: the same for
-    the trust ratio; None or empty means the same exclusions as for weight decay.
+    exclude_from_weight_decay: regular expressions, searched in parameter names. exclude_from_adaptation: the
+    same for the trust ratio; None or empty means the same exclusions as for weight decay.
     """
 
     def __init__(
@@ -72,7 +73,6 @@ class Lars(MomentumOptimizer):
         weight_norms = torch.stack(torch._foreach_norm(weights))
         change_norms = torch.stack(torch._foreach_norm(change))
         ratio = self.eta * weight_norms / change_norms
-        ratio = torch.where(
-            (weight_norms > 0) & (change_norms > 0), ratio, 1.0
-        )  # e.g. a zero-initialized layer
+        # A ratio of 1 where it is undefined, as for a layer that starts at zero.
+        ratio = torch.where((weight_norms > 0) & (change_norms > 0), ratio, 1.0)
         return torch._foreach_mul(change, (lr * ratio).unbind())

@@ -1,9 +1,10 @@
-"""Contrastive objectives: NT-Xent (Equation 1), NT-Logistic and margin triplet (Table 2), over global negatives.
+"""NT-Xent (Equation 1), NT-Logistic and margin triplet (Table 2), with negatives of the global batch.
 
-za[i] and zb[i] are projections of two views of image i, each (n, d); all three losses are to be minimized and return
-the mean over this process's 2n anchors. Averaged over processes that is the loss of the global batch, and the gradient
-is exact (see simclr.distributed). Where the paper is silent we chose: NT-Logistic and margin triplet take the MEAN
-over negatives, with weight 1 for the positive term; an anchor without a semi-hard negative has no negative term.
+za[i] and zb[i] are projections of two views of image i, each (n, d); all three losses are to be minimized and
+return the mean over this process's 2n anchors. Averaged over processes that is the loss of the global batch,
+and the gradient is exact (see simclr.distributed). Where the paper is silent we chose: NT-Logistic and margin
+triplet take the MEAN over negatives, with weight 1 for the positive term; an anchor without a semi-hard
+negative has no negative term.
 """
 
 import gin
@@ -24,9 +25,9 @@ def nt_xent(
 ) -> Tensor:
     """Normalized temperature-scaled cross entropy, Equation 1: mean of -log(exp(s+ / t) / sum(exp(s / t))).
 
-    negatives="both": the other 2N - 2 rows of the global batch. "other_view": the N - 1 rows of the other view
-    only, as in Table 4 (footnote 8, Appendix B.10). The official code sums its two halves, so it minimizes 2 L.
-    Raises ValueError for inputs that do not pair up or an unknown `negatives`.
+    negatives="both": the other 2N - 2 rows of the global batch. "other_view": the N - 1 rows of the other
+    view only, as in Table 4 (footnote 8, Appendix B.10). The official code sums its two halves, so it
+    minimizes 2 L. Raises ValueError for inputs that do not pair up or an unknown `negatives`.
     """
     positive, negative = similarities(za, zb, l2_normalize, negatives)
     logits = torch.cat([positive[:, None], negative], dim=1) / temperature
@@ -44,8 +45,8 @@ def nt_logistic(
 ) -> Tensor:
     """Logistic loss of Table 2: mean of -log sigmoid(s+ / t) - mean over negatives of log sigmoid(-s- / t).
 
-    semi_hard=True keeps one negative per anchor, the most similar of those less similar than the positive: the
-    triplet's rule without its margin, which this loss does not have. Other arguments as for `nt_xent`.
+    semi_hard=True keeps one negative per anchor, the most similar of those less similar than the positive:
+    the triplet's rule without its margin, which this loss does not have. Other arguments as for `nt_xent`.
     """
     positive, negative = similarities(za, zb, l2_normalize, negatives)
     if semi_hard:
@@ -65,8 +66,8 @@ def margin_triplet(
 ) -> Tensor:
     """Margin loss of Table 2: mean of max(s- - s+ + m, 0).
 
-    semi_hard=True keeps one negative per anchor: the most similar with s+ - m < s- < s+ (Schroff et al., 2015;
-    Section 5.1). With m = 0 there is none, and the loss is 0. Other arguments as for `nt_xent`.
+    semi_hard=True keeps one negative per anchor: the most similar with s+ - m < s- < s+ (Schroff et al.,
+    2015; Section 5.1). With m = 0 there is none, and the loss is 0. Other arguments as for `nt_xent`.
     """
     positive, negative = similarities(za, zb, l2_normalize, negatives)
     if semi_hard:
@@ -77,7 +78,7 @@ def margin_triplet(
 def contrastive_statistics(
     za: Tensor, zb: Tensor, temperature: float, l2_normalize: bool = True
 ) -> tuple[Tensor, Tensor]:
-    """How well view b is identified from view a: (accuracy in percent, entropy in nats), means over n anchors.
+    """How well view b is identified from view a: (accuracy in percent, entropy in nats), over n anchors.
 
     Both look at the N cross-view candidates only and from a to b only, as the official metrics do (Table 5).
     """
@@ -89,7 +90,7 @@ def contrastive_statistics(
 
 
 def normalize(z: Tensor) -> Tensor:
-    """Rows divided by their Euclidean norm. The guard 1e-12 is on the SQUARED norm (official code, not torch's)."""
+    """Rows divided by their Euclidean norm. 1e-12 guards the SQUARED norm (official code; torch differs)."""
     return z * z.square().sum(dim=1, keepdim=True).clamp_min(1e-12).rsqrt()
 
 
@@ -124,9 +125,9 @@ def hardest_below(negative: Tensor, positive: Tensor) -> Tensor:
     return negative.masked_fill(negative >= positive[:, None], -torch.inf).amax(dim=1, keepdim=True)
 
 
-# Table 2, as printed: objectives of ONE anchor u (d,), to be maximized, with positive (d,) and negatives (K, d), and
-# their closed-form gradients with respect to u. All rows are taken as l2-normalized already. The printed NT-Logistic
-# and margin formulas show a single negative; for K of them we average, as above.
+# Table 2, as printed: objectives of ONE anchor u (d,), to be maximized, with positive (d,) and negatives (K,
+# d), and their closed-form gradients with respect to u. All rows are taken as l2-normalized already. The
+# printed NT-Logistic and margin formulas show a single negative; for K of them we average, as above.
 
 
 def objective_nt_xent(u: Tensor, positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:

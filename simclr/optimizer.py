@@ -1,8 +1,8 @@
 """What Lars and Sgd share: named parameters, weight decay by name, momentum.
 
-The interface is torch.optim's, with two differences. Parameters have names, because LARS excludes by name. And
-nothing here derives from torch.optim.Optimizer: its constructor imports torch._dynamo, three seconds that every
-process of a sweep of short runs would pay.
+The interface is torch.optim's, with two differences. Parameters have names, because LARS excludes by name.
+And nothing here derives from torch.optim.Optimizer: its constructor imports torch._dynamo, three seconds that
+every process of a sweep of short runs would pay.
 """
 
 import re
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class MomentumOptimizer:
-    """Base of optimizers with one momentum buffer per parameter. Subclasses fill `param_groups` and add step(lr)."""
+    """One momentum buffer per parameter. Subclasses fill `param_groups` and add step(lr)."""
 
     def __init__(self, named_parameters: Iterable[tuple[str, nn.Parameter]], momentum: float, nesterov: bool):
         parameters = {name: p for name, p in named_parameters if p.requires_grad}

@@ -18,9 +18,9 @@ def learning_rate(
 ) -> float:
     """The rate of update number `step`, counted from 0; update 0 of a warm-up has rate 0 (official code).
 
-    base_lr is multiplied by batch_size / 256 ("linear": 0.3 by default in the paper) or by sqrt(batch_size) ("sqrt":
-    0.075, Appendix B.1; both give 4.8 at batch size 4096). Raises ValueError for another scaling, or when the warm-up
-    is longer than the training.
+    base_lr is multiplied by batch_size / 256 ("linear": 0.3 by default in the paper) or by sqrt(batch_size)
+    ("sqrt": 0.075, Appendix B.1; both give 4.8 at batch size 4096). Raises ValueError for another scaling, or
+    when the warm-up is longer than the training.
     """
     if warmup_epochs > epochs:
         raise ValueError(

@@ -11,7 +11,7 @@ from simclr.optimizer import MomentumOptimizer, matches_any
 
 @gin.configurable
 class Sgd(MomentumOptimizer):
-    """Momentum SGD over (name, parameter) pairs, by default with Nesterov's look-ahead (Appendices B.5, B.6, B.8).
+    """Momentum SGD over (name, parameter) pairs, by default Nesterov's (Appendices B.5, B.6, B.8).
 
     exclude_from_weight_decay: regular expressions, searched in parameter names.
     """

@@ -1,7 +1,5 @@
 """Pretraining, one update at a time (Algorithm 1). Saving, logging and stopping are the caller's."""
 
-from collections.abc import Callable
-
 import gin
 import torch
 import torch.nn.functional as F
@@ -40,21 +38,22 @@ class Networks(nn.Module):
 class Pretraining:
     """SimCLR on a data set held in memory, resumable to the bit.
 
-    images: uint8 (n, 3, H, W), or anything whose len() is n and that gives such rows for an int64 index tensor.
-    seed: of weights, order and views. batch_size: N, over all processes. epochs: passes over the data; see below.
-    base_lr, warmup_epochs, lr_scaling: see simclr.schedule. loss: "nt_xent", "nt_logistic" or "margin_triplet";
-    temperature or margin are bound to these. loss_scale: factor on the contrastive loss; the paper's L has 1, the
-    official code 2. LARS hides it for adapted weights, but biases and batch norm learn at that many times the rate.
-    online_classifier: a linear layer learns `labels` (int64 (n,)) from both views' h behind a stop-gradient, as in
-    the official code: LARS neither adapts nor decays it, and its kernel has an l2 penalty in the loss instead.
-    precision: "float32", "bfloat16" (autocast of the forward pass, parameters float32) or "float64" (for tests).
+    images: uint8 (n, 3, H, W), or anything with len() n that gives such rows for an int64 index tensor.
+    seed: of weights, order and views.
+    batch_size: N, over all processes. epochs: passes over the data. base_lr, warmup_epochs, lr_scaling: see
+        simclr.schedule. Views, encoder, head and optimizer take their own gin bindings.
+    loss: "nt_xent", "nt_logistic" or "margin_triplet"; bind temperature or margin there.
+    loss_scale: factor on the contrastive loss, 1 for the paper's L, 2 for the official code. LARS hides it
+        for adapted weights, but biases and batch norm learn at that many times the rate.
+    online_classifier: a linear layer learns `labels` (int64 (n,), n_classes kinds) from both views' h behind
+        a stop-gradient. As in the official code LARS neither adapts nor decays it, and its kernel has an l2
+        penalty in the loss.
+    precision: "float32", "bfloat16" (autocast of the forward pass, float32 parameters) or "float64" (tests).
 
-    Views, encoder, head and optimizer take their own gin bindings (ViewPolicy, resnet, projection_head, Lars).
-
-    An epoch is n // batch_size updates over a fresh order of the images; the n % batch_size last ones wait for
-    another epoch. The learning rate follows the official schedule of n * epochs // batch_size + 1 updates, so the
-    run ends before its very last, almost zero rates. With several processes each makes its slice of the batch, and
-    the result is that of one process up to rounding.
+    An epoch is n // batch_size updates over a fresh order of the images; the n % batch_size last ones of that
+    order are left out. The rate follows the official schedule of n * epochs // batch_size + 1 updates, so the
+    run ends before its very last, almost zero rates. With several processes each makes its slice of the
+    batch, and the result is that of one process up to rounding.
     """
 
     def __init__(
@@ -77,18 +76,13 @@ class Pretraining:
         _check(len(images), batch_size, loss, precision, online_classifier, labels)
         self.images = images.to(device) if isinstance(images, Tensor) else images
         self.labels = labels if online_classifier else None
-        self.seed, self.batch_size, self.device, self.precision = (
-            seed,
-            batch_size,
-            torch.device(device),
-            precision,
-        )
+        self.seed, self.batch_size, self.precision = seed, batch_size, precision
+        self.device = torch.device(device)
         self.loss, self.loss_scale = loss, loss_scale
         self.views = ViewPolicy()
-        classes = (n_classes or 1 + int(labels.max())) if online_classifier else 0
-        self.networks = Networks(seed, classes)
-        # channels_last: convolutions and batch norm are up to twice as fast on CPUs and tensor cores.
+        self.networks = Networks(seed, (n_classes or 1 + int(labels.max())) if online_classifier else 0)
         self.encoder, self.head = self.networks.encoder, self.networks.head
+        # In channels_last convolutions and batch norm are faster, on CPUs and on tensor cores.
         self.networks.to(self.device, DTYPES[precision], memory_format=torch.channels_last).train()
         self.optimizer = Lars(self.networks.named_parameters())
         self._schedule = {
@@ -99,9 +93,7 @@ class Pretraining:
             "warmup_epochs": warmup_epochs,
             "scaling": lr_scaling,
         }
-        learning_rate(
-            0, **self._schedule
-        )  # a mistake in the schedule shows now, not after loading a checkpoint
+        learning_rate(0, **self._schedule)  # raises now if the settings make no schedule
         self.step_number = 0
         self.steps_per_epoch = len(images) // batch_size
         self.total_steps = epochs * self.steps_per_epoch
@@ -115,7 +107,7 @@ class Pretraining:
         """
         if self.step_number >= self.total_steps:
             raise RuntimeError(
-                f"all {self.total_steps} updates are done; bind more Pretraining.epochs to go on"
+                f"all {self.total_steps} updates are done; raise Pretraining.epochs to train on"
             )
         epoch, batch = divmod(self.step_number, self.steps_per_epoch)
         index = self._shuffled(epoch)[batch * self.batch_size :][: self.batch_size]
@@ -128,9 +120,10 @@ class Pretraining:
     def update(self, view_a: Tensor, view_b: Tensor, labels: Tensor | None, lr: float) -> dict[str, Tensor]:
         """One update from this process's views, each (n, 3, size, size) in [0, 1], at learning rate lr.
 
-        Returns scalars of the global batch before the update: loss (the paper's L, whatever loss_scale),
-        contrastive_accuracy (percent), entropy (nats), lr; with the online classifier also classifier_loss (cross
-        entropy, nats) and classifier_top1 (percent, of augmented views). Gradients stay in the parameters.
+        Returns scalars of the global batch, before the update: loss (the paper's L, whatever loss_scale),
+        contrastive_accuracy (percent), entropy (nats), lr; with the online classifier also classifier_loss
+        (cross entropy, nats) and classifier_top1 (percent, of augmented views). Gradients stay in the
+        parameters.
         """
         self.optimizer.zero_grad()
         images = torch.cat([view_a, view_b]).to(DTYPES[self.precision], memory_format=torch.channels_last)
@@ -143,9 +136,8 @@ class Pretraining:
         metrics = {"loss": loss, **self._statistics(za, zb)}
         total = self.loss_scale * loss
         if labels is not None:
-            classified = self._classify(h.detach().to(DTYPES[self.precision]), labels.repeat(2))
-            metrics |= {"classifier_loss": classified[0], "classifier_top1": classified[1]}
-            total = total + classified[0] + self._classifier_penalty()
+            more, classifier_loss = self._classify(h.detach().to(DTYPES[self.precision]), labels.repeat(2))
+            metrics, total = metrics | more, total + classifier_loss
         total.backward()
         average_gradients(self.networks.parameters())
         self.optimizer.step(lr)
@@ -154,15 +146,12 @@ class Pretraining:
         return dict(zip(metrics, means, strict=True)) | {"lr": torch.tensor(lr)}
 
     def state(self) -> dict[str, Tensor]:
-        """Everything an exact resume needs, as contiguous copies: networks, momentum, and the number of the step.
+        """All that an exact resume needs, as contiguous copies: networks, momentum, number of the step.
 
         No generator state: draws are addressed by epoch, image and view.
         """
-        tensors = {
-            name: value.clone(memory_format=torch.contiguous_format)
-            for name, value in self._tensors().items()
-        }
-        return tensors | {"step_number": torch.tensor(self.step_number)}
+        copies = {k: v.clone(memory_format=torch.contiguous_format) for k, v in self._tensors().items()}
+        return copies | {"step_number": torch.tensor(self.step_number)}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue from `state()` of a run with the same bindings.
@@ -174,10 +163,10 @@ class Pretraining:
         found = {name: tuple(t.shape) for name, t in state.items()}
         different = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         if different:
-            first = different[0]
+            name = different[0]
             raise ValueError(
-                f"this state belongs to another recipe: {len(different)} tensors differ, the first is {first!r}, "
-                f"expected {expected.get(first, 'absent')}, found {found.get(first, 'absent')}"
+                f"this state is of another recipe: {len(different)} tensors differ, the first is {name!r}: "
+                f"expected {expected.get(name, 'none')}, found {found.get(name, 'none')}"
             )
         for name, tensor in tensors.items():
             tensor.copy_(state[name])
@@ -201,13 +190,14 @@ class Pretraining:
         )
         return {"contrastive_accuracy": accuracy, "entropy": entropy}
 
-    def _classify(self, h: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.networks.online_classifier(h)
+    def _classify(self, h: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Metrics of the online classifier, and its loss with the l2 penalty that LARS leaves out."""
+        classifier = self.networks.online_classifier
+        logits = classifier(h)
+        loss = F.cross_entropy(logits, labels)
         top1 = 100 * (logits.argmax(dim=1) == labels).to(logits.dtype).mean()
-        return F.cross_entropy(logits, labels), top1
-
-    def _classifier_penalty(self) -> Tensor:
-        return 0.5 * self.optimizer.weight_decay * self.networks.online_classifier.weight.square().sum()
+        penalty = 0.5 * self.optimizer.weight_decay * classifier.weight.square().sum()
+        return {"classifier_loss": loss, "classifier_top1": top1}, loss + penalty
 
 
 def _check(

@@ -1,6 +1,6 @@
 """Make the small CIFAR-10 that ships in the repository from the verified full set.
 
-    python -m stages.embed --full results/data/cifar10 --out data/cifar10_subset
+    python -m stages embed --full results/data/cifar10 --out data/cifar10_subset
 
 For each class and split one lossless WebP sheet of tiles, index.csv (which image of the full set each one
 is) and manifest.json. Images are chosen by address (seed and index), class-balanced, and keep the order of
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ INDEX = "index.csv"
 @command
 def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and write the subset."""
-    parser = argparse.ArgumentParser(prog="python -m stages.embed", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m stages embed", description=__doc__.splitlines()[0])
     parser.add_argument("--full", required=True, type=Path, help="the prepared full data set")
     parser.add_argument("--out", required=True, type=Path, help="where the subset goes")
     parser.add_argument("--dataset", default="cifar10_subset", help="its name in params/datasets.yaml")
@@ -41,8 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def embed(folder: Path, out: Path, subset: dict[str, Any], full: dict[str, Any]) -> None:
-    """Write the subset of the prepared data set in `folder` to `out`; prints what datasets.yaml must
-    declare."""
+    """Write the subset of the prepared data set in `folder` to `out`; prints what to declare."""
     check_channels(datasets.load(folder, "train+validation", mmap=True)[0], full["channels"])
     seed, index_rows, written, arrays = subset["subset"]["seed"], ["split,index,label"], {}, {}
     for split in datasets.STORED:
@@ -99,8 +97,7 @@ def encode_sheet(images: np.ndarray) -> bytes:
 
 
 def check_channels(images: np.ndarray, published: dict[str, list[float]]) -> None:
-    """Compare the training set's channel means and standard deviations with the published ones, to their 8
-    digits.
+    """Compare the training set's channel means and deviations with the published ones, to 8 digits.
 
     From exact integer sums over (n, H, W, 3), in [0, 1]. UserError if any differs by more than 5e-9.
     """
@@ -118,7 +115,3 @@ def check_channels(images: np.ndarray, published: dict[str, list[float]]) -> Non
                 found=found.tolist(),
                 remedy="prepare the full data set again",
             )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,7 +17,7 @@ def evaluate(split: str = "test") -> str:
 def work(job: Job) -> None:
     """Train the classifier on the upstream encoder's features and measure it once."""
     split = evaluate()
-    images, labels = job.data("train" if split == "test" else "fit")
+    images, labels = job.data("train+validation" if split == "test" else "train")
     encoder = resnet(seed=job.run.seed)
     encoder.load_state_dict(job.upstream_tensors("encoder"))
     classes = int(labels.max()) + 1

@@ -65,7 +65,7 @@ def _pixels(views: Tensor) -> np.ndarray:
 
 def work(job: Job) -> None:
     """Illustrate one operator or policy on one image."""
-    images, _ = job.data("train")
+    images, _ = job.data("train+validation")
     arrays, metrics = illustration(images, job.run.seed)
     job.save_arrays(arrays)
     job.finish(metrics)

@@ -1,6 +1,7 @@
-"""Obtain a data set, verify it, and store it as plain arrays that can be memory-mapped.
+"""Obtain data sets, verify them, and store them as plain arrays that can be memory-mapped.
 
-    python -m stages.prepare --dataset cifar10 --out results/data [--root data]
+    python -m stages prepare --scale smoke                 what its plan reads, to results/smoke/data/
+    python -m stages prepare --dataset cifar10 --out DIR   one data set, to DIR/cifar10/
 
 Sources are tried in the order of params/datasets.yaml; the first whose arrays have the declared checksums is
 taken. What is already there and whole is kept, so the command may be repeated at any time.
@@ -9,7 +10,6 @@ taken. What is already there and whole is kept, so the command may be repeated a
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,54 @@ from stages.harness.obtain import describe, open_source
 
 @command
 def main(arguments: list[str] | None = None) -> None:
-    """Parse the command line and prepare one data set."""
-    parser = argparse.ArgumentParser(prog="python -m stages.prepare", description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", required=True, help="a name from params/datasets.yaml")
-    parser.add_argument("--out", required=True, type=Path, help="the data set goes to OUT/<dataset>/")
+    """Parse the command line; prepare one data set, or those of a scale."""
+    parser = argparse.ArgumentParser(prog="python -m stages prepare", description=__doc__.splitlines()[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--scale", help="prepare what the plan of this scale reads, into RESULTS/<scale>/data/")
+    what.add_argument("--dataset", help="prepare this one of params/datasets.yaml, into OUT/<dataset>/")
+    parser.add_argument("--out", type=Path, help="with --dataset, and required there")
+    parser.add_argument("--results", default=Path("results"), type=Path, help="with --scale (results)")
     parser.add_argument("--root", default=Path("data"), type=Path, help="where your own downloads are (data)")
     parser.add_argument(
         "--declarations", default=datasets.DECLARATIONS, type=Path, help="params/datasets.yaml"
     )
     options = parser.parse_args(arguments)
-    declared = datasets.read_declaration(options.dataset, options.declarations)
-    prepare(declared, options.out / options.dataset, options.root)
+    if options.dataset and options.out is None:
+        parser.error("--dataset needs --out")
+    if options.scale:
+        folder = options.results / options.scale / "data"
+        prepare_all(planned(options.scale), folder, options.root, options.declarations)
+    else:
+        declared = datasets.read_declaration(options.dataset, options.declarations)
+        prepare(declared, options.out / options.dataset, options.root)
+
+
+def planned(scale: str) -> list[str]:
+    """The data sets that the plan of a scale reads."""
+    from stages.harness.planning import all_plans, datasets_of
+
+    return datasets_of(all_plans(scale))
+
+
+def prepare_all(
+    names: list[str], folder: Path, root: Path, declarations: Path = datasets.DECLARATIONS
+) -> None:
+    """Prepare each data set into folder/<name>/, and say in folder/manifest.json which: {prepared, missing}.
+
+    One that cannot be had is named there and its exhibits stay partial; UserError only if none can be had.
+    """
+    prepared, missing = {}, {}
+    for name in names:
+        try:
+            prepare(datasets.read_declaration(name, declarations), folder / name, root)
+            prepared[name] = datasets.read_manifest(folder / name)["sha256"]
+        except UserError as error:
+            print(f"missing: {name}\n{error}", flush=True)
+            missing[name] = error
+    if missing and not prepared:
+        raise next(iter(missing.values()))
+    # written even if unchanged: an engine that compares times must see that the stage has run
+    files.write_json(folder / "manifest.json", {"prepared": prepared, "missing": sorted(missing)})
 
 
 def prepare(declared: dict[str, Any], folder: Path, root: Path) -> None:
@@ -41,6 +78,14 @@ def prepare(declared: dict[str, Any], folder: Path, root: Path) -> None:
 
     UserError, with a line for every source, if none has it.
     """
+    if any(
+        (datasets.REPOSITORY / source["path"]).resolve() == folder.resolve()
+        for source in declared["sources"]
+        if source["kind"] == "repository"
+    ):
+        raise UserError(
+            "this would overwrite the data set's own source", found=folder, remedy="choose another --out"
+        )
     files.discard_partials(folder)
     manifest = _kept(declared, folder)
     if manifest is not None:
@@ -58,8 +103,7 @@ def prepare(declared: dict[str, Any], folder: Path, root: Path) -> None:
 
 
 def _kept(declared: dict[str, Any], folder: Path) -> dict[str, Any] | None:
-    """The manifest for what the folder holds, if that is whole and as declared; else None, having said
-    why."""
+    """The manifest for what the folder holds, if that is whole and as declared; else None, said why."""
     if not (folder / "manifest.json").is_file():
         return None
     try:
@@ -98,8 +142,7 @@ def _obtain(declared: dict[str, Any], root: Path) -> tuple[dict[str, Arrays], st
 
 
 def read_source(source: dict[str, Any], declared: dict[str, Any], root: Path) -> dict[str, Arrays]:
-    """The arrays of both splits from one source: {split: (images, labels)}. UserError if it does not have
-    them."""
+    """The arrays of both splits from one source: {split: (images, labels)}. UserError if it lacks them."""
     read, reader = open_source(source, root), FORMATS[source["format"]]
     arrays = {split: reader(read, source["splits"][split], declared) for split in datasets.STORED}
     for split, (images, labels) in arrays.items():
@@ -160,7 +203,3 @@ def _manifest(declared: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]
     about = {key: declared[key] for key in ("name", "title", "classes", "metric", "validation")}
     overall = datasets.combined_sha256({"splits": hashes, "validation": declared["validation"]})
     return {**about, "splits": found, "sha256": overall}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,7 +7,7 @@ from stages.harness.loop import run_to_end
 
 def work(job: Job) -> None:
     """Train encoder and head; the metrics are means over the last epoch's batches (the paper's train summary)."""
-    images, labels = job.data("train")
+    images, labels = job.data("train+validation")
     training = Pretraining(
         images, job.run.seed, labels=labels, device=job.device, precision=job.execution.precision
     )

@@ -7,7 +7,7 @@ from stages.harness.job import Job
 
 def work(job: Job) -> None:
     """Train from scratch with labels and measure on the test split once."""
-    images, labels = job.data("train")
+    images, labels = job.data("train+validation")
     training = supervised(images, labels, int(labels.max()) + 1, job.run.seed)
     metrics = train_and_test(job, training, "test")
     job.save_weights(encoder=training.encoder, head=training.head)

@@ -36,10 +36,10 @@ def no_gin_bindings() -> Iterator[None]:
 
 @pytest.fixture
 def in_processes(tmp_path: Path) -> Callable[[int, Callable[[int], Any]], list[Any]]:
-    """in_processes(world_size, work) -> [work(rank) for each rank], each in its own process of one gloo group.
+    """in_processes(world_size, work) -> [work(rank) for each rank], each in a process of one gloo group.
 
-    Processes are forked, so `work` may be a closure and torch is not imported again. A forked child must not enter an
-    OpenMP region with more than one thread: the parent's thread pool does not exist in it.
+    Processes are forked, so `work` may be a closure and torch is not imported again. A forked child must not
+    enter an OpenMP region with more than one thread: the parent's thread pool does not exist in it.
     """
 
     def run(world_size: int, work: Callable[[int], Any]) -> list[Any]:

@@ -46,7 +46,7 @@ def test_nothing_is_pickled_and_no_shell_is_built(path):
     assert "torch.load(" not in text and "torch.save(" not in text and "shell=True" not in text
     assert "allow_pickle=True" not in text
     if "pickle" in imports(path):
-        assert path.name == "obtain.py", "only the restricted reader of the official CIFAR files may"
+        assert path.name == "formats.py", "only the restricted reader of the official CIFAR files may"
 
 
 def test_every_exhibit_stands_under_one_name_in_every_tree():
@@ -57,18 +57,18 @@ def test_every_exhibit_stands_under_one_name_in_every_tree():
 
 
 def test_no_code_knows_an_exhibit_by_name():
-    pattern = re.compile(r"\b(figure|table)_(\d\d|b\d|c1)\b")
+    """Adding an exhibit edits no code: outside the drawing functions no string is an exhibit's id."""
+    pattern = re.compile(r"(figure|table)_(\d\d|b\d|c1)")
     for path in SOURCES:
-        if "exhibits" not in path.parts:
-            code = "\n".join(line for line in path.read_text().splitlines() if '"""' not in line and "help=" not in line)
-            assert not pattern.search(re.sub(r'"""[\s\S]*?"""', "", path.read_text())) or "help=" in path.read_text(), path
-            del code
+        strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        known = [text for text in strings if isinstance(text, str) and pattern.fullmatch(text)]
+        assert path.parent.name == "exhibits" or not known, (path, known)
 
 
 def test_the_lock_has_hashes_and_no_addresses():
     for name in ("lock.txt", "installer.txt"):
         text = (ROOT / "requirements" / name).read_text()
-        assert "http" not in text and "--index" not in text and "--find-links" not in text
+        assert "://" not in text and "--index" not in text and "--find-links" not in text
         pinned = re.findall(r"^[a-z0-9].*==", text, flags=re.M | re.I)
         assert pinned and text.count("--hash=sha256:") >= len(pinned)
 

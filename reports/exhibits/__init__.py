@@ -1,1 +1,1 @@
-"""One module per exhibit, named by its id; each has draw(evidence). Found by name, so there is no registry."""
+"""One module per exhibit, named by its id, with draw(evidence); found by name, without a registry."""

@@ -61,11 +61,10 @@ def array_sha256(array: np.ndarray) -> str:
 
 
 def combined_sha256(declared: dict[str, Any]) -> str:
-    """One SHA-256 for all that decides which image is where: the arrays of both splits and the validation
-    split.
+    """One SHA-256 for all that decides which image is where: both splits' arrays and the validation split.
 
-    `declared` has "splits" ({size, images, labels} each) and "validation". A manifest holds the same hash when
-    the declared arrays were found.
+    `declared` has "splits" ({size, images, labels} each) and "validation". A manifest holds the same hash
+    when the declared arrays were found.
     """
     cause = {"splits": declared["splits"], "validation": declared["validation"]}
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,7 @@ import gin
 import torch
 from torch import Tensor
 
-from stages.harness import datasets, splits
+from stages.harness import datasets
 
 
 @gin.configurable
@@ -44,10 +44,7 @@ def dataset(
     `limit` > 0 keeps about that many training images, class-balanced and chosen by address. Grey images are repeated to
     three channels.
     """
-    images, labels = datasets.load(folder / name, split)
-    if limit and split != "test":
-        chosen = splits.label_subset(labels, min(1.0, limit / len(labels)), seed=0)
-        images, labels = images[chosen], labels[chosen]
+    images, labels = datasets.load(folder / name, split, limit=limit)
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
     if pixels.shape[1] == 1:
         pixels = pixels.expand(-1, 3, -1, -1)

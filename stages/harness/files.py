@@ -122,20 +122,12 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, only_if_cha
     return write_bytes(path, stream.getvalue(), only_if_changed=only_if_changed)
 
 
-def write_tensors(
-    path: str | Path,
-    tensors: Mapping[str, Tensor],
-    metadata: Mapping[str, Any] | None = None,
-    *,
-    only_if_changed: bool = False,
-) -> bool:
-    """Write tensors (any device) as safetensors, with `metadata` that JSON can hold."""
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, only_if_changed: bool = False) -> bool:
+    """Write tensors (any device) as safetensors. Tensors that share memory raise RuntimeError."""
     from safetensors.torch import save
 
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    # One key: safetensors keeps several in a hash map, whose order would differ from process to process.
-    note = {"json": json.dumps(metadata, sort_keys=True)} if metadata else None
-    return write_bytes(path, save(on_cpu, note), only_if_changed=only_if_changed)
+    return write_bytes(path, save(on_cpu), only_if_changed=only_if_changed)
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -148,17 +140,6 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         return load(data)
     except SafetensorError as error:
         raise _damaged(path, "a whole safetensors file", error) from error
-
-
-def read_metadata(path: str | Path) -> dict[str, Any]:
-    """What `write_tensors` was given as metadata; an empty dict if nothing."""
-    data = read_bytes(path)
-    try:
-        size = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + size])
-        return json.loads(header.get("__metadata__", {}).get("json", "{}"))
-    except ValueError as error:
-        raise _damaged(path, "a safetensors header", error) from error
 
 
 def read_bytes(path: str | Path) -> bytes:

@@ -36,8 +36,7 @@ def first_of_each_class(labels: np.ndarray, counts: np.ndarray, seed: int, purpo
 
 
 def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Indices (ascending) of a class-balanced fraction of the images, for semi-supervised learning (Section
-    4).
+    """Indices (ascending) of a class-balanced fraction of the images, for learning from few labels.
 
     Each class keeps fraction x its size, rounded half up, and at least one image. Subsets nest: with one
     seed the 1% lies within the 10%. labels: int (n,). 0 < fraction <= 1, else UserError.
@@ -48,8 +47,7 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def limited(labels: np.ndarray, limit: int) -> np.ndarray:
-    """Indices (ascending) of about `limit` images, each class in its share: fewer images, the same
-    mixture."""
+    """Indices (ascending) of about `limit` images, each class in its share: the same mixture."""
     return first_of_each_class(labels, _share(labels, limit / len(labels)), 0, "limit")
 
 

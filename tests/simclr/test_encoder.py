@@ -109,7 +109,7 @@ def test_every_stage_agrees_with_the_official_code(official, official_net, numbe
 
 
 def test_torchvision_with_the_same_weights_and_our_two_differences_undone():
-    """torchvision pads the max pool by 1 on every side; with that patched in, ResNet-50 is the same function."""
+    """torchvision pads the max pool by 1 on every side; with ours patched in, ResNet-50 is the same."""
     torchvision = pytest.importorskip("torchvision")
     torch.manual_seed(0)
     theirs = torchvision.models.resnet50().double().eval()
@@ -132,7 +132,8 @@ def test_torchvision_with_the_same_weights_and_our_two_differences_undone():
     images = torch.rand(2, 3, 64, 64, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(ours(images), theirs(images), rtol=1e-10, atol=1e-12)
-    # The second difference: ResNet-18's first group has a projection shortcut here, 64 * 64 + 2 * 64 parameters.
+    # The second difference: ResNet-18's first group has a projection shortcut here, 64 * 64 + 2 * 64
+    # parameters.
     with torch.device("meta"):
         small = torchvision.models.resnet18()
     assert count(meta_resnet(18)) == count(small) - count(small.fc) + 4224

@@ -34,7 +34,8 @@ def test_loss_and_gradient_agree_with_the_official_code(golden, number):
     key = case["case"]
     loss, gradient = _official(arrays, case)
     expected = torch.from_numpy(arrays[f"{key}_grad64"])
-    # N = 256 is stored in float32. Rounding of the logits (up to 30 / 0.05) bounds what a tiny loss can agree to.
+    # N = 256 is stored in float32. Rounding of the logits (up to 30 / 0.05) bounds what a tiny loss can agree
+    # to.
     relative = 1e-10 if expected.dtype == torch.float64 else 6e-8
     assert loss.item() == pytest.approx(float(arrays[f"{key}_loss64"]), rel=1e-10, abs=1e-14)
     bound = relative * expected.abs().max().item() + 1e-14
@@ -61,7 +62,7 @@ def test_collapsed_rows_have_no_gradient(golden):
 
 
 def test_a_zero_row_gets_the_official_gradient(golden):
-    """1e-12 guards the squared norm: torch's F.normalize would give that row a gradient a million times larger."""
+    """With torch's F.normalize the gradient of that row would be a million times larger."""
     arrays, cases = golden("contrastive_loss")
     loss, gradient = _official(arrays, cases[30])
     assert cases[30]["input"] == "input_zerorow"
@@ -131,7 +132,8 @@ def test_nt_xent_agrees_with_pytorch_metric_learning():
     )  # theirs adds a float32 epsilon
 
 
-# Two images in the plane: a0 = (1, 0) with positive b0 at similarity 0.8; a1 = (0, 1) with positive b1 at 0.96.
+# Two images in the plane: a0 = (1, 0) with positive b0 at similarity 0.8; a1 = (0, 1) with positive b1 at
+# 0.96.
 ZA = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
 ZB = torch.tensor([[0.8, 0.6], [0.28, 0.96]], dtype=torch.float64)
 ACROSS = {"a0": (0.8, [0.28]), "a1": (0.96, [0.6]), "b0": (0.8, [0.6]), "b1": (0.96, [0.28])}

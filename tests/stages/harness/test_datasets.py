@@ -81,7 +81,7 @@ def test_a_flipped_byte_is_found_and_named(folder):
     assert caught.value.where == str(path)
     assert caught.value.expected.startswith("sha256 ")
     assert caught.value.found.startswith("sha256 ")
-    assert "stages.prepare" in caught.value.remedy
+    assert "stages prepare" in caught.value.remedy
     datasets.load(folder, "train", verify=False)
     datasets.load(folder, "test")
 
@@ -118,7 +118,7 @@ def test_a_missing_data_set_says_how_to_prepare_it(tmp_path, make):
     with pytest.raises(UserError, match="no prepared data set") as caught:
         datasets.load(folder, "train")
     assert caught.value.where == str(folder)
-    assert "stages.prepare" in caught.value.remedy
+    assert "stages prepare" in caught.value.remedy
 
 
 def test_an_unknown_split_is_refused(folder):
@@ -158,7 +158,16 @@ def test_the_declared_hash_changes_with_any_array_and_with_the_validation_split(
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_declaration_is_complete(name):
     declared = DECLARED[name]
-    assert declared.keys() >= {"title", "classes", "image", "metric", "splits", "validation", "sources", "by_hand"}
+    assert declared.keys() >= {
+        "title",
+        "classes",
+        "image",
+        "metric",
+        "splits",
+        "validation",
+        "sources",
+        "by_hand",
+    }
     assert declared["metric"] in {"top1", "mean_per_class", "map11"}
     assert datasets.class_count(declared) > 1
     assert set(declared["validation"]) in ({"fraction", "seed"}, {"official"})

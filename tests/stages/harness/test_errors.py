@@ -7,7 +7,9 @@ import pytest
 
 from stages.harness.errors import UserError, command
 
-FULL = UserError("bad file", expected="3 rows", found="2 rows\nand a half", where="a/b.npy", remedy="delete it")
+FULL = UserError(
+    "bad file", expected="3 rows", found="2 rows\nand a half", where="a/b.npy", remedy="delete it"
+)
 
 
 def test_message_shows_the_pieces_in_order_and_aligned():
@@ -50,7 +52,9 @@ def test_command_prints_what_a_user_can_mend_without_a_traceback(error, status, 
     assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize("error", [ValueError("ours"), FileNotFoundError(errno.ENOENT, "no file"), AssertionError()])
+@pytest.mark.parametrize(
+    "error", [ValueError("ours"), FileNotFoundError(errno.ENOENT, "no file"), AssertionError()]
+)
 def test_command_lets_our_own_bugs_through(error):
     def main() -> None:
         raise error

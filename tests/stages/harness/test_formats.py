@@ -1,6 +1,5 @@
 """Known bytes become known pixels, and other bytes are refused by name."""
 
-import gzip
 import io
 import json
 import pickle
@@ -48,20 +47,22 @@ def python_2_batch(labels, planes):
 
     shape = b"K" + bytes([len(labels)]) + b"K" + bytes([len(planes[0])]) + b"\x86"
     array = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85" + text(b"b") + b"\x87R"
-    dtype = b"cnumpy\ndtype\n" + text(b"u1") + b"K\x00K\x01\x87R(K\x03" + text(b"|") + b"NNN" + b"J\xff\xff\xff\xff" * 2
+    dtype = (
+        b"cnumpy\ndtype\n"
+        + text(b"u1")
+        + b"K\x00K\x01\x87R(K\x03"
+        + text(b"|")
+        + b"NNN"
+        + b"J\xff\xff\xff\xff" * 2
+    )
     pixels = b"".join(planes)
     state = b"(K\x01" + shape + dtype + b"K\x00tb\x89T" + struct.pack("<I", len(pixels)) + pixels + b"tb"
     numbers = b"](" + b"".join(b"K" + bytes([label]) for label in labels) + b"e"
     return b"\x80\x02}(" + text(b"data") + array + state + text(b"labels") + numbers + b"u."
 
 
-@pytest.mark.parametrize("dump", [python_2_batch, lambda labels, planes: pickle.dumps(
-    {b"labels": labels, b"data": np.frombuffer(b"".join(planes), np.uint8).reshape(len(labels), -1).copy()}, protocol=2
-)])
-def test_cifar_pickle_of_either_python(dump):
-    if dump is not python_2_batch:
-        pytest.skip("Python 3 names _codecs.encode, which no official batch does")
-    images, labels = formats.cifar_pickle(reader(a=dump([7, 9], [PLANES, PLANES])), ["a"], DECLARED)
+def test_cifar_pickle_of_the_official_kind():
+    images, labels = formats.cifar_pickle(reader(a=python_2_batch([7, 9], [PLANES, PLANES])), ["a"], DECLARED)
     assert images.tolist() == [PIXELS, PIXELS]
     assert labels.tolist() == [7, 9]
 
@@ -107,7 +108,7 @@ def test_image_rows_are_images():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-@pytest.mark.parametrize("keep", [0, 10, -20])
+@pytest.mark.parametrize("keep", [0, 10, -500])
 def test_an_image_that_cannot_be_decoded_is_named(kind, keep):
     data = encoded(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8), kind)
     with pytest.raises(UserError, match="cannot be read") as caught:
@@ -129,8 +130,14 @@ def test_idx_keeps_the_grey_channel():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\0\0\x08\0", idx(np.zeros(3, np.uint8), b"\0\0\x0d"), idx(np.zeros(3, np.uint8))[:-1],
-             idx(np.zeros(3, np.uint8)) + b"x"]
+    "data",
+    [
+        b"",
+        b"\0\0\x08\0",
+        idx(np.zeros(3, np.uint8), b"\0\0\x0d"),
+        idx(np.zeros(3, np.uint8))[:-1],
+        idx(np.zeros(3, np.uint8)) + b"x",
+    ],
 )
 def test_other_idx_files_are_refused(data):
     with pytest.raises(UserError, match="not an IDX file") as caught:
@@ -155,26 +162,25 @@ def test_digits_are_scaled_to_bytes_and_divided_by_class():
 def test_class_sheets_put_every_image_back_in_its_place():
     cats = np.zeros((2, 4, 3), np.uint8)
     cats[:, :2], cats[:, 2:] = 1, 3
-    read = reader(**{
-        "index.csv": b"split,index,label\ntrain,10,0\ntrain,11,1\ntest,0,1\ntrain,15,0\n",
-        "train_cat.webp": encoded(cats, "WEBP"),
-        "train_dog.webp": encoded(np.full((2, 2, 3), 2, np.uint8), "WEBP"),
-    })
+    read = reader(
+        **{
+            "index.csv": b"split,index,label\ntrain,10,0\ntrain,11,1\ntest,0,1\ntrain,15,0\n",
+            "train_cat.webp": encoded(cats, "WEBP"),
+            "train_dog.webp": encoded(np.full((2, 2, 3), 2, np.uint8), "WEBP"),
+        }
+    )
     images, labels = formats.class_sheets(read, ["index.csv", "train"], DECLARED)
     assert labels.tolist() == [0, 1, 0]
     assert images[:, 0, 0, 0].tolist() == [1, 2, 3]
 
 
 def test_a_class_sheet_with_too_few_images_is_named():
-    read = reader(**{
-        "index.csv": b"split,index,label\ntest,0,0\ntest,1,0\n",
-        "test_cat.webp": encoded(np.zeros((2, 2, 3), np.uint8), "WEBP"),
-    })
+    read = reader(
+        **{
+            "index.csv": b"split,index,label\ntest,0,0\ntest,1,0\n",
+            "test_cat.webp": encoded(np.zeros((2, 2, 3), np.uint8), "WEBP"),
+        }
+    )
     with pytest.raises(UserError, match="too few") as caught:
         formats.class_sheets(read, ["index.csv", "test"], DECLARED)
     assert caught.value.where == "test_cat.webp"
-
-
-def test_gzip_is_no_business_of_a_reader():
-    with pytest.raises(UserError):
-        formats.idx(reader(x=gzip.compress(idx(np.zeros(3, np.uint8)))), ["x", "x"], {"image": [1, 1, 1]})

@@ -113,15 +113,25 @@ def packed(*members):
 
 def archive_at(path, data, **files):
     path.write_bytes(data)
-    return {"kind": "archive", "url": path.as_uri(), "check": sha256(data), "path": "inside",
-            "files": files or {"a": sha256()}}
+    return {
+        "kind": "archive",
+        "url": path.as_uri(),
+        "check": sha256(data),
+        "path": "inside",
+        "files": files or {"a": sha256()},
+    }
 
 
 def test_declared_members_of_an_archive_are_read_and_no_other_path_is_touched(tmp_path, monkeypatch):
     (tmp_path / "cwd").mkdir()
     monkeypatch.chdir(tmp_path / "cwd")
-    escapes = [("../escaped", b"x"), (str(tmp_path / "absolute"), b"x"), ("inside/../../up", b"x"),
-               ("inside/link", (tarfile.SYMTYPE, "/etc/passwd")), ("inside/b", b"undeclared")]
+    escapes = [
+        ("../escaped", b"x"),
+        (str(tmp_path / "absolute"), b"x"),
+        ("inside/../../up", b"x"),
+        ("inside/link", (tarfile.SYMTYPE, "/etc/passwd")),
+        ("inside/b", b"undeclared"),
+    ]
     source = archive_at(tmp_path / "x.tar.gz", packed(*escapes, ("inside/a", DATA)))
     assert obtain.open_source(source, tmp_path)("a") == DATA
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["cwd", "x.tar.gz"]
@@ -172,7 +182,13 @@ def test_single_files_are_downloaded(tmp_path):
 @pytest.mark.parametrize("kind", ["archive", "download"])
 def test_nobody_there_is_told_at_once(kind, tmp_path):
     # port 1 of this machine: refused without any name server
-    source = {"kind": kind, "url": "http://127.0.0.1:1/", "files": {"a": sha256()}, "check": sha256(), "path": "x"}
+    source = {
+        "kind": kind,
+        "url": "http://127.0.0.1:1/",
+        "files": {"a": sha256()},
+        "check": sha256(),
+        "path": "x",
+    }
     start = time.monotonic()
     with pytest.raises(UserError, match="download failed"):
         obtain.open_source(source, tmp_path)
@@ -183,12 +199,14 @@ def test_a_download_that_never_ends_is_cut_off(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(bytes(2000))
     monkeypatch.setattr(obtain, "LARGEST_FILE", 1000)
     with pytest.raises(UserError, match="too large"):
-        obtain.open_source({"kind": "download", "url": tmp_path.as_uri() + "/", "files": {"a": sha256()}}, tmp_path)
+        obtain.open_source(
+            {"kind": "download", "url": tmp_path.as_uri() + "/", "files": {"a": sha256()}}, tmp_path
+        )
 
 
 @pytest.fixture
 def npm(tmp_path, monkeypatch):
-    """npm(script) puts a command npm, in Python, on an otherwise empty PATH; `archive` is what it may pack."""
+    """npm(script) puts a command npm, in Python, on an otherwise empty PATH; it may pack `archive`."""
     data = packed(("package/a", DATA), ("package/b", b"undeclared"))
     (tmp_path / "archive").write_bytes(data)
     (tmp_path / "bin").mkdir()
@@ -196,14 +214,25 @@ def npm(tmp_path, monkeypatch):
 
     def put(script):
         command = tmp_path / "bin" / "npm"
-        command.write_text(f"#!{sys.executable}\nimport shutil, sys\narchive = {str(tmp_path / 'archive')!r}\n{script}\n")
+        command.write_text(
+            f"#!{sys.executable}\nimport shutil, sys\narchive = {str(tmp_path / 'archive')!r}\n{script}\n"
+        )
         command.chmod(command.stat().st_mode | stat.S_IXUSR)
-        return {"kind": "npm", "npm": "a@1", "check": integrity(data), "path": "package", "files": {"a": sha256()}}
+        return {
+            "kind": "npm",
+            "npm": "a@1",
+            "check": integrity(data),
+            "path": "package",
+            "files": {"a": sha256()},
+        }
 
     return put
 
 
-COPY = "assert sys.argv[1:3] == ['pack', 'a@1'] and '--ignore-scripts' in sys.argv; shutil.copy(archive, 'a-1.tgz')"
+COPY = """
+assert sys.argv[1:3] == ["pack", "a@1"] and "--ignore-scripts" in sys.argv
+shutil.copy(archive, "a-1.tgz")
+"""
 
 
 def test_npm_packs_what_is_then_verified(npm, tmp_path):

@@ -70,7 +70,9 @@ def test_a_label_fraction_out_of_range_is_refused(fraction):
         splits.label_subset(np.zeros(4, int), fraction, 0)
 
 
-@pytest.mark.parametrize(("labels", "fraction"), [([0, 1, 1], 0.1), ([0, 0, 1, 1], 0.9), ([0, 0], 1.0), ([0, 0], 0.0)])
+@pytest.mark.parametrize(
+    ("labels", "fraction"), [([0, 1, 1], 0.1), ([0, 0, 1, 1], 0.9), ([0, 0], 1.0), ([0, 0], 0.0)]
+)
 def test_hold_out_never_empties_a_class(labels, fraction):
     with pytest.raises(UserError, match="no image left"):
         splits.hold_out(np.array(labels), fraction, 0)

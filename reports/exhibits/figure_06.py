@@ -1,0 +1,78 @@
+"""Figure 6: pixel intensities of crops of two images, without and with color distortion."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.evidence import Evidence
+from reports.style import PALETTE, blank, notes
+from reports.summary import Lookup, values_of
+
+IMAGES = 2
+HALVES = (("no", "(a) Without color distortion"), ("yes", "(b) With color distortion"))
+CROPS = 4
+
+
+def draw(evidence: Evidence) -> Figure:
+    """Left without, right with distortion; per image four crops, each over its histogram; equal axes."""
+    lookup = Lookup(evidence)
+    images = [*values_of(evidence.measured, "image"), *["unknown"] * IMAGES][:IMAGES]
+    figure = plt.figure(figsize=(7.4, 4.6))
+    for half, (distortion, title) in zip(figure.subfigures(1, 2), HALVES, strict=True):
+        half.suptitle(f"{title}\n{_distances(lookup, images, distortion)}", fontsize=8)
+        panels = half.subplots(2 * IMAGES, CROPS, height_ratios=[1.25, 1] * IMAGES)
+        for row, image in enumerate(images):
+            run = lookup.run(image=image, color_distortion=distortion)
+            _draw_image(panels[2 * row : 2 * row + 2], evidence, run, _highest(evidence))
+    notes(
+        figure,
+        evidence,
+        "Histograms: share of pixels by intensity, all channels together, on equal axes.",
+        "Distance: total variation between the histograms of two crops, a mean over pairs and over the images.",
+    )
+    return figure
+
+
+def _draw_image(panels: np.ndarray, evidence: Evidence, run: str | None, highest: float) -> None:
+    crops = evidence.arrays.get(f"{run}/crops")
+    histograms = evidence.arrays.get(f"{run}/histograms")
+    for crop, (above, below) in enumerate(panels.T):
+        if crops is None or histograms is None:
+            blank(above, "missing")
+            blank(below, "missing")
+            continue
+        above.imshow(crops[crop], interpolation="nearest")
+        above.axis("off")
+        _histogram(below, histograms[crop], highest)
+
+
+def _histogram(axes: Axes, counts: np.ndarray, highest: float) -> None:
+    edges = np.linspace(0, 1, len(counts) + 1)
+    axes.stairs(counts / counts.sum(), edges, fill=True, color=PALETTE[4])
+    axes.set(xlim=(0, 1), ylim=(0, highest), xticks=[], yticks=[])
+    axes.grid(False)
+
+
+def _highest(evidence: Evidence) -> float:
+    """The upper end of every histogram's axis: the tallest bar of all, so that they can be compared."""
+    shares = [
+        (array / array.sum(1, keepdims=True)).max()
+        for name, array in evidence.arrays.items()
+        if name.endswith("/histograms")
+    ]
+    return 1.05 * float(max(shares, default=1.0))
+
+
+def _distances(lookup: Lookup, images: Sequence[str], distortion: str) -> str:
+    """The claim in numbers, a mean over the images: are crops of one image closer than crops of two?"""
+    means = {}
+    for name in ("within_distance", "between_distance"):
+        cells = [lookup.ours(name, image=image, color_distortion=distortion) for image in images]
+        means[name] = [cell.mean for cell in cells if cell is not None]
+    if not all(means.values()):
+        return "distances missing"
+    within, between = (float(np.mean(values)) for values in means.values())
+    return f"distance within an image {within:.3f}, between images {between:.3f}"

@@ -1,0 +1,48 @@
+"""Formulae, written once in LaTeX that matplotlib's mathtext also reads: a page shows them as outlines."""
+
+from dataclasses import dataclass
+from functools import cache
+
+POINTS = 11.0  # type size of the outlines; one unit of the SVG is one point
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula in LaTeX (math mode, no packages beyond amsmath) and in words to be read aloud."""
+
+    latex: str
+    words: str
+
+    @property
+    def svg(self) -> str:
+        """An inline SVG that takes the colour of the text around it and is labelled with `words`."""
+        path, width, height = _outline(self.latex)
+        return (
+            f'<svg class="formula" role="img" aria-label="{_attribute(self.words)}" '
+            f'width="{width / POINTS:.3f}em" height="{height / POINTS:.3f}em" '
+            f'viewBox="0 0 {width:.2f} {height:.2f}" fill="currentColor">'
+            f'<path d="{path}"/></svg>'
+        )
+
+
+@cache
+def _outline(latex: str) -> tuple[str, float, float]:
+    """SVG path data, width and height; y runs down, and a margin of one unit keeps thin strokes whole."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    outline = TextPath((0, 0), f"${latex}$", size=POINTS, prop=FontProperties(math_fontfamily="cm"))
+    box = outline.get_extents()
+    commands = []
+    for vertices, code in outline.iter_segments(curves=True, simplify=False):
+        points = [
+            f"{x - box.x0 + 1:.2f} {box.y1 - y + 1:.2f}"
+            for x, y in zip(vertices[::2], vertices[1::2], strict=True)
+        ]
+        letter = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}[int(code)]
+        commands.append(letter if letter == "Z" else letter + " ".join(points))
+    return "".join(commands), box.width + 2, box.height + 2
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,31 @@
+"""The few numbers per exhibit that `dvc metrics diff` compares between commits."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Tree = dict[str, dict[str, dict[str, float]]]
+
+
+def metrics(records: Iterable[Mapping[str, Any]]) -> Tree:
+    """{exhibit: {cell: {metric: mean to 4 decimals}}} from records, for exhibits that measured something.
+
+    ValueError if two cells of an exhibit would have one name.
+    """
+    return {record["exhibit"]: _cells(record) for record in records if record["measured"]}
+
+
+def cell_name(cell: Mapping[str, str]) -> str:
+    """A cell's knobs in one word per knob, without dots and slashes, which would split a key: "output_dim=32"."""
+    name = " ".join(f"{knob}={value}" for knob, value in cell.items())
+    return re.sub(r"[./\\]", "_", name) or "all"
+
+
+def _cells(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    tree: dict[str, dict[str, float]] = {}
+    for row in record["measured"]:
+        cell = tree.setdefault(cell_name({knob: row[knob] for knob in record["knobs"]}), {})
+        if row["metric"] in cell:
+            raise ValueError(f"two cells of {record['exhibit']} would both be named {cell_name(row)!r}")
+        cell[row["metric"]] = round(row["mean"], 4)
+    return tree

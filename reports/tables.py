@@ -1,0 +1,136 @@
+"""A table: ours and the paper's value in each cell, as an HTML fragment and as LaTeX (booktabs)."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from reports.formula import Formula
+from reports.summary import Lookup, Measured, metric
+
+TEMPLATES = Path(__file__).with_name("templates")
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A measured cell beside the paper's printed one; None where there is none."""
+
+    name: str
+    ours: Measured | None
+    paper: str | None
+
+    @property
+    def mean(self) -> str:
+        """Our mean and spread, or that there is no run."""
+        if self.ours is None:
+            return NOT_RUN
+        form = metric(self.name).format
+        spread = "" if self.ours.spread is None else f" ± {self.ours.spread:{form}}"
+        return f"{self.ours.mean:{form}}{spread}"
+
+
+Cell = Value | Formula | str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; the first `stubs` columns name the row. has_paper: cells may hold printed values."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    stubs: int = 1
+    has_paper: bool = True
+
+    def __post_init__(self) -> None:
+        """Every row is as wide as the header, or ValueError."""
+        ragged = [row for row in self.rows if len(row) != len(self.columns)]
+        if ragged:
+            raise ValueError(f"expected {len(self.columns)} cells in each row; found {len(ragged[0])}")
+
+
+def value(lookup: Lookup, name: str, **knobs: object) -> Value:
+    """The cell of metric `name` at `knobs`."""
+    return Value(name, lookup.ours(name, **knobs), lookup.paper(name, **knobs))
+
+
+def header(name: str) -> str:
+    """A metric's label with its unit."""
+    label, unit, _ = metric(name)
+    return f"{label} ({unit})" if unit else label
+
+
+def render(template: str, **context: Any) -> str:
+    """A template from reports/templates; everything in it is escaped unless the template says otherwise."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**context)
+
+
+def to_html(table: Table, title: str, standing: Sequence[str]) -> str:
+    """An HTML fragment with caption `title`, and the lines `standing` under it."""
+    kinds = [[type(cell).__name__.lower() for cell in row] for row in table.rows]
+    return render("table.html.j2", table=table, kinds=kinds, title=title, standing=standing)
+
+
+def to_latex(table: Table, title: str, label: str, standing: Sequence[str]) -> str:
+    """A table environment for booktabs. A row with printed values takes two lines: ours, then the paper's."""
+    spec = "l" * table.stubs + ("l" if table.has_paper else "") + "r" * (len(table.columns) - table.stubs)
+    names = [escape_latex(name) for name in table.columns]
+    if table.has_paper:
+        names.insert(table.stubs, "")
+    body = [line for row in table.rows for line in _latex_lines(table, row)]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape_latex(title)}}}",
+        rf"\label{{tab:{label}}}",
+        rf"\begin{{tabular}}{{{spec}}}",
+        r"\toprule",
+        " & ".join(names) + r" \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        *[rf"\par\footnotesize {escape_latex(line)}" for line in standing],
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    """Text with LaTeX's special characters made plain."""
+    special = {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "τ": r"$\tau$",
+    }
+    special |= {character: "\\" + character for character in "&%$#_{}"}
+    return re.sub(r"[\\~^±τ&%$#_{}<>∇]", lambda found: special.get(found[0], f"${found[0]}$"), text)
+
+
+def _latex_lines(table: Table, row: Sequence[Cell]) -> list[str]:
+    stubs, cells = list(row[: table.stubs]), list(row[table.stubs :])
+    ours = [_latex(cell) for cell in cells]
+    names = [_latex(cell) for cell in stubs]
+    if not table.has_paper:
+        return [" & ".join([*names, *ours]) + r" \\"]
+    printed = [escape_latex(cell.paper or "--") if isinstance(cell, Value) else "" for cell in cells]
+    first = " & ".join([*names, "ours", *ours]) + r" \\"
+    return [first, " & ".join([*[""] * len(names), "paper", *printed]) + r" \\"]
+
+
+def _latex(cell: Cell) -> str:
+    if isinstance(cell, Formula):
+        return f"${cell.latex}$"
+    return escape_latex(cell.mean if isinstance(cell, Value) else cell)
