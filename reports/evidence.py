@@ -9,28 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML, YAMLError
 
-from reports.files import ReportError, read_csv, read_json, read_text
+from reports.declaration import CHECK_OUT, Declaration, load_declaration
+from reports.files import ReportError, read_csv, read_json
 
 MEASURED_COLUMNS = ("seed", "metric", "value", "run")
 PAPER_COLUMNS = ("metric", "value", "unit", "confidence", "note")
 COLLECT_AGAIN = "Run the exhibit's collect stage again."
-CHECK_OUT = "Run from the repository root, with the params folder as committed."
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """What params/exhibits/<id>.yaml says about an exhibit that a reader of the report needs."""
-
-    id: str
-    kind: str
-    section: str
-    title: str
-    caption: str
-    scale: str
-    thinned: str | None
-    knobs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,28 +72,6 @@ def canonical(text: str) -> str:
     return f"{number:.12g}" if math.isfinite(number) else text.strip()
 
 
-def load_declaration(path: Path, scale: str) -> Declaration:
-    """The part of an exhibit's YAML that reports read. ReportError names the first key that is wrong."""
-    text = read_text(path, "the declaration of an exhibit", f"Ids look like figure_08. {CHECK_OUT}")
-    try:
-        tree = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise ReportError(f"expected YAML at {path}; found: {error}. Correct the file.") from error
-    if not isinstance(tree, dict):
-        raise ReportError(
-            f"expected a YAML mapping at {path}; found {type(tree).__name__}. Correct the file."
-        )
-    words = {key: _word(tree, key, path) for key in ("id", "title", "caption", "section", "kind")}
-    for key, allowed in {"id": [path.stem], "kind": ["figure", "table"]}.items():
-        if words[key] not in allowed:
-            raise ReportError(
-                f"expected {key}: {' or '.join(allowed)} in {path}; found {words[key]}. Correct the file."
-            )
-    return Declaration(
-        **words, scale=scale, thinned=_thinned(tree, scale, path), knobs=tuple(_mapping(tree, "knobs", path))
-    )
-
-
 def load_paper(path: Path) -> pd.DataFrame:
     """The paper's own values for one exhibit, knobs first; no rows where it printed none."""
     header, rows = read_csv(path, "the paper's values", CHECK_OUT)
@@ -123,34 +86,6 @@ def load_paper(path: Path) -> pd.DataFrame:
     number = pd.to_numeric(paper["value"], errors="coerce").astype(float)
     paper.insert(paper.columns.get_loc("value") + 1, "number", number)
     return paper
-
-
-def _word(tree: dict, key: str, path: Path) -> str:
-    value = tree.get(key)
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    if key == "section" and isinstance(value, int | float):
-        raise ReportError(
-            f'expected section: "{value}" in quotation marks in {path}; found a number. Quote it.'
-        )
-    raise ReportError(f"expected some text under {key}: in {path}; found {value!r}. Correct the file.")
-
-
-def _mapping(tree: dict, key: str, path: Path) -> dict:
-    value = tree.get(key) or {}
-    if not isinstance(value, dict):
-        raise ReportError(f"expected a mapping under {key}: in {path}; found {value!r}. Correct the file.")
-    return value
-
-
-def _thinned(tree: dict, scale: str, path: Path) -> str | None:
-    scales = _mapping(tree, "scales", path)
-    if scale not in scales:
-        known = ", ".join(map(str, scales)) or "none"
-        raise ReportError(
-            f"expected scale {scale} under scales: in {path}; found {known}. Choose one of these."
-        )
-    return _mapping(scales, scale, path).get("thinned")
 
 
 def _load_provenance(path: Path, declaration: Declaration) -> dict[str, Any]:

@@ -47,11 +47,6 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 with one newline at its end."""
-    write_bytes(path, (text.rstrip("\n") + "\n").encode())
-
-
 def json_text(value: Any) -> str:
     """`value` as JSON: keys in the order given, floats to 10 significant digits; ValueError for NaN."""
     return json.dumps(_rounded(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

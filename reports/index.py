@@ -1,7 +1,7 @@
 """One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
 
-Reads what reports.draw left in <out>/<scale>; writes index.html there, and <metrics>/<scale>.json for DVC. Drawings
-are embedded by relative address; everything else is in the page, which loads nothing from a network.
+Reads what reports.draw left in <out>/<scale>; writes index.html there, and <metrics>/<scale>.json for DVC.
+Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
 """
 
 import argparse
@@ -111,10 +111,14 @@ def varying(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return {name: found for name, found in sorted(values.items()) if len(found) > 1}
 
 
-def _causes(runs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+def _causes(runs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One line per run: its id and the beginnings of the hashes that decided its numbers."""
     return [
-        {"run": name, **{kind: str(run.get(kind) or "—")[:SHORT] for kind in KINDS_OF_CAUSE}}
+        {
+            "run": name,
+            "adopted": run.get("adopted"),
+            **{kind: str(run.get(kind) or "—")[:SHORT] for kind in KINDS_OF_CAUSE},
+        }
         for name, run in sorted(runs.items())
     ]
 

@@ -16,7 +16,7 @@ def metrics(records: Iterable[Mapping[str, Any]]) -> Tree:
 
 
 def cell_name(cell: Mapping[str, str]) -> str:
-    """A cell's knobs in one word per knob, without dots and slashes, which would split a key: "output_dim=32"."""
+    """A cell as "projection=linear output_dim=32", without dots and slashes, which would split a key."""
     name = " ".join(f"{knob}={value}" for knob, value in cell.items())
     return re.sub(r"[./\\]", "_", name) or "all"
 

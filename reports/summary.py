@@ -40,10 +40,10 @@ def metric(name: str) -> Metric:
 
 
 def written(measured: Measured, name: str) -> str:
-    """For example 43.4 ± 0.5 (n = 3), or 43.4 (n = 1)."""
+    """Mean and spread, for example 43.4 ± 0.5, or 43.4 of a single seed."""
     form = metric(name).format
     spread = "" if measured.spread is None else f" ± {measured.spread:{form}}"
-    return f"{measured.mean:{form}}{spread} (n = {measured.n})"
+    return f"{measured.mean:{form}}{spread}"
 
 
 def summarize(measured: pd.DataFrame, knobs: list[str]) -> pd.DataFrame:

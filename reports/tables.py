@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.formula import Formula
-from reports.summary import Lookup, Measured, metric
+from reports.summary import Lookup, Measured, metric, written
 
 TEMPLATES = Path(__file__).with_name("templates")
 NOT_RUN = "not run"
@@ -26,11 +26,7 @@ class Value:
     @property
     def mean(self) -> str:
         """Our mean and spread, or that there is no run."""
-        if self.ours is None:
-            return NOT_RUN
-        form = metric(self.name).format
-        spread = "" if self.ours.spread is None else f" ± {self.ours.spread:{form}}"
-        return f"{self.ours.mean:{form}}{spread}"
+        return NOT_RUN if self.ours is None else written(self.ours, self.name)
 
 
 Cell = Value | Formula | str
@@ -83,12 +79,14 @@ def to_html(table: Table, title: str, standing: Sequence[str]) -> str:
 
 def to_latex(table: Table, title: str, label: str, standing: Sequence[str]) -> str:
     """A table environment for booktabs. A row with printed values takes two lines: ours, then the paper's."""
-    spec = "l" * table.stubs + ("l" if table.has_paper else "") + "r" * (len(table.columns) - table.stubs)
+    aligned = ["r" if isinstance(cell, Value) else "l" for cell in table.rows[0][table.stubs :]]
+    spec = "".join(["l" * table.stubs, "l" * table.has_paper, *aligned])
     names = [escape_latex(name) for name in table.columns]
     if table.has_paper:
         names.insert(table.stubs, "")
     body = [line for row in table.rows for line in _latex_lines(table, row)]
     lines = [
+        "% needs booktabs and amsmath",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape_latex(title)}}}",

@@ -14,7 +14,7 @@ def read_yaml(path):
 
 PYTHON = sys.executable
 SCALE = config.get("scale") or read_yaml("params/scale.yaml")["scale"]
-if subprocess.run([PYTHON, "-m", "stages.plan", "--quiet", "--scale", SCALE]).returncode:
+if subprocess.run([PYTHON, "-m", "stages", "plan", "--quiet", "--scale", SCALE]).returncode:
     raise WorkflowError("the declarations under params/ need mending, see above")
 PLAN = read_yaml("params/plan/index.yaml")
 RESULTS = f"results/{SCALE}"

@@ -61,7 +61,13 @@ def _node(axes: Axes, center: Point, text: str, color: str) -> None:
 def _arrow(
     axes: Axes, start: Point, end: Point, label: str = "", style: str = "-|>", dashed: bool = False
 ) -> None:
-    look = {"arrowstyle": style, "color": INK, "linewidth": 1.2, "shrinkA": 24, "shrinkB": 24}
+    look = {
+        "arrowstyle": style,
+        "color": INK,
+        "linewidth": 1.2,
+        "shrinkA": 24,
+        "shrinkB": 38 if dashed else 24,
+    }
     axes.annotate("", end, start, arrowprops=look | {"linestyle": (0, (4, 3)) if dashed else "solid"})
     outward = 1 if end[0] > 0 else -1  # labels stand outside, so that they do not meet in the middle
     middle = ((start[0] + end[0]) / 2 + 0.1 * outward, (start[1] + end[1]) / 2)

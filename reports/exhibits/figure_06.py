@@ -31,7 +31,7 @@ def draw(evidence: Evidence) -> Figure:
         figure,
         evidence,
         "Histograms: share of pixels by intensity, all channels together, on equal axes.",
-        "Distance: total variation between the histograms of two crops, a mean over pairs and over the images.",
+        "Distance: total variation between the histograms of two crops, a mean over pairs and images.",
     )
     return figure
 

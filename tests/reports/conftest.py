@@ -1,0 +1,179 @@
+"""A laboratory in a temporary folder: declarations, the paper's real values, and small tidy results."""
+
+import csv
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reports import draw, index
+from reports.evidence import Evidence, load
+
+ROOT = Path(__file__).resolve().parents[2]
+SCALE = "smoke"
+
+
+class Lab:
+    """Writes what stages would leave, and runs the commands on it."""
+
+    def __init__(self, folder: Path):
+        self.results, self.params, self.out = folder / "results", folder / "params", folder / "out"
+        self.metrics = folder / "metrics"
+        shutil.copytree(ROOT / "params" / "paper", self.params / "paper")
+
+    def declare(self, exhibit: str, knobs: Sequence[str], thinned: str = "", title: str = "A title") -> None:
+        lines = [
+            f"id: {exhibit}",
+            f"kind: {exhibit.split('_')[0]}",
+            'section: "4.2"',
+            f"title: {json.dumps(title)}",
+            "caption: What it shows.",
+            f"knobs: {{{', '.join(f'{knob}: module.{knob}' for knob in knobs)}}}",
+            f"scales: {{{SCALE}: {{{f'thinned: {json.dumps(thinned)}' if thinned else ''}}}}}",
+        ]
+        path = self.params / "exhibits" / f"{exhibit}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+
+    def collect(
+        self,
+        exhibit: str,
+        knobs: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+        arrays: dict[str, np.ndarray] | None = None,
+        missing: Sequence[str] = (),
+    ) -> None:
+        folder = self.tidy(exhibit)
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "rows.csv", "w", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(
+                [[*knobs, "seed", "metric", "value", "run"], *rows]
+            )
+        cause = {
+            "fingerprint": "f" * 24,
+            "stage": "pretrain",
+            "code": "c0de",
+            "data": "da7a",
+            "adopted": None,
+        }
+        runs = {f"pretrain/{row[-1]}": cause | {"bindings": {"seed": row[-4]}} for row in rows}
+        found = {"scale": SCALE, "exhibit": exhibit, "dataset": "toy", "missing": list(missing)}
+        found |= {"runs": runs, "versions": {"numpy": "1"}}
+        (folder / "provenance.json").write_text(json.dumps(found))
+        if arrays:
+            np.savez(folder / "arrays.npz", **arrays)
+
+    def put(self, exhibit: str, knobs: Sequence[str], rows: Sequence[Sequence[Any]], **extra: Any) -> None:
+        """Declare and collect."""
+        declared = {key: extra.pop(key) for key in ("thinned", "title") if key in extra}
+        self.declare(exhibit, knobs, **declared)
+        self.collect(exhibit, knobs, rows, **extra)
+
+    def tidy(self, exhibit: str) -> Path:
+        return self.results / SCALE / "tidy" / exhibit
+
+    def load(self, exhibit: str) -> Evidence:
+        return load(exhibit, SCALE, self.results, self.params)
+
+    def draw(self, exhibit: str) -> dict[str, bytes]:
+        """Run the command; the files it wrote, by ending."""
+        folders = {"--results": self.results, "--params": self.params, "--out": self.out}
+        options = [text for name, path in folders.items() for text in (name, str(path))]
+        draw.main(["--scale", SCALE, "--exhibit", exhibit, *options])
+        return {path.suffix[1:]: path.read_bytes() for path in (self.out / SCALE).glob(f"{exhibit}.*")}
+
+    def index(self) -> str:
+        """Run the command; the page it wrote."""
+        folders = {"--metrics": self.metrics, "--params": self.params, "--out": self.out}
+        index.main(
+            ["--scale", SCALE, *[text for name, path in folders.items() for text in (name, str(path))]]
+        )
+        return (self.out / SCALE / "index.html").read_text()
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab(tmp_path)
+
+
+def _picture(size: int = 6) -> np.ndarray:
+    return np.arange(size * size * 3, dtype=np.uint8).reshape(size, size, 3)
+
+
+def _histogram_rows() -> list[list[Any]]:
+    cells = [(image, distortion) for image in (5, 12) for distortion in ("no", "yes")]
+    values = {"within_distance": 0.125, "between_distance": 0.375}
+    return [
+        [*cell, 0, name, value, "h-{}-{}".format(*cell)] for cell in cells for name, value in values.items()
+    ]
+
+
+@pytest.fixture
+def nine(lab: Lab) -> Lab:
+    """All nine exhibits, whole, with values that tests recognize."""
+    operators = (
+        "original,crop and resize,crop resize flip,color drop,color jitter,rotate,cutout,gaussian noise,"
+    )
+    operators = (operators + "gaussian blur,sobel").split(",")
+    strengths = ("1/8", "1/4", "1/2", "1", "1 (+Blur)", "AutoAug")
+    lab.put(
+        "figure_02", [], [[0, "mean_abs_change", 9.5, "r"]], arrays={"r/crops": np.stack([_picture()] * 2)}
+    )
+    lab.put("figure_03", [], [[0, "mean_abs_change", 0.0, "r"]], arrays={"r/image": _picture()})
+    lab.put(
+        "figure_04",
+        ["operator"],
+        [[name, 0, "mean_abs_change", 12.25, f"op{place}"] for place, name in enumerate(operators)],
+        arrays={f"op{place}/image": _picture() for place in range(10)},
+    )
+    rows = _histogram_rows()
+    crops = {f"{row[-1]}/crops": np.stack([_picture()] * 4) for row in rows}
+    lab.put(
+        "figure_06",
+        ["image", "color_distortion"],
+        rows,
+        arrays=crops | {f"{row[-1]}/histograms": np.full((4, 8), 3) for row in rows},
+    )
+    heads = [["linear", 32], ["nonlinear", 32], ["none", 64]]
+    lab.put(
+        "figure_08",
+        ["projection", "output_dim"],
+        [
+            [*head, seed, "top1", 41 + seed + len(head[0]), f"{head[0]}-{seed}"]
+            for head in heads
+            for seed in (0, 1)
+        ],
+        thinned="2 of 7 widths.",
+    )
+    lab.put(
+        "figure_09",
+        ["batch_size", "epochs"],
+        [[batch, epochs, 0, "top1", 30.5, f"b{batch}-e{epochs}"] for batch in (32, 256) for epochs in (2, 4)],
+    )
+    lab.put(
+        "table_01",
+        ["method", "augmentation"],
+        [
+            [m, s, 0, "top1", 33.25, f"{m}{n}"]
+            for m in ("SimCLR", "Supervised")
+            for n, s in enumerate(strengths)
+        ],
+    )
+    losses = ("NT-Xent", "NT-Logistic", "Margin Triplet")
+    measured = {"max_error": 2.5e-16, "cases": 64}
+    lab.put("table_02", ["loss"], [[loss, 0, *pair, loss] for loss in losses for pair in measured.items()])
+    settings = [("yes", 0.05), ("yes", 0.1), ("yes", 0.5), ("yes", 1.0), ("no", 10.0), ("no", 100.0)]
+    lab.put(
+        "table_05",
+        ["l2_norm", "temperature"],
+        [
+            [*s, 0, name, 4.75, f"{s}"]
+            for s in settings
+            for name in ("entropy", "contrastive_accuracy", "top1")
+        ],
+    )
+    return lab

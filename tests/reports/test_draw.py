@@ -1,0 +1,167 @@
+"""Every exhibit from small evidence: known values arrive, bytes repeat, what is missing is named."""
+
+import csv
+import io
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reports.files import ReportError, exit_code
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = ("figure_02", "figure_03", "figure_04", "figure_06", "figure_08", "figure_09")
+TABLES = ("table_01", "table_02", "table_05")
+
+
+def table_of(data: bytes) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(data.decode())))
+
+
+@pytest.mark.parametrize("exhibit", FIGURES + TABLES)
+def test_equal_evidence_equal_bytes(nine, exhibit):
+    first = nine.draw(exhibit)
+    rows = nine.tidy(exhibit) / "rows.csv"
+    header, *lines = rows.read_text().splitlines()
+    rows.write_text("\n".join([header, *reversed(lines)]) + "\n")  # another collector's order
+    second = nine.draw(exhibit)
+    assert first.keys() == second.keys()
+    if exhibit != "figure_02":
+        assert set(first) == (
+            {"svg", "png", "csv", "json"} if exhibit in FIGURES else {"html", "tex", "csv", "json"}
+        )
+    assert [ending for ending in first if first[ending] != second[ending]] == []
+
+
+@pytest.mark.parametrize("exhibit", FIGURES)
+def test_a_figure_has_content_and_carries_no_date_or_program(nine, exhibit):
+    drawn = nine.draw(exhibit)
+    assert drawn["png"].startswith(b"\x89PNG") and min(struct.unpack(">II", drawn["png"][16:24])) > 400
+    assert drawn["svg"].count(b"<path") > 10
+    for word in (b"Software", b"tEXt", b"tIME"):
+        assert word not in drawn["png"]
+    for word in (b"dc:date", b"Matplotlib v", b"<text"):
+        assert word not in drawn["svg"]
+
+
+def test_known_values_reach_csv_and_json(nine):
+    drawn = nine.draw("figure_08")
+    linear = next(
+        row for row in table_of(drawn["csv"]) if (row["projection"], row["output_dim"]) == ("linear", "32")
+    )
+    assert (linear["n"], linear["ours"], linear["spread"], linear["paper"]) == (
+        "2",
+        "47.5",
+        "0.7071067812",
+        "60.0",
+    )
+    record = json.loads(drawn["json"])
+    assert record["measured"][0] == {
+        "projection": "linear",
+        "output_dim": "32",
+        "metric": "top1",
+        "n": 2,
+        "mean": 47.5,
+        "spread": 0.7071067812,
+    }
+    assert len(record["raw"]) == 6 and len(record["paper"]) == 15
+    assert record["banner"].startswith("Scale smoke") and record["thinned"] == "2 of 7 widths."
+    assert record["label"] == "Figure 8" and record["seeds"] == ["0", "1"] and not record["partial"]
+
+
+def test_one_seed_has_no_spread(nine):
+    record = json.loads(nine.draw("figure_09")["json"])
+    assert {row["spread"] for row in record["measured"]} == {None} and {
+        row["n"] for row in record["measured"]
+    } == {1}
+
+
+def test_a_table_shows_ours_beside_the_paper(nine):
+    drawn = nine.draw("table_05")
+    page, tex = drawn["html"].decode(), drawn["tex"].decode()
+    assert (
+        page.count("4.8") == 18
+        and page.count("64.4") == 1
+        and page.count('<span class="source">paper</span>') == 18
+    )
+    assert r"yes & 0.1 & ours & 4.8 & 4.8 & 4.8 \\" in tex and r" &  & paper & 4.5 & 87.8 & 64.4 \\" in tex
+    assert "Contrastive accuracy (%)" in page and r"Contrastive accuracy (\%)" in tex
+
+
+def test_columns_of_table_1_stand_as_printed(nine):
+    tex = nine.draw("table_01")["tex"].decode()
+    assert "1/8 & 1/4 & 1/2 & 1 & 1 (+Blur) & AutoAug" in tex
+    assert " & paper & 59.6 & 61.0 & 62.6 & 63.2 & 64.5 & 61.1" in tex
+    assert tex.index("SimCLR") < tex.index("Supervised")
+
+
+def test_table_2_has_typeset_formulae_with_words_and_errors(nine):
+    drawn = nine.draw("table_02")
+    page = drawn["html"].decode()
+    assert page.count('role="img" aria-label="') == 6 and page.count("2.5e-16") == 3 and page.count("64") >= 3
+    assert r"\sum_{\boldsymbol{v}^{-}}" in drawn["tex"].decode()
+
+
+@pytest.mark.parametrize("exhibit", FIGURES + TABLES)
+def test_missing_runs_are_named_and_nothing_is_left_out(nine, exhibit):
+    folder = nine.tidy(exhibit)
+    lines = (folder / "rows.csv").read_text().splitlines()
+    (folder / "rows.csv").write_text(lines[0] + "\n")  # the worst case: no run has finished
+    (folder / "arrays.npz").unlink(missing_ok=True)
+    provenance = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(json.dumps(provenance | {"missing": ["pretrain/lost-seed0"]}))
+    drawn = nine.draw(exhibit)
+    record = json.loads(drawn["json"])
+    assert record["partial"] and record["missing"] == ["pretrain/lost-seed0"]
+    assert "PARTIAL: 1 missing: pretrain/lost-seed0." in record["standing"]
+    if exhibit in TABLES:
+        assert b"PARTIAL: 1 missing: pretrain/lost-seed0." in drawn["html"] and b"not run" in drawn["html"]
+        assert b"PARTIAL" in drawn["tex"]
+
+
+def test_a_panel_without_its_run_is_drawn_as_missing(nine):
+    whole = nine.draw("figure_04")["svg"].count(b"<image")
+    folder = nine.tidy("figure_04")
+    lines = (folder / "rows.csv").read_text().splitlines()
+    (folder / "rows.csv").write_text("\n".join(line for line in lines if not line.startswith("sobel")) + "\n")
+    assert nine.draw("figure_04")["svg"].count(b"<image") == whole - 1
+
+
+def test_hostile_labels_are_text(lab):
+    hostile = "<script>alert('x & y')</script> 100% \\input{/etc/passwd}_$"
+    lab.put("table_05", ["l2_norm", "temperature"], [], title=hostile, missing=[hostile])
+    drawn = lab.draw("table_05")
+    assert b"<script>" not in drawn["html"] and b"&lt;script&gt;" in drawn["html"]
+    tex = drawn["tex"].decode()
+    assert r"\input" not in tex and r"100\% \textbackslash{}input\{/etc/passwd\}\_\$" in tex
+    assert json.loads(drawn["json"])["title"] == hostile
+
+
+def test_a_missing_module_says_where_to_write_it(lab):
+    lab.put("figure_b8", [], [])
+    with pytest.raises(ReportError, match=r"expected draw\(evidence\) in reports/exhibits/figure_b8.py"):
+        lab.draw("figure_b8")
+
+
+def test_the_receipt_holds_the_checksums(nine):
+    nine.draw("table_01")
+    receipt = json.loads((nine.results / "smoke" / "drawn" / "table_01.json").read_text())
+    assert set(receipt) == {"table_01.html", "table_01.tex", "table_01.csv", "table_01.json"}
+
+
+def test_the_command_ends_with_2_and_no_traceback(tmp_path):
+    command = [sys.executable, "-m", "reports.draw", "--scale", "smoke", "--exhibit", "figure_99"]
+    ended = subprocess.run([*command, "--params", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 2 and ended.stderr.startswith("error: expected the declaration of an exhibit")
+    assert "Traceback" not in ended.stderr
+
+
+def test_other_errors_keep_their_traceback():
+    def broken() -> None:
+        raise KeyError("a mistake in the program")
+
+    with pytest.raises(KeyError):
+        exit_code(broken)

@@ -1,0 +1,119 @@
+"""Whatever is wrong with a file, the error says what was expected, what was found, and where."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.evidence import canonical, sort_key
+from reports.files import ReportError
+
+KNOBS = ["projection", "output_dim"]
+ROW = ["linear", 32, 0, "top1", 40.0, "a"]
+
+
+@pytest.fixture
+def one(lab):
+    lab.put("figure_08", KNOBS, [ROW])
+    return lab
+
+
+def test_evidence_is_read_whole(one):
+    evidence = one.load("figure_08")
+    assert evidence.knobs == KNOBS and evidence.missing == () and evidence.arrays == {}
+    assert evidence.measured.to_dict("records") == [
+        {"projection": "linear", "output_dim": "32", "seed": "0", "metric": "top1", "value": 40.0, "run": "a"}
+    ]
+    assert evidence.exhibit.thinned is None and evidence.exhibit.section == "4.2"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.csv", None, "expected tidy rows of figure_08 .* no such file"),
+        ("rows.csv", "", "empty file without a header"),
+        ("rows.csv", "projection,seed,metric,value,run\n", "expected column output_dim"),
+        (
+            "rows.csv",
+            "projection,output_dim,seed,metric,value,run\nlinear,32,0\n",
+            "expected 6 fields .* row 2",
+        ),
+        (
+            "rows.csv",
+            "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,nan,a\n",
+            "expected a finite number for top1 of run a",
+        ),
+        (
+            "rows.csv",
+            "projection,output_dim,seed,metric,value,run\n"
+            + "linear,32,0,top1,1,a\nlinear,32.0,0,top1,2,b\n",
+            "expected one row per cell, seed and metric .* by run b",
+        ),
+        ("provenance.json", None, "expected the provenance of figure_08"),
+        ("provenance.json", "{", "found broken JSON"),
+        ("provenance.json", "[]", "found a JSON list"),
+        ("provenance.json", '{"missing": "none"}', "expected a list under 'missing'"),
+        (
+            "provenance.json",
+            '{"missing": [], "runs": {}, "versions": {}, "scale": "paper", "exhibit": "figure_08"}',
+            "expected scale 'smoke' .* found 'paper'",
+        ),
+        ("arrays.npz", "not an archive", "expected an .npz archive"),
+    ],
+)
+def test_a_broken_result_is_named(one, name, content, message):
+    path = one.tidy("figure_08") / name
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(ReportError, match=message) as caught:
+        one.load("figure_08")
+    assert str(path) in str(caught.value)
+    assert any(word in str(caught.value) for word in ("again", "Correct"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("id: figure_08", "id: figure_09", "expected id: figure_08"),
+        ("kind: figure", "kind: chart", "expected kind: figure or table"),
+        ('section: "4.2"', "section: 4.2", "Quote it"),
+        ("caption: What it shows.", "caption:", "expected some text under caption"),
+        ("scales: {smoke: {}}", "scales: {paper: {}}", "expected scale smoke .* found paper"),
+        ("knobs: {", "knobs: 3 #", "expected a mapping under knobs"),
+        ("id: figure_08", "id: [", "expected YAML"),
+    ],
+)
+def test_a_broken_declaration_is_named(one, old, new, message):
+    path = one.params / "exhibits" / "figure_08.yaml"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ReportError, match=message):
+        one.load("figure_08")
+
+
+def test_a_broken_header_of_paper_values_is_named(one):
+    (one.params / "paper" / "figure_08.csv").write_text("projection,value,metric\n")
+    with pytest.raises(ReportError, match="expected knob columns and then metric, value"):
+        one.load("figure_08")
+
+
+def test_missing_runs_are_kept_in_order(one):
+    path = one.tidy("figure_08") / "provenance.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"missing": ["b", "a"]}))
+    assert one.load("figure_08").missing == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0.10", "0.1"), ("256.0", "256"), ("1e-06", "1e-06"), ("1/8", "1/8"), ("none", "none"), ("nan", "nan")],
+)
+def test_one_spelling_per_value(text, expected):
+    assert canonical(text) == expected
+
+
+@given(st.one_of(st.floats(allow_nan=False, allow_infinity=False).map(repr), st.text(max_size=8)))
+def test_a_canonical_spelling_is_canonical(text):
+    assert canonical(canonical(text)) == canonical(text)
+
+
+def test_numbers_sort_by_size_before_words():
+    assert sorted(["any", "1024", "64", "AutoAug"], key=sort_key) == ["64", "1024", "AutoAug", "any"]

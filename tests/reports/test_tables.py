@@ -1,0 +1,38 @@
+import re
+
+import pytest
+
+from reports.exhibits.table_02 import FORMULAE
+from reports.formula import Formula
+from reports.summary import Measured
+from reports.tables import Table, Value, to_html, to_latex
+
+
+def test_a_ragged_table_is_refused():
+    with pytest.raises(ValueError, match="expected 2 cells in each row; found 1"):
+        Table(columns=["a", "b"], rows=[["x"]])
+
+
+def test_a_cell_without_a_run_says_so_beside_the_papers_value():
+    table = Table(columns=["Row", "Top-1"], rows=[["x", Value("top1", None, "61.0")]])
+    page = to_html(table, "T", [])
+    assert "not run" in page and "61.0" in page and "n = " not in page
+
+
+def test_spread_and_n_are_shown():
+    table = Table(columns=["Row", "Top-1"], rows=[["x", Value("top1", Measured(43.41, 0.52, 3), None)]])
+    assert "43.4 ± 0.5" in to_html(table, "T", []) and "n = 3" in to_html(table, "T", [])
+    assert r"43.4 $\pm$ 0.5" in to_latex(table, "T", "t", [])
+
+
+def test_a_formula_is_outlines_in_the_colour_of_the_text():
+    svg = Formula(r"\frac{a}{b} < c", 'a over b is "less" than c & so on').svg
+    assert 'fill="currentColor"' in svg and "&quot;less&quot;" in svg and "&amp;" in svg
+    assert re.fullmatch(r"[MLQCZ0-9. \-]+", re.search(r' d="([^"]+)"', svg)[1])
+    assert Formula(r"\frac{a}{b} < c", "").svg != Formula(r"\frac{a}{b} > c", "").svg
+
+
+@pytest.mark.parametrize("loss", FORMULAE)
+def test_every_printed_formula_is_typeset(loss):
+    assert len(FORMULAE[loss]) == 2
+    assert all(len(formula.svg) > 2000 and formula.words for formula in FORMULAE[loss])
