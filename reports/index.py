@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from reports.digest import digest
 from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
-from reports.metrics import metrics
 from reports.record import banner, label
 from reports.tables import render
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = options.out / options.scale
     entries = contents(options.scale, folder, options.params)
     write_bytes(folder / "index.html", page(options.scale, entries, folder).encode())
-    tree = metrics(entry.record for entry in entries if entry.record)
+    tree = digest(entry.record for entry in entries if entry.record)
     write_bytes(options.metrics / f"{options.scale}.json", json_text(tree).encode())
 
 

@@ -1,6 +1,9 @@
 # Ink: from an exhibit's tidy folder and the paper's numbers to a figure or table, and one page that shows them all.
 
 
+import glob
+
+INK = sorted(glob.glob("reports/*.py") + glob.glob("reports/style*") + glob.glob("reports/templates/*"))
 DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on
 
 
@@ -10,6 +13,7 @@ rule figure:
         "params/exhibits/{exhibit}.yaml",
         "params/paper/{exhibit}.csv",
         "reports/exhibits/{exhibit}.py",
+        INK,
     output:
         expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["svg", "png", "csv", "json"]),
         f"{RESULTS}/drawn/{{exhibit}}.json",
@@ -25,6 +29,7 @@ rule table:
         "params/exhibits/{exhibit}.yaml",
         "params/paper/{exhibit}.csv",
         "reports/exhibits/{exhibit}.py",
+        INK,
     output:
         expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["html", "tex", "csv", "json"]),
         f"{RESULTS}/drawn/{{exhibit}}.json",
@@ -37,7 +42,8 @@ rule table:
 rule index:
     input:
         expand(DRAWN, exhibit=PLAN["exhibits"]),
-        "reports/templates/index.html.j2",
+        "params/paper/contents.csv",
+        INK,
     output:
         f"{OUT}/index.html",
         f"reports/metrics/{SCALE}.json",

@@ -19,7 +19,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_debris(tmp_path, monkeypatch)
     monkeypatch.setattr(
         os, "fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left on device"))
     )
-    with pytest.raises(ReportError, match="expected to write .*No space left"):
+    with pytest.raises(ReportError, match=r"expected to write .*No space left"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file.txt"]
 

@@ -105,7 +105,7 @@ def test_metrics_are_nested_rounded_and_have_safe_keys(nine):
 def test_a_broken_record_says_how_to_draw_it_again(nine):
     nine.draw("table_01")
     (nine.out / "smoke" / "table_01.json").write_text("{")
-    with pytest.raises(ReportError, match="python -m reports.draw --scale smoke --exhibit table_01"):
+    with pytest.raises(ReportError, match=r"python -m reports.draw --scale smoke --exhibit table_01"):
         nine.index()
 
 

@@ -20,7 +20,7 @@ UNPRINTED = {
 
 
 def test_650_published_values_in_31_exhibits_and_the_text():
-    """A published value is one row; 620 are numbers, 30 are words (24 of them designs compared in Table C.1)."""
+    """A published value is one row: 620 numbers and 30 words (25 of them designs compared in Table C.1)."""
     papers = {path.stem: load_paper(path) for path in FILES}
     assert len(papers) == 31 + 1
     assert sum(map(len, papers.values())) == 650

@@ -1,6 +1,7 @@
 import pytest
 
-from reports.metrics import cell_name, metrics
+from reports.digest import cell_name, digest
+from reports.files import ReportError
 
 
 def record(*rows: dict) -> dict:
@@ -9,15 +10,15 @@ def record(*rows: dict) -> dict:
 
 def test_two_cells_may_not_share_a_name():
     rows = [{"tau": "0.1", "metric": "top1", "mean": 1.0}, {"tau": "0/1", "metric": "top1", "mean": 2.0}]
-    with pytest.raises(ValueError, match="would both be named 'tau=0_1'"):
-        metrics([record(*rows)])
+    with pytest.raises(ReportError, match="two cells named 'tau=0_1'"):
+        digest([record(*rows)])
 
 
 def test_means_have_four_decimals_and_empty_exhibits_are_left_out():
-    assert metrics([record({"tau": "1", "metric": "top1", "mean": 1 / 3})]) == {
+    assert digest([record({"tau": "1", "metric": "top1", "mean": 1 / 3})]) == {
         "table_05": {"tau=1": {"top1": 0.3333}}
     }
-    assert metrics([record()]) == {}
+    assert digest([record()]) == {}
 
 
 def test_an_exhibit_without_knobs_has_one_cell():

@@ -4,13 +4,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reports.files import ReportError
+
 Tree = dict[str, dict[str, dict[str, float]]]
 
 
-def metrics(records: Iterable[Mapping[str, Any]]) -> Tree:
+def digest(records: Iterable[Mapping[str, Any]]) -> Tree:
     """{exhibit: {cell: {metric: mean to 4 decimals}}} from records, for exhibits that measured something.
 
-    ValueError if two cells of an exhibit would have one name.
+    ReportError if two cells of an exhibit would have one name.
     """
     return {record["exhibit"]: _cells(record) for record in records if record["measured"]}
 
@@ -24,8 +26,11 @@ def cell_name(cell: Mapping[str, str]) -> str:
 def _cells(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     tree: dict[str, dict[str, float]] = {}
     for row in record["measured"]:
-        cell = tree.setdefault(cell_name({knob: row[knob] for knob in record["knobs"]}), {})
-        if row["metric"] in cell:
-            raise ValueError(f"two cells of {record['exhibit']} would both be named {cell_name(row)!r}")
-        cell[row["metric"]] = round(row["mean"], 4)
+        name = cell_name({knob: row[knob] for knob in record["knobs"]})
+        if row["metric"] in tree.setdefault(name, {}):
+            raise ReportError(
+                f"expected distinct cell names in {record['exhibit']}; found two cells named {name!r} once "
+                "dots and slashes are replaced. Spell the knob's values apart in its YAML."
+            )
+        tree[name][row["metric"]] = round(row["mean"], 4)
     return tree
