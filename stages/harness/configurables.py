@@ -33,13 +33,19 @@ class Configurable:
 @functools.cache
 def configurables_of(stage: str) -> dict[str, Configurable]:
     """Every configurable in the modules that `stage` runs, by name."""
-    nodes = [(m, node) for m in modules_of(stage) for node in ast.parse(module_path(m).read_text()).body]
+    nodes = [(module, node) for module in modules_of(stage) for node in _definitions(module)]
     classes = {node.name: node for _, node in nodes if isinstance(node, ast.ClassDef)}
     found = {}
     for module, node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (name := _gin_name(node)):
+        if name := _gin_name(node):
             found[name] = _configurable(name, module, node, classes)
     return found
+
+
+@functools.cache
+def _definitions(module: str) -> list[ast.FunctionDef | ast.ClassDef]:
+    body = ast.parse(module_path(module).read_text()).body
+    return [node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
 def check_binding(stage: str, key: str, value: Any, where: str) -> None:

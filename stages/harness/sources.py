@@ -38,7 +38,7 @@ def code_hash(stage: str) -> str:
     """SHA-256 (16 hexadecimal digits) over the stripped source of every module of `stage`."""
     digest = hashlib.sha256()
     for module in modules_of(stage):
-        digest.update(f"{module}\n{stripped(module_path(module).read_text())}\n".encode())
+        digest.update(f"{module}\n{_stripped_module(module)}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -81,6 +81,12 @@ def _decides_numbers(module: str, stage: str) -> bool:
     return module == f"stages.{stage}" or module.split(".")[0] == "simclr" or module in HARNESS_THAT_DECIDES_NUMBERS
 
 
+@functools.cache
+def _stripped_module(module: str) -> str:
+    return stripped(module_path(module).read_text())
+
+
+@functools.cache
 def _imports(module: str) -> list[str]:
     """Project modules imported anywhere in `module`, functions included; a package counts with its members named."""
     found = []

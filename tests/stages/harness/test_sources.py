@@ -68,6 +68,11 @@ def test_a_stage_depends_on_the_method_and_not_on_the_progress_line():
     assert not {"stages.harness.progress", "stages.harness.driver", "simclr.lars"} & set(modules)
 
 
+def forget():
+    for cached in (sources.code_hash, sources.modules_of, sources._stripped_module, sources._imports):
+        cached.cache_clear()
+
+
 def test_the_hash_is_of_the_stripped_sources(tmp_path, monkeypatch):
     (tmp_path / "stages").mkdir()
     path = tmp_path / "stages" / "toy.py"
@@ -75,9 +80,7 @@ def test_the_hash_is_of_the_stripped_sources(tmp_path, monkeypatch):
     hashes = []
     for text in ("x = 1\n", "x = 1  # one\n", "x = 2\n"):
         path.write_text(text)
-        sources.code_hash.cache_clear()
-        sources.modules_of.cache_clear()
+        forget()
         hashes.append(sources.code_hash("toy"))
-    sources.code_hash.cache_clear()
-    sources.modules_of.cache_clear()
+    forget()
     assert hashes[0] == hashes[1] != hashes[2]
