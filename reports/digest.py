@@ -1,36 +1,34 @@
 """The few numbers per exhibit that `dvc metrics diff` compares between commits."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping
+from statistics import fmean
 from typing import Any
-
-from reports.files import ReportError
 
 Tree = dict[str, dict[str, dict[str, float]]]
 
 
 def digest(records: Iterable[Mapping[str, Any]]) -> Tree:
-    """{exhibit: {cell: {metric: mean to 4 decimals}}} from records, for exhibits that measured something.
+    """{exhibit: {cell: {metric: mean over seeds to 4 decimals}}} from records, for exhibits that measured something.
 
-    ReportError if two cells of an exhibit would have one name.
+    A cell is called by its place in the grid, as in the plan, and not by its values: an edited value then shows as
+    a metric that moved and not as a cell that vanished and one that appeared.
     """
-    return {record["exhibit"]: _cells(record) for record in records if record["measured"]}
+    return {record["exhibit"]: _cells(record["raw"]) for record in records if record["raw"]}
 
 
-def cell_name(cell: Mapping[str, str]) -> str:
-    """A cell as "projection=linear output_dim=32", without dots and slashes, which would split a key."""
-    name = " ".join(f"{knob}={value}" for knob, value in cell.items())
-    return re.sub(r"[./\\]", "_", name) or "all"
+def cell_name(run: str) -> str:
+    """The run's id without its seed: "projection1-output_dim2-seed0" is of cell "projection1-output_dim2"."""
+    return re.sub(r"-seed\d+$", "", run)
 
 
-def _cells(record: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    tree: dict[str, dict[str, float]] = {}
-    for row in record["measured"]:
-        name = cell_name({knob: row[knob] for knob in record["knobs"]})
-        if row["metric"] in tree.setdefault(name, {}):
-            raise ReportError(
-                f"expected distinct cell names in {record['exhibit']}; found two cells named {name!r} once "
-                "dots and slashes are replaced. Spell the knob's values apart in its YAML."
-            )
-        tree[name][row["metric"]] = round(row["mean"], 4)
-    return tree
+def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    values: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        values.setdefault(cell_name(row["run"]), {}).setdefault(row["metric"], []).append(row["value"])
+    return {
+        cell: {metric: round(fmean(found), 4) for metric, found in sorted(metrics.items())}
+        for cell, metrics in sorted(values.items())
+    }
