@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML, YAMLError
 
-from reports.files import ReportError, read_text
+from reports.files import ReportError, nearest, read_text
 
 CHECK_OUT = "Run from the repository root, with the params folder as committed."
 
@@ -26,15 +26,7 @@ class Declaration:
 
 def load_declaration(path: Path, scale: str) -> Declaration:
     """The part of an exhibit's YAML that reports read. ReportError names the first key that is wrong."""
-    text = read_text(path, "the declaration of an exhibit", f"Ids look like figure_08. {CHECK_OUT}")
-    try:
-        tree = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise ReportError(f"expected YAML at {path}; found: {error}. Correct the file.") from error
-    if not isinstance(tree, dict):
-        raise ReportError(
-            f"expected a YAML mapping at {path}; found {type(tree).__name__}. Correct the file."
-        )
+    tree = _tree(path)
     words = {key: _word(tree, key, path) for key in ("id", "title", "caption", "section", "kind")}
     for key, allowed in {"id": [path.stem], "kind": ["figure", "table"]}.items():
         if words[key] not in allowed:
@@ -44,6 +36,35 @@ def load_declaration(path: Path, scale: str) -> Declaration:
     return Declaration(
         **words, scale=scale, thinned=_thinned(tree, scale, path), knobs=tuple(_mapping(tree, "knobs", path))
     )
+
+
+def check_scale(scale: str, folder: Path) -> None:
+    """ReportError, with the nearest name, unless a declaration in `folder` has the scale."""
+    known = {str(name): None for path in sorted(folder.glob("*.yaml")) for name in _scales(_tree(path), path)}
+    if scale not in known:
+        raise ReportError(
+            f"expected a scale that an exhibit in {folder} declares ({', '.join(known) or 'there is none'}); "
+            f"found {scale}.{nearest(scale, known) or ' ' + CHECK_OUT}"
+        )
+
+
+def _tree(path: Path) -> dict:
+    declared = [other.stem for other in path.parent.glob("*.yaml") if other != path]
+    remedy = f"Ids look like figure_08.{nearest(path.stem, sorted(declared)) or ' ' + CHECK_OUT}"
+    text = read_text(path, "the declaration of an exhibit", remedy)
+    try:
+        tree = YAML(typ="safe").load(text)
+    except YAMLError as error:
+        raise ReportError(f"expected YAML at {path}; found: {error}. Correct the file.") from error
+    if not isinstance(tree, dict):
+        raise ReportError(
+            f"expected a YAML mapping at {path}; found {type(tree).__name__}. Correct the file."
+        )
+    return tree
+
+
+def _scales(tree: dict, path: Path) -> dict:
+    return _mapping(tree, "scales", path)
 
 
 def _word(tree: dict, key: str, path: Path) -> str:
@@ -65,10 +86,11 @@ def _mapping(tree: dict, key: str, path: Path) -> dict:
 
 
 def _thinned(tree: dict, scale: str, path: Path) -> str | None:
-    scales = _mapping(tree, "scales", path)
+    scales = _scales(tree, path)
     if scale not in scales:
         known = ", ".join(map(str, scales)) or "none"
         raise ReportError(
-            f"expected scale {scale} under scales: in {path}; found {known}. Choose one of these."
+            f"expected scale {scale} under scales: in {path}; found {known}."
+            f"{nearest(scale, map(str, scales)) or ' Choose one of these.'}"
         )
     return _mapping(scales, scale, path).get("thinned")

@@ -17,7 +17,7 @@ from reports.evidence import Evidence, load
 from reports.files import ReportError, exit_code, json_text, write_bytes
 from reports.record import label, record, standing
 from reports.summary import beside
-from reports.tables import to_html, to_latex
+from reports.tables import spread_note, to_html, to_latex
 
 ENDINGS = {"figure": ("svg", "png", "csv", "json"), "table": ("html", "tex", "csv", "json")}
 
@@ -76,8 +76,9 @@ def _figure(evidence: Evidence) -> dict[str, bytes]:
 
 
 def _table(evidence: Evidence) -> dict[str, bytes]:
-    exhibit, below = evidence.exhibit, standing(evidence)
+    exhibit = evidence.exhibit
     table = _module(exhibit.id).draw(evidence)
+    below = [*standing(evidence), *spread_note(table)]
     title = f"{label(exhibit.id)}. {exhibit.title}"
     return {
         "html": to_html(table, title, below).encode(),

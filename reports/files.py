@@ -1,11 +1,12 @@
 """Files that are either whole or absent, and errors that a person can act on."""
 
 import csv
+import difflib
 import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ def exit_code(command: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A question for the end of a message: the known name that `name` looks like; "" if none does."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]}?" if close else ""
 
 
 def write_bytes(path: Path, data: bytes) -> None:

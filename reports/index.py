@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from reports.declaration import check_scale
 from reports.digest import digest
 from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
 from reports.record import banner, label
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--params", type=Path, default=Path("params"), help="the paper's contents")
     parser.add_argument("--metrics", type=Path, default=Path("reports/metrics"), help="one JSON per scale")
     options = parser.parse_args(arguments)
+    check_scale(options.scale, options.params / "exhibits")
     folder = options.out / options.scale
     entries = contents(options.scale, folder, options.params)
     write_bytes(folder / "index.html", page(options.scale, entries, folder).encode())

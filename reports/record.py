@@ -8,6 +8,7 @@ import pandas as pd
 from reports.evidence import Evidence
 from reports.summary import summarize, values_of
 
+PICTURES = ("figure_02", "figure_03")  # drawings that show no number that a banner could speak of
 NAMED = 6  # missing runs that a drawing names; its record names all
 
 
@@ -24,10 +25,11 @@ def banner(scale: str) -> str | None:
 
 
 def standing(evidence: Evidence) -> list[str]:
-    """What stands under a drawing: the banner if it holds numbers, thinning, and missing runs by name."""
+    """What stands under a drawing: the banner if it shows numbers, thinning, and missing runs by name."""
     exhibit = evidence.exhibit
+    shows_numbers = len(evidence.measured) > 0 and exhibit.id not in PICTURES
     said = [
-        banner(exhibit.scale) if len(evidence.measured) else None,
+        banner(exhibit.scale) if shows_numbers else None,
         exhibit.thinned and f"Thinned at scale {exhibit.scale}: {exhibit.thinned.rstrip('.')}.",
     ]
     if evidence.missing:

@@ -1,11 +1,12 @@
 """Ours beside the paper's: mean and spread over seeds per cell, found by the knobs."""
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
 import pandas as pd
 
-from reports.evidence import Evidence, canonical
+from reports.evidence import Evidence, canonical, sort_key
 
 
 class Measured(NamedTuple):
@@ -90,10 +91,33 @@ class Lookup:
         return None if rows.empty else str(rows.iloc[0]["run"])
 
 
-def values_of(frame: pd.DataFrame, knob: str, order: tuple[str, ...] = ()) -> list[str]:
-    """The distinct values of a knob: first those in `order`, in that order, then the others as they come."""
-    present = list(dict.fromkeys(frame[knob])) if knob in frame else []
-    return [value for value in order if value in present] + [value for value in present if value not in order]
+def values_of(frame: pd.DataFrame, knob: str) -> list[str]:
+    """The distinct values of a knob: numbers by size, or, with a word among them, as they come."""
+    return _in_order(frame[knob]) if knob in frame else []
+
+
+def settings(evidence: Evidence, knob: str, printed: Iterable[str] | None = None) -> list[str]:
+    """Every value of a knob that the paper or we have, so that no edited value is left out of an exhibit.
+
+    Numbers go by size; with a word among them the paper's go as printed, and then those that only we have.
+    `printed` stands in for the paper's values where params/paper has none, as for a formula or a picture.
+    """
+    theirs = values_of(evidence.paper, knob) if printed is None else list(printed)
+    return _in_order([*theirs, *sorted(values_of(evidence.measured, knob), key=sort_key)])
+
+
+def settings_together(evidence: Evidence, outer: str, inner: str) -> list[tuple[str, str]]:
+    """The pairs of `settings` of two knobs that the paper or we have, grouped by the outer one."""
+    frames = (evidence.paper, evidence.measured)
+    pairs = {pair for frame in frames for pair in zip(frame[outer], frame[inner], strict=True)}
+    inners = settings(evidence, inner)
+    return [(one, two) for one in settings(evidence, outer) for two in inners if (one, two) in pairs]
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    distinct = list(dict.fromkeys(values))
+    has_word = any(sort_key(value)[0] for value in distinct)
+    return distinct if has_word else sorted(distinct, key=sort_key)
 
 
 def _rows(frame: pd.DataFrame, name: str, knobs: dict[str, object]) -> pd.DataFrame:

@@ -48,6 +48,13 @@ class Table:
             raise ValueError(f"expected {len(self.columns)} cells in each row; found {len(ragged[0])}")
 
 
+def spread_note(table: Table) -> list[str]:
+    """What ± means, if a cell has it."""
+    measured = [cell.ours for row in table.rows for cell in row if isinstance(cell, Value) and cell.ours]
+    several = any(each.n > 1 for each in measured)
+    return ["± is the standard deviation over the n seeds of a cell."] if several else []
+
+
 def value(lookup: Lookup, name: str, **knobs: object) -> Value:
     """The cell of metric `name` at `knobs`."""
     return Value(name, lookup.ours(name, **knobs), lookup.paper(name, **knobs))
@@ -78,7 +85,7 @@ def to_html(table: Table, title: str, standing: Sequence[str]) -> str:
 
 
 def to_latex(table: Table, title: str, label: str, standing: Sequence[str]) -> str:
-    """A table environment for booktabs. A row with printed values takes two lines: ours, then the paper's."""
+    """A table environment for booktabs. Beside printed values a row takes a line each for ours, n and the paper's."""
     aligned = ["r" if isinstance(cell, Value) else "l" for cell in table.rows[0][table.stubs :]]
     spec = "".join(["l" * table.stubs, "l" * table.has_paper, *aligned])
     names = [escape_latex(name) for name in table.columns]
@@ -118,14 +125,17 @@ def escape_latex(text: str) -> str:
 
 
 def _latex_lines(table: Table, row: Sequence[Cell]) -> list[str]:
-    stubs, cells = list(row[: table.stubs]), list(row[table.stubs :])
-    ours = [_latex(cell) for cell in cells]
-    names = [_latex(cell) for cell in stubs]
+    """One line, n in parentheses; or with printed values three, because wide cells would not fit a page."""
+    names, cells = [_latex(cell) for cell in row[: table.stubs]], row[table.stubs :]
+    seeds = [str(cell.ours.n) if isinstance(cell, Value) and cell.ours else "" for cell in cells]
     if not table.has_paper:
-        return [" & ".join([*names, *ours]) + r" \\"]
-    printed = [escape_latex(cell.paper or "--") if isinstance(cell, Value) else "" for cell in cells]
-    first = " & ".join([*names, "ours", *ours]) + r" \\"
-    return [first, " & ".join([*[""] * len(names), "paper", *printed]) + r" \\"]
+        counted = [_latex(cell) + (n and f" ($n={n}$)") for cell, n in zip(cells, seeds, strict=True)]
+        return [" & ".join([*names, *counted]) + r" \\"]
+    printed = [escape_latex(cell.paper or "") if isinstance(cell, Value) else "" for cell in cells]
+    lines = {"ours": [_latex(cell) for cell in cells], "$n$": seeds, "paper": printed}
+    kept = [[name, *texts] for name, texts in lines.items() if any(texts)]
+    unnamed = [""] * len(names)
+    return [" & ".join([*(unnamed if place else names), *line]) + r" \\" for place, line in enumerate(kept)]
 
 
 def _latex(cell: Cell) -> str:

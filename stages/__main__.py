@@ -24,6 +24,9 @@ SWEEPS = tuple(
 def main(arguments: list[str]) -> int:
     """Hand the arguments to the stage that the first of them names."""
     known = [*COMMANDS, *SWEEPS]
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(__doc__.strip(), "Stages: " + ", ".join(known) + ".", sep="\n\n")
+        return 0
     if not arguments or arguments[0] not in known:
         asked = arguments[0] if arguments else ""
         hint = nearest(asked, known)

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from simclr.views import ViewPolicy, as_float
+from simclr.views import ViewPolicy, as_float, resize
 from stages.harness.job import Job
 
 
@@ -32,7 +32,7 @@ def illustration(
     strangers = policy.one(images[rest], rest, 0, seed)
     own, foreign = histograms(views, bins), histograms(strangers, bins)
     plain = as_float(images[image : image + 1])
-    resized = torch.nn.functional.interpolate(plain, size=policy.size, mode="bicubic").clamp(0, 1)
+    resized = resize(plain, policy.size).clamp(0, 1)
     arrays = {
         "image": _pixels(views[:1])[0],
         "crops": _pixels(views),

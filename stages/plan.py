@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.harness import files
-from stages.harness.declaration import PARAMS, SCALES, check_scale, exhibit_ids
+from stages.harness.declaration import PARAMS, SCALES, check_scale, exhibit_ids, stages_with_recipes
 from stages.harness.errors import UserError, command
 from stages.harness.planning import Plan, all_plans, datasets_of, plan_path, write_plan
 from stages.harness.fingerprint import accepted_code
@@ -50,27 +50,27 @@ def summary(scale: str, plans: list[Plan]) -> str:
 
 
 def index_of(plans: list[Plan]) -> dict[str, Any]:
-    """The sweeps by stage: those that start a chain, and those that evaluate what it trained."""
-    names = exhibit_ids()
-    index: dict[str, Any] = {
+    """The exhibits, the sweeps of every stage that has recipes, and which stages open a chain."""
+    names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_recipes()}
+    opens, evaluates = set(), set()
+    for plan in plans:
+        for stage, entry in plan.document["stages"].items():
+            sweeps[stage].append(plan.exhibit)
+            (evaluates if entry["evaluates"] else opens).add(stage)
+    for stage in opens & evaluates:
+        raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
+    return {
         "exhibits": names,
         "figures": [name for name in names if name.startswith("figure")],
         "tables": [name for name in names if name.startswith("table")],
-        "trained": {},
-        "evaluated": {},
+        "opens": sorted(opens),
+        "sweeps": sweeps,
     }
-    for plan in plans:
-        for stage, entry in plan.document["stages"].items():
-            part = index["evaluated" if entry["evaluates"] else "trained"]
-            part.setdefault(stage, []).append(plan.exhibit)
-    for stage in set(index["trained"]) & set(index["evaluated"]):
-        raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
-    return index
 
 
 def write_code_hashes(index: dict[str, Any], results: Path) -> None:
     """results/code/<stage>: a file whose change tells Snakemake that a stage's numbers may have changed."""
-    for stage in ["prepare", *index["trained"], *index["evaluated"]]:
+    for stage in ["prepare", *index["sweeps"]]:
         files.write_text(results / "code" / stage, accepted_code(stage) + "\n", only_if_changed=True)
 
 

@@ -1,6 +1,7 @@
 # The plan is made before the graph is built: it costs half a second, and a stale one can then not be used.
 # Files that an edit does not touch keep their times.
 
+import glob
 import subprocess
 import sys
 
@@ -25,5 +26,9 @@ wildcard_constraints:
     exhibit="|".join(PLAN["exhibits"]),
 
 
-# A core each for two sweeps at a time: one imports torch while the other trains.
-SWEEP_THREADS = max(1, workflow.cores // 2) if workflow.cores else 1
+# Two sweeps at a time on a machine without GPUs: one imports torch while the other trains. GPUs are for one sweep at a
+# time, whose driver gives each run its own. Cluster profiles set their own numbers.
+try:
+    SWEEP_THREADS = workflow.cores if glob.glob("/dev/nvidia[0-9]*") else max(1, workflow.cores // 2)
+except WorkflowError:  # a cluster profile, where cores are the jobs' affair
+    SWEEP_THREADS = 8

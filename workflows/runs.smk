@@ -1,13 +1,14 @@
 # One job is one sweep: all runs of one stage for one exhibit. Its driver decides which of them are left to do, so the
 # index alone is declared: Snakemake deletes declared outputs before a job, and finished runs must survive.
 
-TRAINED = "|".join(PLAN["trained"])
-EVALUATED = "|".join(PLAN["evaluated"])
+SWEEPS = PLAN["sweeps"]
+TRAINED = [stage for stage in SWEEPS if stage in PLAN["opens"]]
+EVALUATED = [stage for stage in SWEEPS if stage not in PLAN["opens"]]
 
 
 def trained_by(wildcards):
     """The sweeps whose runs an evaluation reads."""
-    stages = [stage for stage, sweeps in PLAN["trained"].items() if wildcards.exhibit in sweeps]
+    stages = [stage for stage in TRAINED if wildcards.exhibit in SWEEPS[stage]]
     return [f"{RESULTS}/index/{wildcards.exhibit}/trained/{stage}.json" for stage in stages]
 
 
@@ -19,7 +20,7 @@ rule train:
     output:
         f"{RESULTS}/index/{{exhibit}}/trained/{{stage}}.json",
     wildcard_constraints:
-        stage=TRAINED,
+        stage="|".join(TRAINED),
     threads: SWEEP_THREADS
     shell:
         f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
@@ -33,7 +34,7 @@ rule evaluate:
     output:
         f"{RESULTS}/index/{{exhibit}}/evaluated/{{stage}}.json",
     wildcard_constraints:
-        stage=EVALUATED,
+        stage="|".join(EVALUATED),
     threads: SWEEP_THREADS
     shell:
         f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
@@ -43,9 +44,9 @@ def sweeps_of(wildcards):
     """Everything that is measured for an exhibit."""
     return [
         f"{RESULTS}/index/{wildcards.exhibit}/{part}/{stage}.json"
-        for part in ("trained", "evaluated")
-        for stage, sweeps in PLAN[part].items()
-        if wildcards.exhibit in sweeps
+        for part, stages in (("trained", TRAINED), ("evaluated", EVALUATED))
+        for stage in stages
+        if wildcards.exhibit in SWEEPS[stage]
     ]
 
 

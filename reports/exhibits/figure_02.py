@@ -17,7 +17,7 @@ PICTURE, RADIUS = 0.38, 0.26  # half a picture's side, a node's radius
 def draw(evidence: Evidence) -> Figure:
     """One image at the bottom, two views left and right, agreement of their projections at the top."""
     run = Lookup(evidence).run()
-    views = evidence.arrays.get(f"{run}/crops", [None, None])
+    views = [*evidence.arrays.get(f"{run}/crops", ()), None, None]
     figure, axes = plt.subplots(figsize=(5.4, 4.8))
     axes.set(xlim=(-2.3, 2.3), ylim=(-0.55, 4.1), aspect="equal")
     axes.axis("off")

@@ -1,14 +1,16 @@
 """Figure 4: the augmentation operators on one image (the paper's photograph is not redistributed)."""
 
+from itertools import zip_longest
+
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.evidence import Evidence
 from reports.style import MUTED, blank, notes
-from reports.summary import Lookup
+from reports.summary import Lookup, settings
 
-OPERATORS = {
+NAMES = {
     "original": "Original",
     "crop and resize": "Crop and resize",
     "crop resize flip": "Crop, resize, flip",
@@ -20,15 +22,21 @@ OPERATORS = {
     "gaussian blur": "Gaussian blur",
     "sobel": "Sobel filtering",
 }
+COLUMNS = 5
 
 
 def draw(evidence: Evidence) -> Figure:
-    """Ten panels in the paper's order; under each, the mean absolute change of a pixel against (a)."""
-    lookup = Lookup(evidence)
-    figure, panels = plt.subplots(2, 5, figsize=(7.4, 4.0))
-    for letter, axes, (operator, name) in zip("abcdefghij", panels.flat, OPERATORS.items(), strict=True):
+    """The paper's ten panels, then ours; under each, the mean absolute change of a pixel against (a)."""
+    lookup, operators = Lookup(evidence), settings(evidence, "operator", printed=NAMES)
+    rows = -(-len(operators) // COLUMNS)
+    figure, panels = plt.subplots(rows, COLUMNS, figsize=(7.4, 2.0 * rows))
+    for place, (axes, operator) in enumerate(zip_longest(panels.flat, operators)):
+        if operator is None:
+            axes.axis("off")
+            continue
         _panel(axes, evidence, lookup, operator)
-        axes.set_title(f"({letter}) {name}", fontsize=7.5, weight="normal", loc="center")
+        title = f"({chr(ord('a') + place)}) {NAMES.get(operator, operator)}"
+        axes.set_title(title, fontsize=7.5, weight="normal", loc="center")
     notes(figure, evidence, "Number under a panel: mean absolute change against (a), in grey levels of 255.")
     return figure
 

@@ -9,21 +9,25 @@ from matplotlib.figure import Figure
 
 from reports.evidence import Evidence
 from reports.style import PALETTE, blank, notes
-from reports.summary import Lookup, values_of
+from reports.summary import Lookup, settings, values_of
 
-IMAGES = 2
-HALVES = (("no", "(a) Without color distortion"), ("yes", "(b) With color distortion"))
-CROPS = 4
+IMAGES, CROPS = 2, 4  # as printed; also the frames that stay empty where no run has finished
+TITLES = {"no": "(a) Without color distortion", "yes": "(b) With color distortion"}
 
 
 def draw(evidence: Evidence) -> Figure:
-    """Left without, right with distortion; per image four crops, each over its histogram; equal axes."""
-    lookup = Lookup(evidence)
-    images = [*values_of(evidence.measured, "image"), *["unknown"] * IMAGES][:IMAGES]
-    figure = plt.figure(figsize=(7.4, 4.6))
-    for half, (distortion, title) in zip(figure.subfigures(1, 2), HALVES, strict=True):
+    """Left without, right with distortion; per image its crops, each over its histogram; equal axes."""
+    lookup, images = Lookup(evidence), values_of(evidence.measured, "image")
+    images += ["unknown"] * (IMAGES - len(images))
+    distortions = settings(evidence, "color_distortion", printed=TITLES)
+    crops = max(
+        (len(array) for name, array in evidence.arrays.items() if name.endswith("/crops")), default=CROPS
+    )
+    figure = plt.figure(figsize=(3.7 * len(distortions), 2.3 * len(images)))
+    for half, distortion in zip(figure.subfigures(1, len(distortions)), distortions, strict=True):
+        title = TITLES.get(distortion, f"Color distortion: {distortion}")
         half.suptitle(f"{title}\n{_distances(lookup, images, distortion)}", fontsize=8)
-        panels = half.subplots(2 * IMAGES, CROPS, height_ratios=[1.25, 1] * IMAGES)
+        panels = half.subplots(2 * len(images), crops, height_ratios=[1.25, 1] * len(images), squeeze=False)
         for row, image in enumerate(images):
             run = lookup.run(image=image, color_distortion=distortion)
             _draw_image(panels[2 * row : 2 * row + 2], evidence, run, _highest(evidence))
@@ -40,7 +44,7 @@ def _draw_image(panels: np.ndarray, evidence: Evidence, run: str | None, highest
     crops = evidence.arrays.get(f"{run}/crops")
     histograms = evidence.arrays.get(f"{run}/histograms")
     for crop, (above, below) in enumerate(panels.T):
-        if crops is None or histograms is None:
+        if crops is None or histograms is None or crop >= len(crops):
             blank(above, "missing")
             blank(below, "missing")
             continue

@@ -9,7 +9,6 @@ BARS = Bars(
     metric="top1",
     x="output_dim",
     hue="projection",
-    hues=("linear", "nonlinear", "none"),
     limits=(30, 70),
     x_label="Projection output dimensionality",
     hue_label="Projection",

@@ -2,7 +2,7 @@
 
 from reports.evidence import Evidence
 from reports.formula import Formula
-from reports.summary import Lookup
+from reports.summary import Lookup, settings
 from reports.tables import Table, value
 
 U, V, POSITIVE, NEGATIVE = r"\boldsymbol{u}", r"\boldsymbol{v}", r"\boldsymbol{v}^{+}", r"\boldsymbol{v}^{-}"
@@ -48,14 +48,20 @@ FORMULAE = {
         ),
     ),
 }
+UNPRINTED = ("", "")  # a loss of ours only has no formulae in the paper
 
 
 def draw(evidence: Evidence) -> Table:
     """The printed formulae, and how far each gradient is from autodiff's at most (absolute, float64)."""
     lookup = Lookup(evidence)
     rows = [
-        [name, *formulae, value(lookup, "max_error", loss=name), value(lookup, "cases", loss=name)]
-        for name, formulae in FORMULAE.items()
+        [
+            loss,
+            *FORMULAE.get(loss, UNPRINTED),
+            value(lookup, "max_error", loss=loss),
+            value(lookup, "cases", loss=loss),
+        ]
+        for loss in settings(evidence, "loss", printed=FORMULAE)
     ]
     columns = [
         "Loss",

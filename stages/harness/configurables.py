@@ -12,6 +12,18 @@ from stages.harness.declaration import nearest
 from stages.harness.errors import UserError
 from stages.harness.sources import module_path, modules_of
 
+# The stages give these themselves; a binding would look as if it counted.
+GIVEN_BY_STAGES = {
+    "Pretraining.device": "execution.device",
+    "Pretraining.precision": "execution.precision",
+    "Pretraining.labels": "nothing: the data set's labels are used",
+    "resnet.seed": "the exhibit's seeds",
+    "projection_head.seed": "the exhibit's seeds",
+    "learning_rate.base_lr": "Pretraining.base_lr",
+    "learning_rate.warmup_epochs": "Pretraining.warmup_epochs",
+    "learning_rate.scaling": "Pretraining.lr_scaling",
+}
+
 CHECKED_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
@@ -67,6 +79,8 @@ def check_binding(stage: str, key: str, value: Any, where: str) -> None:
             found=key,
             where=where,
         )
+    if instead := GIVEN_BY_STAGES.get(key):
+        raise UserError(f"`{key}` is given by the stage itself", expected=instead, found=key, where=where)
     allowed = CHECKED_TYPES.get(annotations[parameter])
     if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
         raise UserError(f"a value for {key} of another type", expected=annotations[parameter], found=repr(value), where=where)

@@ -130,6 +130,11 @@ def read_recipe(path: Path) -> dict[str, tuple[Any, int]]:
     return bindings
 
 
+def stages_with_recipes() -> list[str]:
+    """The stages that run sweeps: those with a recipe at every scale."""
+    return sorted(path.stem.removesuffix("_smoke") for path in (PARAMS / "recipes").glob("*_smoke.gin"))
+
+
 def recipe_path(stage: str, scale: str) -> Path:
     """params/recipes/<stage>_<scale>.gin."""
     return PARAMS / "recipes" / f"{stage}_{scale}.gin"

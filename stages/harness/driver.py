@@ -47,21 +47,25 @@ def main(stage: str, arguments: list[str] | None = None) -> int:
     if stage not in plan.stages:
         raise UserError(f"{options.sweep} has no stage {stage}", expected=", ".join(plan.stages), found=stage)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    return run_sweep(plan, stage, options.results, options.jobs or default_jobs(), only=options.run)
+    jobs = min(filter(None, (options.jobs, gpus())), default=default_jobs())
+    return run_sweep(plan, stage, options.results, jobs, only=options.run)
 
 
 def run_sweep(plan: Plan, stage: str, results: Path, jobs: int, only: str | None = None) -> int:
     """Bring every run of one stage of one plan to its folder; returns the exit status (1 if a run failed)."""
     runs = _select(plan.runs(stage), only)
+    absent = _without_data(runs, results)
+    runs = [run for run in runs if run not in absent]
     waiting = {run.fingerprint: run for run in runs if not _adopt(run, results)}
-    failures = _train(f"{stage} {plan.exhibit}", list(waiting.values()), results, jobs) if waiting else {}
+    title = f"{stage} {plan.exhibit}"
+    trained, failures = _train(title, list(waiting.values()), results, jobs) if waiting else (0, {})
     for run in runs:
         if run.fingerprint not in failures and not _adopt(run, results):
             failures[run.fingerprint] = "finished, and then not found in the store"
-    print(f"{stage} {plan.exhibit}: ran {len(waiting) - len(failures)} of {len(runs)} runs", flush=True)
+    print(f"{title}: ran {trained} of {len(runs)} runs", flush=True)
     for run in runs:
         if run.fingerprint in failures:
-            print(f"error: run {run.id} of {stage} {plan.exhibit} failed\n  {failures[run.fingerprint]}", file=sys.stderr)
+            print(f"error: run {run.id} of {title} failed\n  {failures[run.fingerprint]}", file=sys.stderr)
     if failures or only:
         return 1 if failures else 0
     _discard_undeclared(plan, stage, results)
@@ -91,6 +95,16 @@ def _select(runs: list[Run], only: str | None) -> list[Run]:
         known = [run.id for run in runs]
         raise UserError(f"no run `{only}` in this sweep{nearest(only, known)}", expected=", ".join(known), found=only)
     return chosen
+
+
+def _without_data(runs: list[Run], results: Path) -> list[Run]:
+    """The runs whose data set `prepare` could not have: their exhibit is drawn as partial, naming them."""
+    path = results / runs[0].scale / "data" / "manifest.json" if runs else results
+    missing = files.read_json(path)["missing"] if path.is_file() else []
+    absent = [run for run in runs if run.dataset in missing]
+    for run in absent:
+        print(f"not run: {run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing", flush=True)
+    return absent
 
 
 def _adopt(run: Run, results: Path) -> bool:
@@ -137,11 +151,11 @@ class _Child:
     slot: int
 
 
-def _train(title: str, runs: list[Run], results: Path, jobs: int) -> dict[str, str]:
-    """Run each in a child of its own, `jobs` at a time; returns what went wrong, by fingerprint."""
+def _train(title: str, runs: list[Run], results: Path, jobs: int) -> tuple[int, dict[str, str]]:
+    """Run each in a child of its own, `jobs` at a time; returns how many ran, and what went wrong by fingerprint."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([f"stages.{runs[0].stage}"])
-    progress, failures = Progress(title, len(runs)), {}
+    progress, trained, failures = Progress(title, len(runs)), 0, {}
     queue, children, slots = list(runs), [], list(range(jobs))
     try:
         while queue or children:
@@ -157,14 +171,15 @@ def _train(title: str, runs: list[Run], results: Path, jobs: int) -> dict[str, s
                 if outcome == "busy":  # another sweep trains this very run: come back to it
                     queue.append(child.run)
                     time.sleep(0 if len(queue) > 1 else LOCK_SECONDS)
-                elif outcome != "finished":
-                    failures[child.run.fingerprint] = outcome
-                else:
+                elif outcome in ("finished", "found"):
+                    trained += outcome == "finished"
                     progress.finish(child.run.id)
+                else:
+                    failures[child.run.fingerprint] = outcome
     finally:
         progress.close()
         _stop(children)
-    return failures
+    return trained, failures
 
 
 def _start(context: Any, run: Run, results: Path, slot: int) -> _Child:
@@ -208,14 +223,14 @@ def _child(run: Run, results: Path, messages: Connection, slot: int) -> None:
 
 
 def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
-    """Do the run; returns "finished", "busy", or what went wrong."""
+    """Do the run; returns "finished", "found" (another sweep did it), "busy", or what went wrong."""
     from stages.harness.job import Job
 
     with store.locked(store.store_folder(results, run)) as mine:
         if not mine:
             return "busy"
         if store.is_finished(store.store_folder(results, run), run):
-            return "finished"
+            return "found"
         job = Job(run, results, report)
         try:
             importlib.import_module(f"stages.{run.stage}").work(job)

@@ -39,19 +39,19 @@ def test_an_unknown_key_is_named_with_its_line_and_the_nearest_one(project, edit
 
 
 def test_a_wrong_type_is_named_with_its_line(project, edit):
-    edit(EXHIBIT, "seeds: [0]\n", "seeds: [zero]\n")
+    edit(EXHIBIT, "seeds:\n- 0\n", "seeds:\n- zero\n")
     text = complaint(declaration.read_exhibit, "table_05")
-    assert f"{EXHIBIT}, line {line_with(project / EXHIBIT, 'seeds: [zero]')}" in text
+    assert f"{EXHIBIT}, line {line_with(project / EXHIBIT, '- zero')}" in text
     assert "integer" in text
 
 
 def test_a_missing_key_is_named(project, edit):
-    edit(EXHIBIT, 'section: "5.1"\n', "")
+    edit(EXHIBIT, "section: '5.1'\n", "")
     assert "'section' is a required property" in complaint(declaration.read_exhibit, "table_05")
 
 
 def test_broken_yaml_is_named_with_its_line(project, edit):
-    edit(EXHIBIT, "seeds: [0]\n", "seeds: [0\n")
+    edit(EXHIBIT, "seeds:\n- 0\n", "seeds: [0\n")
     text = complaint(declaration.read_exhibit, "table_05")
     assert "not YAML" in text and "line" in text
 
@@ -67,13 +67,13 @@ def test_an_unknown_scale_gets_the_nearest_name(project):
 
 
 def test_a_grid_over_an_unknown_knob_is_refused(project, edit):
-    edit(EXHIBIT, 'grid: {l2_norm: ["no"]', 'grid: {l2_nrom: ["no"]')
+    edit(EXHIBIT, "    l2_norm:\n    - no\n", "    l2_nrom:\n    - no\n")
     text = complaint(declaration.read_exhibit, "table_05")
     assert "unknown knob `l2_nrom` (did you mean `l2_norm`?)" in text and "line" in text
 
 
 def test_a_grid_over_an_unknown_label_is_refused(project, edit):
-    edit(EXHIBIT, 'grid: {l2_norm: ["no"]', 'grid: {l2_norm: ["nope"]')
+    edit(EXHIBIT, "    - no\n", "    - nope\n")
     assert "has no value `nope` (did you mean `no`?)" in complaint(declaration.read_exhibit, "table_05")
 
 

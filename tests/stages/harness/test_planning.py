@@ -23,7 +23,7 @@ def changed_lines(old: dict, new: dict) -> list[str]:
 
 def test_an_edited_temperature_is_one_changed_line_and_one_changed_run(project, edit):
     before = planning.resolve("table_05", "smoke")
-    edit(EXHIBIT, "temperature: [0.05, 0.1,", "temperature: [0.05, 0.2,")
+    edit(EXHIBIT, "    - 0.1\n", "    - 0.2\n")
     after = planning.resolve("table_05", "smoke")
     paths = changed_lines(before.document, after.document)
     assert set(paths) == {"/stages/pretrain/runs/part1-l2_norm1-temperature2-seed0/nt_xent/temperature"}
@@ -74,7 +74,7 @@ def test_a_written_plan_reads_back_and_is_written_once(project):
 
 def test_a_stale_plan_is_refused_with_the_difference(project, edit):
     planning.write_plan(planning.resolve("table_05", "smoke"))
-    edit(EXHIBIT, "temperature: [0.05, 0.1,", "temperature: [0.05, 0.2,")
+    edit(EXHIBIT, "    - 0.1\n", "    - 0.2\n")
     with pytest.raises(UserError) as caught:
         planning.read_plan("table_05", "smoke")
     text = str(caught.value)

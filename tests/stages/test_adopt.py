@@ -1,0 +1,190 @@
+"""After a change of code old results are refused, until somebody says why their numbers cannot have changed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stages import adopt, collect
+from stages.harness import files, fingerprint, job, planning
+from tests.stages import tiny
+
+CHAIN = """\
+knobs: {temperature: nt_xent.temperature}
+runs:
+  - chain: [pretrain, linear_eval]
+    grid: {temperature: [0.1, 0.5]}
+measure: [linear_eval.top1]
+seeds: [0]
+"""
+ALONE = """\
+knobs: {}
+runs:
+  - chain: [supervised]
+    grid: {}
+measure: [supervised.top1]
+seeds: [0]
+"""
+ADOPTED = Path("params/adopted.yaml")
+SMOKE = ["--scale", "smoke"]
+
+
+@pytest.fixture
+def code(monkeypatch) -> Callable[..., None]:
+    """code(pretrain="b") says what the code of a stage hashes to; the others stay as they were ("a" at first)."""
+    hashes: dict[str, str] = {}
+    for module in (fingerprint, job, adopt):
+        monkeypatch.setattr(module, "code_hash", lambda stage: hashes.get(stage, "a"))
+    return lambda **changed: hashes.update(changed)
+
+
+@pytest.fixture
+def project_at_a(project, code) -> Path:
+    """Two exhibits, finished with code "a"."""
+    tiny.declare_only(project, {"table_05": CHAIN, "figure_08": ALONE})
+    finish("table_05", "figure_08")
+    return project
+
+
+def finish(*exhibits: str) -> None:
+    """Seal and link every run of these exhibits with the code of now."""
+    for name in exhibits:
+        plan = planning.resolve(name, "smoke")
+        planning.write_plan(plan)
+        for stage in plan.stages:
+            for run in plan.runs(stage):
+                tiny.seal(run, {"top1": 50.0})
+            tiny.sweep(plan, stage)
+
+
+def collected(exhibit: str = "table_05") -> int:
+    """The exit status of a new `python -m stages collect`."""
+    fingerprint.adoptions.cache_clear()
+    return collect.main(["--exhibit", exhibit, *SMOKE])
+
+
+def adopted(reason: str = "renamed a variable") -> int:
+    """The exit status of a new `python -m stages adopt`."""
+    fingerprint.adoptions.cache_clear()
+    return adopt.main(["--reason", reason, *SMOKE])
+
+
+def reasons(exhibit: str = "table_05") -> dict[str, str | None]:
+    runs = files.read_json(tiny.RESULTS / "smoke" / "tidy" / exhibit / "provenance.json")["runs"]
+    return {run["stage"]: run["adopted"] and run["adopted"]["reason"] for run in runs.values()}
+
+
+def test_results_of_other_code_are_refused_and_the_error_names_both_remedies(project_at_a, code, capsys):
+    assert collected() == 0
+    code(pretrain="b")
+    assert collected() == 2
+    error = capsys.readouterr().err
+    assert "not of this plan and this code" in error and "Traceback" not in error
+    assert "python -m stages pretrain --scale smoke --sweep table_05" in error
+    assert "python -m stages adopt --reason" in error
+
+
+def test_an_adoption_stands_in_the_file_and_in_the_provenance_with_its_reason(project_at_a, code, capsys):
+    code(pretrain="b")
+    capsys.readouterr()
+    assert adopted("renamed a variable: ümlaut #1") == 0
+    assert capsys.readouterr().out == "pretrain: code b is taken to give the numbers of a\n"
+    text = ADOPTED.read_text()
+    assert text.startswith("# Made by `python -m stages adopt`")
+    reason = "renamed a variable: ümlaut #1"
+    assert files.read_yaml(ADOPTED) == [{"stage": "pretrain", "code": "b", "same_as": "a", "reason": reason}]
+    assert collected() == 0
+    assert reasons() == {"pretrain": reason, "linear_eval": None}
+
+
+def test_an_adoption_brings_back_what_rests_on_the_stage(project_at_a, code):
+    """An evaluation's fingerprint contains that of its pretraining."""
+    before = [run.fingerprint for run in planning.resolve("table_05", "smoke").runs("linear_eval")]
+    code(pretrain="b")
+    assert [run.fingerprint for run in planning.resolve("table_05", "smoke").runs("linear_eval")] != before
+    adopted()
+    fingerprint.adoptions.cache_clear()
+    assert [run.fingerprint for run in planning.resolve("table_05", "smoke").runs("linear_eval")] == before
+
+
+def test_all_changed_stages_are_adopted_at_once_and_the_others_not(project_at_a, code):
+    code(linear_eval="b", supervised="c")
+    adopted()
+    assert [(entry["stage"], entry["code"]) for entry in files.read_yaml(ADOPTED)] == [
+        ("linear_eval", "b"),
+        ("supervised", "c"),
+    ]
+    assert collected() == collected("figure_08") == 0
+    assert reasons("figure_08") == {"supervised": "renamed a variable"}
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
+def test_an_empty_reason_is_refused(project_at_a, code, capsys, reason):
+    code(pretrain="b")
+    before = ADOPTED.read_bytes()
+    assert adopted(reason) == 2
+    assert "an adoption needs a reason" in capsys.readouterr().err and ADOPTED.read_bytes() == before
+
+
+def test_a_reason_must_be_given(project_at_a):
+    with pytest.raises(SystemExit):
+        adopt.main(SMOKE)
+
+
+def test_with_results_of_todays_code_there_is_nothing_to_adopt(project_at_a, capsys):
+    before = ADOPTED.read_bytes()
+    capsys.readouterr()
+    assert adopted() == 0
+    assert capsys.readouterr().out.startswith("nothing to adopt") and ADOPTED.read_bytes() == before
+
+
+def test_without_results_there_is_nothing_to_adopt(project, code, capsys):
+    tiny.declare_only(project, {"table_05": CHAIN})
+    code(pretrain="b")
+    assert adopted() == 0
+    assert capsys.readouterr().out.startswith("nothing to adopt") and files.read_yaml(ADOPTED) == []
+
+
+def test_results_of_several_versions_are_refused(project_at_a, code, capsys):
+    tiny.declare_only(project_at_a, {"table_05": CHAIN, "figure_08": CHAIN.replace("[0.1, 0.5]", "[0.7]")})
+    code(pretrain="b")
+    finish("figure_08")
+    code(pretrain="c")
+    before = ADOPTED.read_bytes()
+    assert adopted() == 2
+    error = capsys.readouterr().err
+    assert "stage pretrain are of several versions" in error and "a, b" in error and "would mix them" in error
+    assert ADOPTED.read_bytes() == before
+
+
+def test_a_second_change_is_adopted_to_the_first_code(project_at_a, code):
+    """Results of a, and results made since with b adopted as a, are one version."""
+    code(pretrain="b")
+    adopted("first")
+    fingerprint.adoptions.cache_clear()
+    finish("table_05")  # anew, with b
+    code(pretrain="c")
+    assert adopted("second") == 0
+    assert [(entry["code"], entry["same_as"]) for entry in files.read_yaml(ADOPTED)] == [
+        ("b", "a"),
+        ("c", "a"),
+    ]
+    assert collected() == 0 and reasons()["pretrain"] == "second"
+
+
+def test_code_that_is_taken_back_needs_no_adoption(project_at_a, code, capsys):
+    code(pretrain="b")
+    adopted()
+    code(pretrain="a")
+    assert collected() == 0 and reasons()["pretrain"] is None
+    capsys.readouterr()
+    assert adopted() == 0 and capsys.readouterr().out.startswith("nothing to adopt")
+
+
+def test_the_latest_adoption_of_a_code_counts(project_at_a, code):
+    """What the command says it has adopted must then be accepted: here older results than those adopted before."""
+    code(pretrain="b")
+    older = {"stage": "pretrain", "code": "b", "same_as": "z", "reason": "of results that are gone"}
+    files.write_yaml(ADOPTED, [older])
+    assert adopted() == 0
+    assert collected() == 0

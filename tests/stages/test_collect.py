@@ -1,0 +1,236 @@
+"""Collecting: the exact table, every missing run by name, and nothing that the plan does not describe."""
+
+import numpy as np
+import pytest
+
+from stages import collect
+from stages.harness import files, planning, store
+from stages.harness.errors import UserError
+from stages.harness.sources import code_hash
+from tests.stages import tiny
+
+EXHIBIT = """\
+knobs:
+  l2_norm:
+    "yes, always": {nt_xent.l2_normalize: true}
+    'no "never"': {nt_xent.l2_normalize: false}
+  temperature: nt_xent.temperature
+runs:
+  - chain: [pretrain, linear_eval]
+    label: {method: SimCLR}
+    grid: {l2_norm: ["yes, always", 'no "never"'], temperature: [0.05, 1.0]}
+  - chain: [supervised]
+    label: {method: Supervisé}
+    grid: {}
+measure: [pretrain.entropy, linear_eval.top1, supervised.top1]
+seeds: [0, 3]
+"""
+EXACT = """\
+method,l2_norm,temperature,seed,metric,value,run
+SimCLR,"yes, always",0.05,0,entropy,0.1,part1-l2_norm1-temperature1-seed0
+SimCLR,"yes, always",0.05,0,top1,50.1,part1-l2_norm1-temperature1-seed0
+SimCLR,"yes, always",0.05,3,entropy,0.30000000000000004,part1-l2_norm1-temperature1-seed3
+SimCLR,"yes, always",0.05,3,top1,51.1,part1-l2_norm1-temperature1-seed3
+SimCLR,"yes, always",1.0,0,entropy,2.1,part1-l2_norm1-temperature2-seed0
+SimCLR,"yes, always",1.0,0,top1,52.1,part1-l2_norm1-temperature2-seed0
+SimCLR,"yes, always",1.0,3,entropy,3.1,part1-l2_norm1-temperature2-seed3
+SimCLR,"yes, always",1.0,3,top1,53.1,part1-l2_norm1-temperature2-seed3
+SimCLR,"no ""never""\",0.05,0,entropy,4.1,part1-l2_norm2-temperature1-seed0
+SimCLR,"no ""never""\",0.05,0,top1,54.1,part1-l2_norm2-temperature1-seed0
+SimCLR,"no ""never""\",0.05,3,entropy,5.1,part1-l2_norm2-temperature1-seed3
+SimCLR,"no ""never""\",0.05,3,top1,55.1,part1-l2_norm2-temperature1-seed3
+SimCLR,"no ""never""\",1.0,0,entropy,6.1,part1-l2_norm2-temperature2-seed0
+SimCLR,"no ""never""\",1.0,0,top1,56.1,part1-l2_norm2-temperature2-seed0
+SimCLR,"no ""never""\",1.0,3,entropy,7.1,part1-l2_norm2-temperature2-seed3
+SimCLR,"no ""never""\",1.0,3,top1,57.1,part1-l2_norm2-temperature2-seed3
+Supervisé,,,0,top1,58.0,part2-seed0
+Supervisé,,,3,top1,59.0,part2-seed3
+"""
+SPLITS = """\
+knobs: {split: linear_eval/evaluate.split}
+runs:
+  - chain: [pretrain, linear_eval]
+    grid: {split: [validation, test]}
+measure: [linear_eval.top1]
+seeds: [0]
+"""
+PICTURES = """\
+knobs: {copies: illustration.copies}
+runs:
+  - chain: [operators]
+    grid: {copies: [1, 2]}
+measure: [operators.mean_abs_change]
+seeds: [0]
+"""
+TIDY = tiny.RESULTS / "smoke" / "tidy" / "table_05"
+
+
+@pytest.fixture
+def plan(project) -> planning.Plan:
+    """Ten cells, every run of them finished."""
+    return finished(project, EXHIBIT)
+
+
+def finished(project, exhibit: str, stages: tuple[str, ...] = ()) -> planning.Plan:
+    """The plan of this exhibit, with all runs of `stages` (none named: all stages) finished and linked."""
+    tiny.declare_only(project, {"table_05": exhibit})
+    plan = planning.resolve("table_05", "smoke")
+    planning.write_plan(plan)
+    for stage in stages or plan.stages:
+        for number, run in enumerate(plan.runs(stage)):
+            if not store.store_folder(tiny.RESULTS, run).exists():
+                tiny.seal(run, measured(stage, number), pictures(stage, number))
+        tiny.sweep(plan, stage)
+    return plan
+
+
+def measured(stage: str, number: int) -> dict[str, float]:
+    if stage == "pretrain":
+        return {"entropy": 0.1 + 0.2 if number == 1 else number + 0.1, "loss": 1.0}
+    return {
+        "top1": {"linear_eval": 50.1, "supervised": 58.0}.get(stage, 0.0) + number,
+        "mean_abs_change": 1.5,
+    }
+
+
+def pictures(stage: str, number: int) -> dict[str, np.ndarray] | None:
+    return {"image": np.full((2, 2, 3), number, np.uint8)} if stage == "operators" else None
+
+
+def rows() -> list[str]:
+    return (TIDY / "rows.csv").read_text().splitlines()
+
+
+def provenance() -> dict:
+    return files.read_json(TIDY / "provenance.json")
+
+
+def test_the_table_is_exact(plan):
+    collect.collect(plan, tiny.RESULTS)
+    assert (TIDY / "rows.csv").read_bytes().decode() == EXACT
+
+
+def test_a_number_comes_back_from_the_table_to_the_bit(plan):
+    import csv
+
+    collect.collect(plan, tiny.RESULTS)
+    with open(TIDY / "rows.csv", newline="") as file:
+        found = {(row["run"], row["metric"]): row for row in csv.DictReader(file)}
+    assert len(found) == 18
+    assert float(found["part1-l2_norm1-temperature1-seed3", "entropy"]["value"]) == 0.1 + 0.2
+    assert found["part1-l2_norm2-temperature1-seed0", "top1"]["l2_norm"] == 'no "never"'
+
+
+def test_the_command_writes_the_tidy_folder_and_says_nothing(plan, capsys):
+    assert collect.main(["--exhibit", "table_05", "--scale", "smoke"]) == 0
+    assert {path.name for path in TIDY.iterdir()} == {"rows.csv", "provenance.json"}
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_same_results_give_the_same_bytes(plan):
+    collect.collect(plan, tiny.RESULTS)
+    before = {path.name: path.read_bytes() for path in TIDY.iterdir()}
+    collect.collect(planning.read_plan("table_05", "smoke"), tiny.RESULTS)
+    assert {path.name: path.read_bytes() for path in TIDY.iterdir()} == before
+
+
+def test_the_provenance_has_every_run_with_what_decided_it(plan):
+    collect.collect(plan, tiny.RESULTS)
+    found = provenance()
+    assert (found["scale"], found["exhibit"], found["dataset"]) == ("smoke", "table_05", "cifar10_subset")
+    assert found["missing"] == [] and found["versions"].keys() >= {"torch", "numpy", "python"}
+    assert found["runs"].keys() == {f"{stage}/{run.id}" for stage in plan.stages for run in plan.runs(stage)}
+    run = plan.runs("linear_eval")[2]
+    cause = found["runs"][f"linear_eval/{run.id}"]
+    assert cause.keys() == {*collect.PROVENANCE, "adopted"}
+    assert cause["fingerprint"] == run.fingerprint and cause["upstream"] == run.upstream.fingerprint
+    assert cause["bindings"] == run.bindings and cause["code"] == code_hash("linear_eval")
+    assert cause["seed"] == run.seed and cause["adopted"] is None
+
+
+def test_versions_that_differ_between_runs_are_all_named(plan):
+    folder = plan.runs("supervised")[0].folder(tiny.RESULTS)
+    cause = files.read_json(folder / "run.json")
+    files.write_json(folder / "run.json", {**cause, "versions": {**cause["versions"], "torch": "0.1"}})
+    collect.collect(plan, tiny.RESULTS)
+    assert provenance()["versions"]["torch"] == f"0.1, {cause['versions']['torch']}"
+
+
+def test_without_any_result_the_table_is_empty_and_every_run_is_missing(project):
+    tiny.declare_only(project, {"table_05": EXHIBIT})
+    plan = planning.resolve("table_05", "smoke")
+    collect.collect(plan, tiny.RESULTS)
+    assert rows() == ["method,l2_norm,temperature,seed,metric,value,run"]
+    assert provenance()["missing"] == [
+        f"{stage}/{run.id}" for stage in plan.stages for run in plan.runs(stage)
+    ]
+    assert provenance()["runs"] == {}
+
+
+def test_a_stage_that_did_not_run_is_missing_and_the_others_are_shown(project):
+    plan = finished(project, EXHIBIT, ("pretrain", "supervised"))
+    collect.collect(plan, tiny.RESULTS)
+    assert rows() == [row for row in EXACT.splitlines() if "SimCLR" not in row or "entropy" in row]
+    assert provenance()["missing"] == [f"linear_eval/{run.id}" for run in plan.runs("linear_eval")]
+
+
+def test_runs_that_an_edit_added_are_missing_until_they_are_done(project):
+    finished(project, EXHIBIT.replace("seeds: [0, 3]", "seeds: [0]"))
+    tiny.declare_only(project, {"table_05": EXHIBIT})
+    collect.collect(planning.resolve("table_05", "smoke"), tiny.RESULTS)
+    assert {row.split(",")[-1].rsplit("-", 1)[1] for row in rows()[1:]} == {"seed0"}
+    missing = provenance()["missing"]
+    assert len(missing) == 4 + 4 + 1 and all(name.endswith("-seed3") for name in missing)
+
+
+def test_a_knob_of_a_later_stage_is_a_column(project):
+    plan = finished(project, SPLITS)
+    assert len({run.fingerprint for run in plan.runs("pretrain")}) == 1, "both cells share their pretraining"
+    collect.collect(plan, tiny.RESULTS)
+    assert rows() == [
+        "split,seed,metric,value,run",
+        "validation,0,top1,50.1,split1-seed0",
+        "test,0,top1,51.1,split2-seed0",
+    ]
+
+
+def test_arrays_are_gathered_under_their_runs_and_leave_with_them(project):
+    plan = finished(project, PICTURES)
+    collect.collect(plan, tiny.RESULTS)
+    arrays = files.read_npz(TIDY / "arrays.npz")
+    assert arrays.keys() == {"copies1-seed0/image", "copies2-seed0/image"}
+    assert (arrays["copies2-seed0/image"] == 1).all() and arrays["copies2-seed0/image"].shape == (2, 2, 3)
+    collect.collect(finished(project, SPLITS), tiny.RESULTS)
+    assert not (TIDY / "arrays.npz").exists()
+
+
+def test_a_result_of_an_older_plan_is_refused_with_the_remedy(plan, project):
+    tiny.retune(project, "supervised")
+    now = planning.resolve("table_05", "smoke")
+    with pytest.raises(UserError, match="not of this plan and this code") as caught:
+        collect.collect(now, tiny.RESULTS)
+    text = str(caught.value)
+    assert now.runs("supervised")[0].fingerprint in text and plan.runs("supervised")[0].fingerprint in text
+    assert "python -m stages supervised --scale smoke --sweep table_05" in text
+    assert "index/table_05/trained/supervised.json" in text and not TIDY.exists()
+
+
+def test_an_out_of_date_plan_file_is_refused(plan, project, capsys):
+    tiny.retune(project, "supervised")
+    assert collect.main(["--exhibit", "table_05", "--scale", "smoke"]) == 2
+    assert "the plan is out of date" in capsys.readouterr().err
+
+
+def test_a_damaged_run_is_refused(plan):
+    folder = plan.runs("linear_eval")[1].folder(tiny.RESULTS)
+    files.write_json(folder / "metrics.json", {"top1": 99.9})
+    with pytest.raises(UserError, match="a finished run is damaged") as caught:
+        collect.collect(plan, tiny.RESULTS)
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("measure", ["linear_eval.top_1", "linear_evl.top1"])
+def test_a_measure_that_no_run_has_is_refused(project, measure):
+    """It would be an exhibit without numbers and without a missing run."""
+    with pytest.raises(UserError, match="top"):
+        collect.collect(finished(project, SPLITS.replace("linear_eval.top1", measure)), tiny.RESULTS)

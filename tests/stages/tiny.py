@@ -1,0 +1,135 @@
+"""A project in miniature: 60 images of three colours, a network of eight layers, runs of a few steps."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.harness import datasets, driver, files, fingerprint, store
+from stages.harness.job import Job, cause_of
+from stages.harness.planning import Plan, Run
+
+RESULTS = Path("results")
+ABOUT = {"title": "Tiny", "classes": ["red", "green", "blue"], "metric": "top1"}
+VALIDATION = {"fraction": 0.25, "seed": 0}
+SIZES = {"train": 48, "test": 12}
+
+SHARED = {
+    "dataset.name": "tiny",
+    "execution.device": "cpu",
+    "ViewPolicy.size": 8,
+    "ViewPolicy.ops": ["crop", "flip"],
+    "resnet.depth": 8,
+    "resnet.stem": "cifar",
+    "resnet.base_channels": 4,
+}
+OWN = {
+    "pretrain": {
+        "Pretraining.batch_size": 16,
+        "Pretraining.epochs": 2,
+        "Pretraining.warmup_epochs": 1,
+        "Pretraining.base_lr": 1.0,
+        "projection_head.out_dim": 8,
+        "nt_xent.temperature": 0.5,
+        "Lars.weight_decay": 1e-6,
+    },
+    "linear_eval": {
+        "linear_evaluation.batch_size": 12,
+        "linear_evaluation.epochs": 3,
+        "linear_evaluation.base_lr": 2.0,
+    },
+    "supervised": {
+        "supervised.batch_size": 16,
+        "supervised.epochs": 2,
+        "supervised.base_lr": 1.0,
+        "supervised.warmup_epochs": 1,
+    },
+}
+
+
+def coloured(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Noise uint8 (n, 8, 8, 3), brighter in the channel that the label (n,) names."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    images = rng.integers(0, 100, (n, 8, 8, 3), np.uint8)
+    images[np.arange(n), :, :, labels] += 120
+    return images, labels.astype(np.int64)
+
+
+def prepare_tiny(project: Path) -> Path:
+    """Declare the data set "tiny" in the project and lay it down as `prepare` would; returns its folder."""
+    folder = RESULTS / "smoke" / "data" / "tiny"
+    declared, manifest = {}, {}
+    for seed, (split, size) in enumerate(SIZES.items()):
+        pair = dict(zip(("images", "labels"), coloured(size, seed), strict=True))
+        files.write_arrays(folder, {f"{split}.{kind}": array for kind, array in pair.items()})
+        hashes = {kind: datasets.array_sha256(array) for kind, array in pair.items()}
+        declared[split] = {"size": size, **hashes}
+        manifest[split] = {"size": size} | {
+            kind: {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": hashes[kind]}
+            for kind, array in pair.items()
+        }
+    about = {**ABOUT, "validation": VALIDATION}
+    cause = {"splits": declared, "validation": VALIDATION}
+    whole = {"name": "tiny", **about, "splits": manifest, "sha256": datasets.combined_sha256(cause)}
+    files.write_json(folder / "manifest.json", whole)
+    declare(project, {**about, "image": [8, 8, 3], "splits": declared})
+    return folder
+
+
+def declare(project: Path, body: dict[str, Any]) -> None:
+    """Put "tiny" among the project's data sets; a second call replaces the first."""
+    path = project / "params" / "datasets.yaml"
+    files.write_yaml(path, {**files.read_yaml(path), "tiny": body})
+    fingerprint.data_hash.cache_clear()
+
+
+def a_run(stage: str, upstream: Run | None = None, seed: int = 0, **changes: Any) -> Run:
+    """One run of a stage that trains; in `changes` "__" stands for the dot."""
+    importlib.import_module(f"stages.{stage}")  # gin knows only the names of what is imported
+    bindings = SHARED | OWN[stage] | {name.replace("__", "."): value for name, value in changes.items()}
+    return Run("table_05", "smoke", stage, f"run-seed{seed}", seed, bindings, {}, upstream)
+
+
+def work(run: Run, results: Path = RESULTS) -> Path:
+    """Do the run in this process and link it into its sweep; returns its folder there."""
+    importlib.import_module(f"stages.{run.stage}").work(Job(run, results))
+    files.link_tree(store.store_folder(results, run), run.folder(results))
+    return run.folder(results)
+
+
+def listed(folder: Path) -> dict[str, str]:
+    """The checksums of everything that a run promises to be the same."""
+    return files.read_json(folder / "run.json")["files"]
+
+
+def declare_only(project: Path, exhibits: dict[str, str]) -> None:
+    """Make these the only exhibits: {id: its YAML from `knobs` to `seeds`}."""
+    folder = project / "params" / "exhibits"
+    for path in folder.glob("*.yaml"):
+        path.unlink()
+    for name, body in exhibits.items():
+        head = f"id: {name}\nkind: {name.split('_')[0]}\nsection: '1'\ntitle: T\ncaption: C\n"
+        scales = "scales: {smoke: {}, reduced: {}, cifar10: {}, paper: {}}\n"
+        files.write_text(folder / f"{name}.yaml", head + body + scales)
+
+
+def retune(project: Path, stage: str) -> None:
+    """Bind in the recipe of a stage that trains what no recipe binds."""
+    with open(project / "params" / "recipes" / f"{stage}_smoke.gin", "a") as recipe:
+        recipe.write("random_flip.probability = 0.25\n")
+
+
+def seal(run: Run, metrics: dict[str, float], arrays: dict[str, np.ndarray] | None = None) -> None:
+    """Put a finished run into the store without doing it."""
+    folder = store.partial_folder(RESULTS, run)
+    files.write_json(folder / "metrics.json", metrics)
+    if arrays:
+        files.write_npz(folder / "arrays.npz", arrays)
+    store.finish(folder, store.store_folder(RESULTS, run), cause_of(run), {})
+
+
+def sweep(plan: Plan, stage: str) -> None:
+    """Link the sealed runs of one stage into its sweep and write its index, as the driver does."""
+    assert driver.run_sweep(plan, stage, RESULTS, jobs=1) == 0

@@ -1,0 +1,215 @@
+"""Both engines, end to end, on a copy of this repository with few and short runs.
+
+One test file, one order: each test goes on where the one before it stopped, as a user's day does.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ("figure_06", "figure_08", "table_02", "table_05")
+TABLE_05 = "params/exhibits/table_05.yaml"
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("engines")]
+
+
+@dataclass
+class Clone:
+    """A working copy, its engine's command, and what a call of it printed."""
+
+    folder: Path
+    engine: list[str]
+
+    def run(self, *words: str, check: bool = True) -> str:
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "OMP_NUM_THREADS": "1",
+        }
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(
+            words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900
+        )
+        assert not check or done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def reports(self) -> str:
+        return self.run(*self.engine)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        text = (self.folder / path).read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        (self.folder / path).write_text(text.replace(old, new))
+
+    def commit(self) -> None:
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", "work")
+
+    def products(self) -> dict[str, bytes]:
+        out = self.folder / "reports" / "out" / "smoke"
+        return {path.name: path.read_bytes() for path in sorted(out.iterdir()) if path.name != ".gitignore"}
+
+
+def ran(output: str) -> dict[str, str]:
+    """{"pretrain table_05": "1 of 2", ...}: what the drivers did, without those that had nothing to do."""
+    lines = re.findall(r"^(\w+ \w+): ran (\d+) of (\d+) runs", output, flags=re.M)
+    return {sweep: f"{some} of {all}" for sweep, some, all in lines if some != "0"}
+
+
+def small_copy(folder: Path) -> None:
+    """What git would clone of the working tree, with four exhibits of few runs and short trainings."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    for path in (folder / "params" / "exhibits").glob("*.yaml"):
+        if path.stem not in KEPT:
+            path.unlink()
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    shorten(folder)
+
+
+def shorten(folder: Path) -> None:
+    clone = Clone(folder, [])
+    clone.edit(TABLE_05, "    - 0.05\n    - 0.1\n    - 0.5\n    - 1.0\n", "    - 0.1\n    - 0.5\n")
+    clone.edit(TABLE_05, "    - 10.0\n    - 100.0\n", "    - 10.0\n")
+    clone.edit("params/exhibits/figure_08.yaml", "- 8\n        - 32\n        - 64\n", "- 32\n")
+    clone.edit("params/exhibits/figure_06.yaml", "    - 229\n    - 506\n", "    - 229\n")
+    clone.edit("params/recipes/gradients_smoke.gin", "cases = 64", "cases = 2")
+    for stage in ("pretrain", "linear_eval"):
+        clone.edit(f"params/recipes/{stage}_smoke.gin", "dataset.limit = 0", "dataset.limit = 1000")
+    clone.edit("params/recipes/pretrain_smoke.gin", "Pretraining.epochs = 3", "Pretraining.epochs = 1")
+    clone.edit("params/recipes/linear_eval_smoke.gin", "evaluation.epochs = 8", "evaluation.epochs = 1")
+
+
+@pytest.fixture(scope="module")
+def clones(tmp_path_factory):
+    """(for Snakemake, for DVC): two equal clones, committed."""
+    made = []
+    for name, engine in (
+        ("snakemake", ["snakemake", "--cores", "2", "reports"]),
+        ("dvc", ["dvc", "repro"]),
+    ):
+        folder = tmp_path_factory.mktemp(name) / "clone"
+        small_copy(folder)
+        clone = Clone(folder, engine)
+        clone.run("git", "init", "-q")
+        clone.run("git", "config", "user.email", "tests@example.org")
+        clone.run("git", "config", "user.name", "tests")
+        clone.run(sys.executable, "-m", "stages", "plan")
+        clone.commit()
+        made.append(clone)
+    return made
+
+
+def test_from_scratch_both_engines_leave_the_same_bytes_and_train_equal_runs_once(clones):
+    outputs = [clone.reports() for clone in clones]
+    snakemake, dvc = (clone.products() for clone in clones)
+    assert sorted(snakemake) == sorted(dvc) and "index.html" in snakemake and "figure_08.svg" in snakemake
+    assert [name for name in snakemake if snakemake[name] != dvc[name]] == []
+    for output in outputs:
+        trained = [int(done.split()[0]) for sweep, done in ran(output).items() if sweep.startswith("pretrain")]
+        assert sum(trained) == 5  # six cells: the default stands in Figure 8 and in Table 5
+    metrics = [(clone.folder / "reports/metrics/smoke.json").read_bytes() for clone in clones]
+    assert metrics[0] == metrics[1] and "table_05" in json.loads(metrics[0])
+
+
+def test_the_second_time_neither_does_anything(clones):
+    snakemake, dvc = clones
+    assert "Nothing to be done" in snakemake.reports()
+    assert "up to date" in dvc.reports()
+
+
+def test_each_engine_takes_over_the_others_results(clones):
+    snakemake, dvc = clones
+    snakemake.run("dvc", "commit", "-f")
+    assert "up to date" in snakemake.run("dvc", "status")
+    assert not ran(snakemake.run("dvc", "repro"))
+    dvc.run("snakemake", "--cores", "1", "--touch", "reports")
+    assert "Nothing to be done" in dvc.run("snakemake", "--cores", "1", "reports")
+    for clone in clones:
+        clone.commit()
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["snakemake", "dvc"])
+def test_one_edited_temperature_reruns_one_run_its_evaluation_and_its_exhibit(clones, which):
+    clone = clones[which]
+    before = clone.products()
+    clone.edit(TABLE_05, "    - 0.1\n", "    - 0.2\n")
+    output = clone.reports()
+    assert ran(output) == {"pretrain table_05": "1 of 3", "linear_eval table_05": "1 of 3"}
+    after = clone.products()
+    changed = {name.split(".")[0] for name in after if after[name] != before[name]}
+    assert changed == {"table_05", "index"}
+    lines = [line for line in clone.run("dvc", "params", "diff").splitlines() if "params/plan" in line]
+    assert len(lines) == 1 and "nt_xent.temperature" in lines[0] and re.search(r"0\.1\s+0\.2$", lines[0])
+    moved = clone.run("dvc", "metrics", "diff")
+    assert "table_05.part1-l2_norm1-temperature1.top1" in moved and "figure_08" not in moved
+
+
+def test_after_the_edit_both_still_have_the_same_bytes(clones):
+    assert clones[0].products() == clones[1].products()
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["snakemake", "dvc"])
+def test_a_comment_retrains_nothing_and_taking_an_edit_back_neither(clones, which):
+    clone = clones[which]
+    clone.edit(TABLE_05, "    - 0.2\n", "    - 0.1\n")
+    path = clone.folder / "simclr" / "lars.py"
+    path.write_text(path.read_text() + "\n# a remark\n")
+    assert not ran(clone.reports())
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["snakemake", "dvc"])
+def test_a_line_of_method_code_retrains_unless_the_user_says_that_results_stay_valid(clones, which):
+    clone = clones[which]
+    clone.commit()
+    path = clone.folder / "simclr" / "lars.py"
+    text = path.read_text()
+    path.write_text(text + "\nUNUSED = 1\n")
+    said = clone.run(sys.executable, "-m", "stages", "adopt", "--reason", "a constant that nobody reads")
+    assert "pretrain: code" in said and "linear_eval" not in said
+    assert not ran(clone.reports())
+    assert "a constant that nobody reads" in (clone.folder / "reports/out/smoke/table_05.json").read_text()
+    path.write_text(text + "\nUNUSED = 2\n")
+    assert ran(clone.reports()).keys() >= {"pretrain table_05", "linear_eval table_05"}
+
+
+def test_an_experiment_on_a_parameter_is_one_line_and_one_run(clones):
+    dvc = clones[1]
+    dvc.commit()
+    output = dvc.run("dvc", "exp", "run", "-S", f"{TABLE_05}:runs.0.grid.temperature.0=0.3")
+    assert ran(output) == {"pretrain table_05": "1 of 3", "linear_eval table_05": "1 of 3"}
+    changed = dvc.run("git", "diff", "--numstat", "--", "params/exhibits").split()
+    assert changed == ["1", "1", TABLE_05]
+
+
+def test_a_broken_declaration_stops_both_before_anything_runs(clones):
+    for clone in clones:
+        clone.edit("params/recipes/pretrain_smoke.gin", "Lars.momentum", "Lars.momentun")
+        output = clone.run(*clone.engine, check=False)
+        assert "did you mean `momentum`?" in output and "Traceback" not in output and not ran(output)
+
+
+def test_a_newcomer_is_told_which_python_is_needed(tmp_path):
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\ncase \"$1\" in -c) exit 1;; *) echo Python 3.9.1;; esac\n")
+    old.chmod(0o755)
+    done = subprocess.run(
+        ["make", f"PYTHON={old}", "INSTALLED=nothing", "install"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode != 0 and "Python 3.11 or newer is needed; found Python 3.9.1" in done.stderr
