@@ -40,7 +40,11 @@ def load_declaration(path: Path, scale: str) -> Declaration:
 
 def check_scale(scale: str, folder: Path) -> None:
     """ReportError, with the nearest name, unless a declaration in `folder` has the scale."""
-    known = {str(name): None for path in sorted(folder.glob("*.yaml")) for name in _scales(_tree(path), path)}
+    known = {
+        str(name): None
+        for path in sorted(folder.glob("*.yaml"))
+        for name in _mapping(_tree(path), "scales", path)
+    }
     if scale not in known:
         raise ReportError(
             f"expected a scale that an exhibit in {folder} declares ({', '.join(known) or 'there is none'}); "
@@ -63,10 +67,6 @@ def _tree(path: Path) -> dict:
     return tree
 
 
-def _scales(tree: dict, path: Path) -> dict:
-    return _mapping(tree, "scales", path)
-
-
 def _word(tree: dict, key: str, path: Path) -> str:
     value = tree.get(key)
     if isinstance(value, str) and value.strip():
@@ -86,7 +86,7 @@ def _mapping(tree: dict, key: str, path: Path) -> dict:
 
 
 def _thinned(tree: dict, scale: str, path: Path) -> str | None:
-    scales = _scales(tree, path)
+    scales = _mapping(tree, "scales", path)
     if scale not in scales:
         known = ", ".join(map(str, scales)) or "none"
         raise ReportError(

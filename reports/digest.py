@@ -11,10 +11,10 @@ Tree = dict[str, dict[str, dict[str, float]]]
 
 
 def digest(records: Iterable[Mapping[str, Any]]) -> Tree:
-    """{exhibit: {cell: {metric: mean over seeds to 4 decimals}}} from records, for exhibits that measured something.
+    """{exhibit: {cell: {metric: mean over seeds to 4 decimals}}} of the records that measured something.
 
-    A cell is called by its place in the grid, as in the plan, and not by its values: an edited value then shows as
-    a metric that moved and not as a cell that vanished and one that appeared.
+    A cell is called by its place in the grid, as in the plan, and not by its values: an edited value then
+    shows as a metric that moved and not as a cell that vanished and one that appeared.
     """
     return {record["exhibit"]: _cells(record["raw"]) for record in records if record["raw"]}
 

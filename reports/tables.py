@@ -85,7 +85,7 @@ def to_html(table: Table, title: str, standing: Sequence[str]) -> str:
 
 
 def to_latex(table: Table, title: str, label: str, standing: Sequence[str]) -> str:
-    """A table environment for booktabs. Beside printed values a row takes a line each for ours, n and the paper's."""
+    """A table environment for booktabs. With printed values a row takes lines for ours, n and the paper's."""
     aligned = ["r" if isinstance(cell, Value) else "l" for cell in table.rows[0][table.stubs :]]
     spec = "".join(["l" * table.stubs, "l" * table.has_paper, *aligned])
     names = [escape_latex(name) for name in table.columns]

@@ -39,7 +39,9 @@ class Classification:
         frozen: bool,
     ) -> None:
         if batch_size > len(images):
-            raise ValueError(f"batch_size must be at most the {len(images)} training images, found {batch_size}")
+            raise ValueError(
+                f"batch_size must be at most the {len(images)} training images, found {batch_size}"
+            )
         self.encoder = encoder.to(images.device, memory_format=torch.channels_last)
         self.images, self.labels, self.seed = images, labels, seed
         self.head = nn.Linear(encoder.feature_dim, classes).to(images.device)
@@ -47,7 +49,9 @@ class Classification:
         nn.init.zeros_(self.head.bias)
         self.frozen, self.batch_size, self.policy = frozen, batch_size, ViewPolicy()
         trained = {"head": self.head} if frozen else {"encoder": encoder, "head": self.head}
-        self.optimizer = Sgd([(f"{k}.{name}", p) for k, m in trained.items() for name, p in m.named_parameters()])
+        self.optimizer = Sgd(
+            [(f"{k}.{name}", p) for k, m in trained.items() for name, p in m.named_parameters()]
+        )
         self.steps_per_epoch = len(images) // batch_size
         self.total_steps, self.step_number = epochs * self.steps_per_epoch, 0
         self._peak = peak_learning_rate(base_lr, batch_size)
@@ -85,13 +89,17 @@ class Classification:
         """Everything an exact continuation needs."""
         parts = {"encoder": self.encoder.state_dict(), "head": self.head.state_dict()}
         parts["momentum"] = self.optimizer.state_dict()
-        state = {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+        state = {
+            f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()
+        }
         return {**state, "step_number": torch.tensor(self.step_number)}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue where `state()` was taken."""
         of = {
-            part: {name.removeprefix(f"{part}."): t for name, t in state.items() if name.startswith(f"{part}.")}
+            part: {
+                name.removeprefix(f"{part}."): t for name, t in state.items() if name.startswith(f"{part}.")
+            }
             for part in ("encoder", "head", "momentum")
         }
         self.encoder.load_state_dict(of["encoder"])
@@ -135,7 +143,12 @@ def supervised(
     warmup_epochs: float = gin.REQUIRED,
 ) -> Classification:
     """The supervised baseline: the same encoder and augmentation, trained with labels from scratch (Table 1, B.3)."""
-    settings = {"batch_size": batch_size, "epochs": epochs, "base_lr": base_lr, "warmup_epochs": warmup_epochs}
+    settings = {
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "base_lr": base_lr,
+        "warmup_epochs": warmup_epochs,
+    }
     return Classification(resnet(seed=seed), images, labels, classes, seed, frozen=False, **settings)
 
 

@@ -1,7 +1,7 @@
 """Declare that the code of today gives the same numbers as the code that made the results at hand.
 
-For a renamed variable nobody should retrain a cluster-month. The declaration goes to params/adopted.yaml (commit it); it
-stands, with its reason, in the provenance of every number that rests on it.
+For a renamed variable nobody should retrain a cluster-month. The declaration goes to params/adopted.yaml (commit it)
+and stands, with its reason, in the provenance of every number that rests on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from stages.harness.planning import all_plans
 from stages.harness.sources import code_hash
 
 ADOPTED = PARAMS / "adopted.yaml"
-HEADER = "# Made by `python -m stages adopt`: code that gives the same numbers as older code, and who says why.\n"
+HEADER = (
+    "# Made by `python -m stages adopt`: code that gives the same numbers as older code, and who says why.\n"
+)
 
 
 @command
@@ -29,8 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     scale = check_scale(options.scale) if options.scale else default_scale()
     if not options.reason.strip():
-        raise UserError("an adoption needs a reason", expected="--reason 'renamed a variable'", found="an empty one")
-    new = [entry for stage in _stages(scale) if (entry := _entry(stage, scale, options.results, options.reason))]
+        raise UserError(
+            "an adoption needs a reason", expected="--reason 'renamed a variable'", found="an empty one"
+        )
+    new = [
+        entry for stage in _stages(scale) if (entry := _entry(stage, scale, options.results, options.reason))
+    ]
     if not new:
         print("nothing to adopt: the results at hand are of this code")
         return 0

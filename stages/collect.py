@@ -36,10 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def collect(plan: Plan, results: Path) -> None:
-    """Write the tidy folder of one exhibit. Runs that are not there are listed as missing, never left out in silence."""
+    """Write the tidy folder of one exhibit. Runs that are not there are listed as missing, not left out in silence."""
     finished = {stage: _finished(plan, stage, results) for stage in plan.stages}
     missing = [
-        f"{stage}/{run.id}" for stage in plan.stages for run in plan.runs(stage) if run.id not in finished[stage]
+        f"{stage}/{run.id}"
+        for stage in plan.stages
+        for run in plan.runs(stage)
+        if run.id not in finished[stage]
     ]
     folder = results / plan.scale / "tidy" / plan.exhibit
     files.write_text(folder / "rows.csv", _table(plan, finished))
@@ -117,7 +120,9 @@ def _provenance(
         for run in plan.runs(stage):
             if run.id in finished[stage]:
                 cause = store.read_run(run.folder(results))
-                runs[f"{stage}/{run.id}"] = {name: cause[name] for name in PROVENANCE} | {"adopted": adoption_of(stage)}
+                runs[f"{stage}/{run.id}"] = {name: cause[name] for name in PROVENANCE} | {
+                    "adopted": adoption_of(stage)
+                }
                 for name, version in cause["versions"].items():
                     versions.setdefault(name, set()).add(version)
     return {

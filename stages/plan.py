@@ -1,4 +1,4 @@
-"""Resolve every declared exhibit into runs and write them down: params/plan/<scale>/<exhibit>.yaml, params/plan/index.yaml.
+"""Resolve every declared exhibit into runs: params/plan/<scale>/<exhibit>.yaml, and params/plan/index.yaml.
 
 Files are written only when their content changes, so that an engine reruns what an edit touches. The index lists the
 sweeps of all scales (a scale changes numbers, not which sweeps there are); both engines read their graph from it.
@@ -13,8 +13,8 @@ from typing import Any
 from stages.harness import files
 from stages.harness.declaration import PARAMS, SCALES, check_scale, exhibit_ids, stages_with_recipes
 from stages.harness.errors import UserError, command
-from stages.harness.planning import Plan, all_plans, datasets_of, plan_path, write_plan
 from stages.harness.fingerprint import accepted_code
+from stages.harness.planning import Plan, all_plans, datasets_of, plan_path, write_plan
 
 INDEX = PARAMS / "plan" / "index.yaml"
 
@@ -35,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.quiet:
             print(summary(scale, plans) + (f"; changed: {', '.join(changed)}" if changed else ""))
     index = index_of(plans)
-    files.write_yaml(INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True)
+    files.write_yaml(
+        INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
+    )
     write_code_hashes(index, options.results)
     return 0
 
@@ -77,7 +79,9 @@ def write_code_hashes(index: dict[str, Any], results: Path) -> None:
 def write_needs(scale: str, plans: list[Plan], results: Path) -> None:
     """results/code/datasets-<scale>: the data sets that this scale's runs read, one a line."""
     files.write_text(
-        results / "code" / f"datasets-{scale}", "".join(f"{name}\n" for name in datasets_of(plans)), only_if_changed=True
+        results / "code" / f"datasets-{scale}",
+        "".join(f"{name}\n" for name in datasets_of(plans)),
+        only_if_changed=True,
     )
 
 

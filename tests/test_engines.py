@@ -122,7 +122,9 @@ def test_from_scratch_both_engines_leave_the_same_bytes_and_train_equal_runs_onc
     assert sorted(snakemake) == sorted(dvc) and "index.html" in snakemake and "figure_08.svg" in snakemake
     assert [name for name in snakemake if snakemake[name] != dvc[name]] == []
     for output in outputs:
-        trained = [int(done.split()[0]) for sweep, done in ran(output).items() if sweep.startswith("pretrain")]
+        trained = [
+            int(done.split()[0]) for sweep, done in ran(output).items() if sweep.startswith("pretrain")
+        ]
         assert sum(trained) == 5  # six cells: the default stands in Figure 8 and in Table 5
     metrics = [(clone.folder / "reports/metrics/smoke.json").read_bytes() for clone in clones]
     assert metrics[0] == metrics[1] and "table_05" in json.loads(metrics[0])
@@ -207,7 +209,7 @@ def test_a_broken_declaration_stops_both_before_anything_runs(clones):
 
 def test_a_newcomer_is_told_which_python_is_needed(tmp_path):
     old = tmp_path / "python3"
-    old.write_text("#!/bin/sh\ncase \"$1\" in -c) exit 1;; *) echo Python 3.9.1;; esac\n")
+    old.write_text('#!/bin/sh\ncase "$1" in -c) exit 1;; *) echo Python 3.9.1;; esac\n')
     old.chmod(0o755)
     done = subprocess.run(
         ["make", f"PYTHON={old}", "INSTALLED=nothing", "install"], cwd=ROOT, capture_output=True, text=True

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simclr", "stages", "reports")
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "out" not in path.parts)
+SOURCES = sorted(
+    path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "out" not in path.parts
+)
 
 
 def imports(path: Path) -> set[str]:
@@ -32,9 +34,20 @@ def test_who_may_import_whom(path):
     package = path.relative_to(ROOT).parts[0]
     names = imports(path)
     if package == "simclr":
-        assert not {top(name) for name in names} & {"stages", "reports", "pandas", "seaborn", "safetensors", "json"}
+        assert not {top(name) for name in names} & {
+            "stages",
+            "reports",
+            "pandas",
+            "seaborn",
+            "safetensors",
+            "json",
+        }
     if package == "stages":
-        others = {name for name in names if top(name) == "stages" and not name.startswith("stages.harness") and name != "stages"}
+        others = {
+            name
+            for name in names
+            if top(name) == "stages" and not name.startswith("stages.harness") and name != "stages"
+        }
         assert not others and "reports" not in {top(name) for name in names}
     if package == "reports":
         assert not {top(name) for name in names} & {"torch", "torchvision", "stages", "simclr"}
@@ -60,7 +73,9 @@ def test_no_code_knows_an_exhibit_by_name():
     """Adding an exhibit edits no code: outside the drawing functions no string is an exhibit's id."""
     pattern = re.compile(r"(figure|table)_(\d\d|b\d|c1)")
     for path in SOURCES:
-        strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+        strings = [
+            node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+        ]
         known = [text for text in strings if isinstance(text, str) and pattern.fullmatch(text)]
         assert path.parent.name == "exhibits" or not known, (path, known)
 
@@ -74,7 +89,9 @@ def test_the_lock_has_hashes_and_no_addresses():
 
 
 def test_the_working_tree_holds_no_large_file():
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout.split("\0")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout.split(
+        "\0"
+    )
     sizes = {name: (ROOT / name).stat().st_size for name in listed if name and (ROOT / name).is_file()}
     embedded = sum(size for name, size in sizes.items() if name.startswith("data/"))
     assert embedded <= 12_000_000

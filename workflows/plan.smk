@@ -15,7 +15,9 @@ def read_yaml(path):
 
 PYTHON = sys.executable
 SCALE = config.get("scale") or read_yaml("params/scale.yaml")["scale"]
-if subprocess.run([PYTHON, "-m", "stages", "plan", "--quiet", "--scale", SCALE]).returncode:
+if subprocess.run(
+    [PYTHON, "-m", "stages", "plan", "--quiet", "--scale", SCALE]
+).returncode:
     raise WorkflowError("the declarations under params/ need mending, see above")
 PLAN = read_yaml("params/plan/index.yaml")
 RESULTS = f"results/{SCALE}"
@@ -29,6 +31,10 @@ wildcard_constraints:
 # Two sweeps at a time on a machine without GPUs: one imports torch while the other trains. GPUs are for one sweep at a
 # time, whose driver gives each run its own. Cluster profiles set their own numbers.
 try:
-    SWEEP_THREADS = workflow.cores if glob.glob("/dev/nvidia[0-9]*") else max(1, workflow.cores // 2)
+    SWEEP_THREADS = (
+        workflow.cores
+        if glob.glob("/dev/nvidia[0-9]*")
+        else max(1, workflow.cores // 2)
+    )
 except WorkflowError:  # a cluster profile, where cores are the jobs' affair
     SWEEP_THREADS = 8

@@ -1,7 +1,11 @@
 # Ink: from an exhibit's tidy folder and the paper's numbers to a figure or table, and one page that shows them all.
 
 
-INK = sorted(glob.glob("reports/*.py") + glob.glob("reports/style*") + glob.glob("reports/templates/*"))
+INK = sorted(
+    glob.glob("reports/*.py")
+    + glob.glob("reports/style*")
+    + glob.glob("reports/templates/*")
+)
 DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on
 
 

@@ -9,7 +9,9 @@ EVALUATED = [stage for stage in SWEEPS if stage not in PLAN["opens"]]
 def trained_by(wildcards):
     """The sweeps whose runs an evaluation reads."""
     stages = [stage for stage in TRAINED if wildcards.exhibit in SWEEPS[stage]]
-    return [f"{RESULTS}/index/{wildcards.exhibit}/trained/{stage}.json" for stage in stages]
+    return [
+        f"{RESULTS}/index/{wildcards.exhibit}/trained/{stage}.json" for stage in stages
+    ]
 
 
 rule train:

@@ -8,7 +8,7 @@ METRICS = ("entropy", "contrastive_accuracy", "top1")
 
 
 def draw(evidence: Evidence) -> Table:
-    """One row per setting, printed or ours; the entropy's ceiling is the logarithm of the candidates' number."""
+    """One row per setting, printed or ours; the entropy's ceiling is the log of the number of candidates."""
     lookup = Lookup(evidence)
     rows = [
         [norm, tau, *[value(lookup, name, l2_norm=norm, temperature=tau) for name in METRICS]]

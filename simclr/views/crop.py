@@ -103,7 +103,7 @@ def _propose_torchvision(unit: Tensor, height: int, width: int, area: Range, asp
     ratio = _between(unit[..., 1], (math.log(aspect[0]), math.log(aspect[1]))).exp()
     h, w = (pixels / ratio).sqrt().round(), (pixels * ratio).sqrt().round()
     y, x = (unit[..., 2] * (height - h + 1)).floor(), (unit[..., 3] * (width - w + 1)).floor()
-    return torch.stack([y, x, h, w], dim=-1), (0 < h) & (h <= height) & (0 < w) & (w <= width)
+    return torch.stack([y, x, h, w], dim=-1), (h > 0) & (h <= height) & (w > 0) & (w <= width)
 
 
 def _propose_official(unit: Tensor, height: int, width: int, area: Range, aspect: Range) -> Proposals:

@@ -24,7 +24,7 @@ def motion_blur(images: Tensor, length: Tensor, angle: Tensor, kernel_size: int)
 
     kernel_size: odd side of the kernel, at least the longest line.
     """
-    n, channels, height, width = images.shape
+    n, channels, height, _ = images.shape
     radius = kernel_size // 2
     offset = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     length, angle = length.to(images)[:, None, None], angle.to(images)[:, None, None]

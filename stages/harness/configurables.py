@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from stages.harness.declaration import nearest
@@ -83,7 +82,12 @@ def check_binding(stage: str, key: str, value: Any, where: str) -> None:
         raise UserError(f"`{key}` is given by the stage itself", expected=instead, found=key, where=where)
     allowed = CHECKED_TYPES.get(annotations[parameter])
     if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
-        raise UserError(f"a value for {key} of another type", expected=annotations[parameter], found=repr(value), where=where)
+        raise UserError(
+            f"a value for {key} of another type",
+            expected=annotations[parameter],
+            found=repr(value),
+            where=where,
+        )
 
 
 def check_complete(stage: str, bound: set[str], where: str) -> None:
@@ -136,7 +140,9 @@ def _fields(klass: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[tuple
             return _arguments(node)
     bases = [classes[name] for base in klass.bases if (name := ast.unparse(base)) in classes]
     inherited = [triple for base in bases for triple in _fields(base, classes)]
-    fields = [node for node in klass.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+    fields = [
+        node for node in klass.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    ]
     return inherited + [(node.target.id, _text(node.annotation), _text(node.value)) for node in fields]
 
 

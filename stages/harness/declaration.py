@@ -19,7 +19,7 @@ SCALES = ("smoke", "reduced", "cifar10", "paper")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """" (did you mean `x`?)", or nothing when no known name is close."""
+    """ " (did you mean `x`?)", or nothing when no known name is close."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (did you mean `{close[0]}`?)" if close else ""
 
@@ -57,14 +57,20 @@ def read_exhibit(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = exhibit_ids()
         raise UserError(
-            f"unknown exhibit `{name}`{nearest(name, known)}", expected=", ".join(known), found=name, where=path.parent
+            f"unknown exhibit `{name}`{nearest(name, known)}",
+            expected=", ".join(known),
+            found=name,
+            where=path.parent,
         )
     document = read_yaml_with_lines(path)
     _check_schema(document, path)
     exhibit = _plain(document)
     if exhibit["id"] != name:
         raise UserError(
-            "an exhibit's id is its file's name", expected=f"id: {name}", found=f"id: {exhibit['id']}", where=path
+            "an exhibit's id is its file's name",
+            expected=f"id: {name}",
+            found=f"id: {exhibit['id']}",
+            where=path,
         )
     _check_grids(exhibit, document, path)
     return exhibit
@@ -85,10 +91,14 @@ def read_yaml_with_lines(path: Path) -> Any:
     try:
         return YAML(typ="rt").load(path.read_text())
     except FileNotFoundError as error:
-        raise UserError("a declaration is missing", expected="a YAML file", found="none", where=path) from error
+        raise UserError(
+            "a declaration is missing", expected="a YAML file", found="none", where=path
+        ) from error
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise UserError("not YAML", expected="YAML", found=error.problem, where=f"{path}, line {line}") from error
+        raise UserError(
+            "not YAML", expected="YAML", found=error.problem, where=f"{path}, line {line}"
+        ) from error
 
 
 def line_of(document: Any, path: Sequence[str | int]) -> int:
@@ -112,12 +122,16 @@ def read_recipe(path: Path) -> dict[str, tuple[Any, int]]:
 
     if not path.is_file():
         known = [other.name for other in path.parent.glob("*.gin")]
-        raise UserError("a recipe is missing", expected=", ".join(sorted(known)), found=path.name, where=path.parent)
+        raise UserError(
+            "a recipe is missing", expected=", ".join(sorted(known)), found=path.name, where=path.parent
+        )
     bindings: dict[str, tuple[Any, int]] = {}
     try:
         for statement in config_parser.ConfigParser(path.read_text(), _LiteralsOnly()):
             if not isinstance(statement, config_parser.BindingStatement) or statement.scope:
-                raise SyntaxError(f"line {statement.location.line_num}: only `name.parameter = value` stands in a recipe")
+                raise SyntaxError(
+                    f"line {statement.location.line_num}: only `name.parameter = value` stands in a recipe"
+                )
             key = f"{statement.selector}.{statement.arg_name}"
             if key in bindings:
                 raise SyntaxError(f"line {statement.location.line_num}: {key} is bound twice")
@@ -125,7 +139,10 @@ def read_recipe(path: Path) -> dict[str, tuple[Any, int]]:
     except SyntaxError as error:
         line = f", line {error.lineno}" if error.lineno else ""
         raise UserError(
-            "not a recipe", expected="lines `configurable.parameter = literal`", found=error.msg, where=f"{path}{line}"
+            "not a recipe",
+            expected="lines `configurable.parameter = literal`",
+            found=error.msg,
+            where=f"{path}{line}",
         ) from error
     return bindings
 
@@ -205,7 +222,9 @@ def _check_knob(
 ) -> None:
     where = f"{path}, line {line_of(document, place)}"
     if knob not in knobs:
-        raise UserError(f"unknown knob `{knob}`{nearest(knob, knobs)}", expected=", ".join(knobs), found=knob, where=where)
+        raise UserError(
+            f"unknown knob `{knob}`{nearest(knob, knobs)}", expected=", ".join(knobs), found=knob, where=where
+        )
     if isinstance(knobs[knob], dict):
         for value in values:
             if value not in knobs[knob]:
@@ -220,7 +239,7 @@ def _check_knob(
 
 def _plain(node: Any) -> Any:
     if isinstance(node, dict):
-        return {str(key) if not isinstance(key, str) else str(key): _plain(value) for key, value in node.items()}
+        return {str(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(value) for value in node]
     if isinstance(node, bool) or node is None:

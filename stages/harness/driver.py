@@ -35,8 +35,12 @@ STOP_SECONDS = 10.0
 @command
 def main(stage: str, arguments: list[str] | None = None) -> int:
     """The command line of every stage that trains or evaluates: `python -m stages.<stage> --sweep <exhibit>`."""
-    parser = argparse.ArgumentParser(prog=f"python -m stages {stage}", description=f"Run stage {stage} of one sweep.")
-    parser.add_argument("--sweep", required=True, help="the exhibit whose runs these are, for example figure_08")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m stages {stage}", description=f"Run stage {stage} of one sweep."
+    )
+    parser.add_argument(
+        "--sweep", required=True, help="the exhibit whose runs these are, for example figure_08"
+    )
     parser.add_argument("--scale", help="smoke | reduced | cifar10 | paper (default: params/scale.yaml)")
     parser.add_argument("--run", help="only this run of the sweep")
     parser.add_argument("--results", type=Path, default=Path("results"))
@@ -93,7 +97,9 @@ def _select(runs: list[Run], only: str | None) -> list[Run]:
     chosen = [run for run in runs if run.id == only]
     if not chosen:
         known = [run.id for run in runs]
-        raise UserError(f"no run `{only}` in this sweep{nearest(only, known)}", expected=", ".join(known), found=only)
+        raise UserError(
+            f"no run `{only}` in this sweep{nearest(only, known)}", expected=", ".join(known), found=only
+        )
     return chosen
 
 
@@ -103,7 +109,9 @@ def _without_data(runs: list[Run], results: Path) -> list[Run]:
     missing = files.read_json(path)["missing"] if path.is_file() else []
     absent = [run for run in runs if run.dataset in missing]
     for run in absent:
-        print(f"not run: {run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing", flush=True)
+        print(
+            f"not run: {run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing", flush=True
+        )
     return absent
 
 
@@ -111,7 +119,9 @@ def _adopt(run: Run, results: Path) -> bool:
     """Whether the run stands finished in its sweep, linked from the store if need be."""
     folder, stored = run.folder(results), store.store_folder(results, run)
     if store.is_finished(folder, run):
-        if not stored.exists():  # results that came by `dvc pull` or `dvc checkout`: let other sweeps find them
+        if (
+            not stored.exists()
+        ):  # results that came by `dvc pull` or `dvc checkout`: let other sweeps find them
             files.link_tree(folder, stored)
         return True
     if store.is_finished(stored, run):
@@ -128,7 +138,11 @@ def _index(runs: list[Run], results: Path) -> dict[str, Any]:
         index[run.id] = {
             "fingerprint": run.fingerprint,
             "metrics": files.read_json(folder / "metrics.json"),
-            "files": {name: digest for name, digest in listed.items() if name in ("arrays.npz", "weights.safetensors")},
+            "files": {
+                name: digest
+                for name, digest in listed.items()
+                if name in ("arrays.npz", "weights.safetensors")
+            },
         }
     return index
 
@@ -219,7 +233,9 @@ def _child(run: Run, results: Path, messages: Connection, slot: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it and stops us
     if count := gpus():
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(slot % count))
-    messages.send(("end", _attempt(run, results, lambda done, total: messages.send(("progress", (done, total))))))
+    messages.send(
+        ("end", _attempt(run, results, lambda done, total: messages.send(("progress", (done, total)))))
+    )
 
 
 def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str:

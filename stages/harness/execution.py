@@ -15,7 +15,7 @@ from stages.harness import datasets
 
 @gin.configurable
 @dataclass(frozen=True)
-class execution:  # noqa: N801 - a gin name, written like the parameters of a function
+class execution:
     """Where and how exactly a run computes.
 
     `threads` is part of what decides the bytes (sums are split over threads), so it is declared and not counted.

@@ -64,7 +64,9 @@ class Job:
                 remedy=f"run stage {upstream.stage} for this sweep first",
             )
         tensors = files.read_tensors(folder / "weights.safetensors")
-        return {name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")}
+        return {
+            name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")
+        }
 
     def tell(self, images: int, total: int) -> None:
         """Report progress."""
@@ -96,7 +98,9 @@ class Job:
 
     def save_weights(self, **modules: torch.nn.Module) -> None:
         """weights.safetensors: the state of each module under its keyword as prefix."""
-        tensors = {f"{prefix}.{name}": t for prefix, m in modules.items() for name, t in m.state_dict().items()}
+        tensors = {
+            f"{prefix}.{name}": t for prefix, m in modules.items() for name, t in m.state_dict().items()
+        }
         files.write_tensors(self.folder / "weights.safetensors", tensors)
 
     def save_arrays(self, arrays: dict[str, np.ndarray]) -> None:
@@ -105,10 +109,14 @@ class Job:
 
     def finish(self, metrics: dict[str, float]) -> None:
         """Write metrics, operative gin and provenance, and seal the run."""
-        files.write_json(self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()})
+        files.write_json(
+            self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()}
+        )
         files.write_text(self.folder / "operative.gin", gin.operative_config_str())
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        store.finish(self.folder, store.store_folder(self.results, self.run), cause_of(self.run), self._record())
+        store.finish(
+            self.folder, store.store_folder(self.results, self.run), cause_of(self.run), self._record()
+        )
 
     def _record(self) -> dict[str, Any]:
         seconds = time.monotonic() - self.started
@@ -142,7 +150,8 @@ def cause_of(run: Run) -> dict[str, Any]:
         "adopted": adoption_of(run.stage),
         "data": data_hash(run.dataset) if run.dataset else None,
         "upstream": run.upstream.fingerprint if run.upstream else None,
-        "versions": {name: metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()},
+        "versions": {name: metadata.version(name) for name in LIBRARIES}
+        | {"python": platform.python_version()},
     }
 
 
@@ -150,7 +159,9 @@ def git_state() -> dict[str, str | None]:
     """The commit, and a hash of what differs from it in the folders that decide numbers; None outside a checkout."""
 
     def git(*words: str) -> str | None:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+        done = subprocess.run(
+            ["git", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
+        )
         return done.stdout if done.returncode == 0 else None
 
     commit = git("rev-parse", "HEAD")

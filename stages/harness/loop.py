@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -45,8 +46,11 @@ def run_to_end(job: Job, training: Training, images_per_step: int) -> dict[str, 
             sums = {}
         if training.step_number % TELL_STEPS == 0 or training.step_number == training.total_steps:
             job.tell(training.step_number * images_per_step, training.total_steps * images_per_step)
-        job.checkpoint(lambda: _state(training, curve, sums))
-    rows = [{"epoch": epoch + 1, **dict(zip(curve, row, strict=True))} for epoch, row in enumerate(zip(*curve.values(), strict=True))]
+        job.checkpoint(partial(_state, training, curve, sums))
+    rows = [
+        {"epoch": epoch + 1, **dict(zip(curve, row, strict=True))}
+        for epoch, row in enumerate(zip(*curve.values(), strict=True))
+    ]
     job.save_curve(rows)
     return rows[-1]
 

@@ -79,10 +79,18 @@ def resolve(exhibit_name: str, scale: str) -> Plan:
         for stage in cell.chain:
             if stage not in stages:
                 trains = stage == cell.chain[0]
-                stages[stage] = {"shared": _shared(exhibit, scale, stage, trains), "evaluates": [], "runs": {}}
+                stages[stage] = {
+                    "shared": _shared(exhibit, scale, stage, trains),
+                    "evaluates": [],
+                    "runs": {},
+                }
             if stage != cell.chain[0] and cell.chain[0] not in stages[stage]["evaluates"]:
                 stages[stage]["evaluates"].append(cell.chain[0])
-            stages[stage]["runs"][cell.id] = {"seed": cell.seed, "labels": cell.labels, **_nest(cell.bindings.get(stage, {}))}
+            stages[stage]["runs"][cell.id] = {
+                "seed": cell.seed,
+                "labels": cell.labels,
+                **_nest(cell.bindings.get(stage, {})),
+            }
     for stage, entry in stages.items():
         _check(stage, entry, f"{PARAMS}/exhibits/{exhibit_name}.yaml", recipe_path(stage, scale))
     document = {
@@ -100,8 +108,13 @@ def from_document(exhibit: str, scale: str, document: dict[str, Any]) -> Plan:
     for stage, entry in document["stages"].items():
         upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
         for run_id, own in entry["runs"].items():
-            bindings = {**flatten(entry["shared"]), **flatten({k: v for k, v in own.items() if k not in RESERVED})}
-            run = Run(exhibit, scale, stage, run_id, own["seed"], bindings, own["labels"], upstream.get(run_id))
+            bindings = {
+                **flatten(entry["shared"]),
+                **flatten({k: v for k, v in own.items() if k not in RESERVED}),
+            }
+            run = Run(
+                exhibit, scale, stage, run_id, own["seed"], bindings, own["labels"], upstream.get(run_id)
+            )
             plan.stages.setdefault(stage, []).append(run)
     return plan
 
@@ -129,7 +142,9 @@ def read_plan(exhibit: str, scale: str) -> Plan:
 
 def write_plan(plan: Plan) -> bool:
     """Write the plan file if its content changed; returns whether it did."""
-    header = f"# Made by `make plan` from params/exhibits/{plan.exhibit}.yaml and params/recipes/: edit those.\n"
+    header = (
+        f"# Made by `make plan` from params/exhibits/{plan.exhibit}.yaml and params/recipes/: edit those.\n"
+    )
     path = plan_path(plan.exhibit, plan.scale)
     return files.write_yaml(path, plan.document, header=header, only_if_changed=True)
 
@@ -141,12 +156,16 @@ def all_plans(scale: str) -> list[Plan]:
 
 def datasets_of(plans: list[Plan]) -> list[str]:
     """The data sets that any run reads, sorted."""
-    return sorted({run.dataset for plan in plans for runs in plan.stages.values() for run in runs if run.dataset})
+    return sorted(
+        {run.dataset for plan in plans for runs in plan.stages.values() for run in runs if run.dataset}
+    )
 
 
 def flatten(nested: dict[str, dict[str, Any]]) -> Bindings:
     """{"nt_xent": {"temperature": 0.1}} -> {"nt_xent.temperature": 0.1}."""
-    return {f"{name}.{parameter}": value for name, body in nested.items() for parameter, value in body.items()}
+    return {
+        f"{name}.{parameter}": value for name, body in nested.items() for parameter, value in body.items()
+    }
 
 
 def _nest(bindings: Bindings) -> dict[str, dict[str, Any]]:
@@ -182,7 +201,9 @@ def _cells(exhibit: dict[str, Any], scale: str) -> list[_Cell]:
     return cells
 
 
-def _cell(exhibit: dict[str, Any], block: dict[str, Any], run_id: str, values: dict[str, Any], seed: int) -> _Cell:
+def _cell(
+    exhibit: dict[str, Any], block: dict[str, Any], run_id: str, values: dict[str, Any], seed: int
+) -> _Cell:
     bindings = dict(block.get("set", {}))
     labels = dict(block.get("label", {}))
     for knob, value in values.items():

@@ -54,7 +54,11 @@ class Progress:
         if not force and now - self.shown < (LIVE_SECONDS if self._live() else PLAIN_SECONDS):
             return
         self.shown = now
-        print(f"\r\033[K{self.line()}" if self._live() else self.line(), end="" if self._live() else "\n", file=self.stream)
+        print(
+            f"\r\033[K{self.line()}" if self._live() else self.line(),
+            end="" if self._live() else "\n",
+            file=self.stream,
+        )
         self.stream.flush()
 
     def close(self) -> None:

@@ -78,7 +78,11 @@ def _docstrings(source: str) -> list[tuple[int, int]]:
 
 
 def _decides_numbers(module: str, stage: str) -> bool:
-    return module == f"stages.{stage}" or module.split(".")[0] == "simclr" or module in HARNESS_THAT_DECIDES_NUMBERS
+    return (
+        module == f"stages.{stage}"
+        or module.split(".")[0] == "simclr"
+        or module in HARNESS_THAT_DECIDES_NUMBERS
+    )
 
 
 @functools.cache

@@ -4,14 +4,17 @@ import csv
 import json
 import shutil
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from reports import draw, index
 from reports.evidence import Evidence, load
+from reports.style import style
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = "smoke"
@@ -85,6 +88,11 @@ class Lab:
         options = [text for name, path in folders.items() for text in (name, str(path))]
         draw.main(["--scale", SCALE, "--exhibit", exhibit, *options])
         return {path.suffix[1:]: path.read_bytes() for path in (self.out / SCALE).glob(f"{exhibit}.*")}
+
+    def figure(self, exhibit: str) -> Figure:
+        """The figure as drawn, before it becomes bytes."""
+        with style(exhibit):
+            return import_module(f"reports.exhibits.{exhibit}").draw(self.load(exhibit))
 
     def index(self) -> str:
         """Run the command; the page it wrote."""
@@ -171,8 +179,8 @@ def nine(lab: Lab) -> Lab:
         "table_05",
         ["l2_norm", "temperature"],
         [
-            [*s, 0, name, 4.75, f"{s}"]
-            for s in settings
+            [*s, 0, name, 4.75, f"t{place}"]
+            for place, s in enumerate(settings)
             for name in ("entropy", "contrastive_accuracy", "top1")
         ],
     )

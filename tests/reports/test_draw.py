@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reports import draw
 from reports.files import ReportError, exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,13 @@ def test_equal_evidence_equal_bytes(nine, exhibit):
             {"svg", "png", "csv", "json"} if exhibit in FIGURES else {"html", "tex", "csv", "json"}
         )
     assert [ending for ending in first if first[ending] != second[ending]] == []
+
+
+@pytest.mark.parametrize(("exhibit", "warned"), [("figure_02", 0), ("figure_03", 0), ("figure_04", 1)])
+def test_only_a_drawing_with_numbers_warns_of_them(nine, exhibit, warned):
+    assert nine.figure(exhibit).get_supxlabel().count("these numbers") == warned
+    record = json.loads(nine.draw(exhibit)["json"])
+    assert " ".join(record["standing"]).count("these numbers") == warned
 
 
 @pytest.mark.parametrize("exhibit", FIGURES)
@@ -105,6 +113,24 @@ def test_table_2_has_typeset_formulae_with_words_and_errors(nine):
     assert r"\sum_{\boldsymbol{v}^{-}}" in drawn["tex"].decode()
 
 
+@pytest.mark.parametrize(
+    ("exhibit", "cell", "seeds"), [("table_01", "SimCLR,1/8,", (1, 2)), ("table_05", "yes,0.1,", (1, 2))]
+)
+def test_a_cell_with_more_seeds_shows_their_spread(nine, exhibit, cell, seeds):
+    rows = nine.tidy(exhibit) / "rows.csv"
+    first = next(line for line in rows.read_text().splitlines() if line.startswith(cell) and ",top1," in line)
+    value = first.split(",")[4]
+    more = [
+        first.replace(f"{cell}0,", f"{cell}{seed},").replace(value, str(float(value) + seed))
+        for seed in seeds
+    ]
+    rows.write_text(rows.read_text() + "\n".join(more) + "\n")
+    drawn = nine.draw(exhibit)
+    page, tex = drawn["html"].decode(), drawn["tex"].decode()
+    assert page.count("± 1.0") == 1 and page.count("n = 3") == 1 and page.count("n = 1") > 5
+    assert tex.count(r"$\pm$ 1.0") == 1 and "± is the standard deviation over the n seeds" in page
+
+
 @pytest.mark.parametrize("exhibit", FIGURES + TABLES)
 def test_missing_runs_are_named_and_nothing_is_left_out(nine, exhibit):
     folder = nine.tidy(exhibit)
@@ -157,6 +183,26 @@ def test_the_command_ends_with_2_and_no_traceback(tmp_path):
     ended = subprocess.run([*command, "--params", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2 and ended.stderr.startswith("error: expected the declaration of an exhibit")
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ({"exhibit": "figure8"}, "figure_08"),
+        ({"exhibit": "tabel_08"}, "table_05"),
+        ({"scale": "smok"}, "smoke"),
+    ],
+)
+def test_a_wrong_name_is_answered_with_the_nearest(lab, capsys, wrong, near):
+    for exhibit in ("figure_08", "table_05"):
+        lab.put(exhibit, [], [])
+    asked = {"scale": "smoke", "exhibit": "figure_08"} | wrong
+    options = [f"--{name}={text}" for name, text in asked.items()]
+    places = [f"--params={lab.params}", f"--results={lab.results}", f"--out={lab.out}"]
+    assert exit_code(lambda: draw.main([*options, *places])) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: expected") and said.endswith(f"Did you mean {near}?\n")
+    assert not lab.out.exists()
 
 
 def test_other_errors_keep_their_traceback():

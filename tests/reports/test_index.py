@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from reports.files import ReportError
+from reports import index
+from reports.files import ReportError, exit_code
 from reports.index import varying
 
 VOID = {"meta", "img", "source", "br", "hr", "link", "input", "path"}
@@ -106,6 +107,14 @@ def test_a_broken_record_says_how_to_draw_it_again(nine):
     (nine.out / "smoke" / "table_01.json").write_text("{")
     with pytest.raises(ReportError, match=r"python -m reports.draw --scale smoke --exhibit table_01"):
         nine.index()
+
+
+def test_a_wrong_scale_is_answered_with_the_nearest(nine, capsys):
+    places = [f"--params={nine.params}", f"--out={nine.out}", f"--metrics={nine.metrics}"]
+    assert exit_code(lambda: index.main(["--scale=smokey", *places])) == 2
+    said = capsys.readouterr().err
+    assert "(smoke); found smokey. Did you mean smoke?" in said and said.count("\n") == 1
+    assert not nine.out.exists() and not nine.metrics.exists()
 
 
 def test_only_what_varies_is_listed():

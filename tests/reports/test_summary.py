@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from reports.summary import Lookup, Measured, beside, metric, values_of, written
+from reports.summary import Lookup, Measured, beside, metric, settings, settings_together, values_of, written
 
 KNOBS = ["projection", "output_dim"]
 
@@ -46,6 +46,22 @@ def test_numbers_are_written_with_their_spread():
     assert metric("mean_abs_change").label == "mean abs change"
 
 
-def test_values_come_in_the_given_order(evidence):
-    assert values_of(evidence.measured, "projection", ("none", "linear")) == ["none", "linear"]
-    assert values_of(evidence.measured, "depth") == []
+def test_numbers_come_by_size_and_words_as_they_are(lab):
+    rows = [["linear", 128, 0, "top1", 1.0, "a"], ["none", 64, 0, "top1", 1.0, "b"]]
+    lab.put("figure_08", KNOBS, rows)
+    measured = lab.load("figure_08").measured
+    assert values_of(measured, "output_dim") == ["64", "128"]  # the rows are sorted by projection first
+    assert values_of(measured, "projection") == ["linear", "none"]
+    assert values_of(measured, "depth") == []
+
+
+def test_settings_are_the_papers_and_then_ours(lab):
+    rows = [[word, 96, 0, "top1", 1.0, word] for word in ("none", "residual", "bilinear")]
+    lab.put("figure_08", KNOBS, rows)
+    evidence = lab.load("figure_08")
+    assert settings(evidence, "projection") == ["linear", "nonlinear", "none", "bilinear", "residual"]
+    assert settings(evidence, "output_dim")[:4] == ["32", "64", "96", "128"]
+    assert settings(evidence, "projection", printed=["none"]) == ["none", "bilinear", "residual"]
+    together = settings_together(evidence, "projection", "output_dim")
+    assert together[-4:] == [("none", "96"), ("none", "2048"), ("bilinear", "96"), ("residual", "96")]
+    assert len(together) == 15 + 3

@@ -5,7 +5,7 @@ import pytest
 from reports.exhibits.table_02 import FORMULAE
 from reports.formula import Formula
 from reports.summary import Measured
-from reports.tables import Table, Value, to_html, to_latex
+from reports.tables import Table, Value, spread_note, to_html, to_latex
 
 
 def test_a_ragged_table_is_refused():
@@ -22,7 +22,30 @@ def test_a_cell_without_a_run_says_so_beside_the_papers_value():
 def test_spread_and_n_are_shown():
     table = Table(columns=["Row", "Top-1"], rows=[["x", Value("top1", Measured(43.41, 0.52, 3), None)]])
     assert "43.4 ± 0.5" in to_html(table, "T", []) and "n = 3" in to_html(table, "T", [])
-    assert r"43.4 $\pm$ 0.5" in to_latex(table, "T", "t", [])
+    assert r" & ours & 43.4 $\pm$ 0.5 \\" in to_latex(table, "T", "t", [])
+    assert r" & $n$ & 3 \\" in to_latex(table, "T", "t", [])
+    assert spread_note(table) == ["± is the standard deviation over the n seeds of a cell."]
+
+
+def test_one_seed_has_its_n_and_no_spread():
+    table = Table(columns=["Row", "Top-1"], rows=[["x", Value("top1", Measured(43.41, None, 1), "61.0")]])
+    page, tex = to_html(table, "T", []), to_latex(table, "T", "t", [])
+    assert "n = 1" in page and "±" not in page and r"\pm" not in tex and r" & $n$ & 1 \\" in tex
+    assert spread_note(table) == []
+
+
+def test_n_stands_beside_the_number_where_the_paper_printed_none():
+    table = Table(["Row", "Top-1"], [["x", Value("top1", Measured(43.41, 0.52, 3), None)]], has_paper=False)
+    assert "n = 3" in to_html(table, "T", [])
+    assert r"x & 43.4 $\pm$ 0.5 ($n=3$) \\" in to_latex(table, "T", "t", [])
+
+
+def test_a_cell_without_a_printed_value_stays_blank():
+    cells = [Value("top1", Measured(1.0, None, 1), None), Value("top1", Measured(2.0, None, 1), "61.0")]
+    table = Table(columns=["Row", "A", "B"], rows=[["x", *cells], ["y", cells[0], cells[0]]])
+    assert to_html(table, "T", []).count('class="source"') == 1
+    tex = to_latex(table, "T", "t", [])
+    assert r" & paper &  & 61.0 \\" in tex and tex.count("paper") == 1
 
 
 def test_a_formula_is_outlines_in_the_colour_of_the_text():

@@ -159,7 +159,7 @@ def test_three_steps_and_three_after_loading_are_six_steps_to_the_bit(make):
 
 @both
 def test_a_state_is_a_moment_that_later_steps_do_not_move(make):
-    """A state that the training goes on to change would resume with the weights of one step and the number of another."""
+    """Else it would hold the weights of one step and the number of another."""
     training = make()
     run(training, 2)
     state = training.state()

@@ -79,8 +79,15 @@ def test_views_in_one_call_are_the_views_apart():
 
 @pytest.mark.parametrize(
     "change",
-    [{"seed": 4}, {"seed": 3 + 2**32}, {"seed": 3 + 2**62}, {"purpose": "tesu"}, {"epoch": 2}, {"view": 1}]
-    + [{"index": torch.arange(6) + 6}],
+    [
+        {"seed": 4},
+        {"seed": 3 + 2**32},
+        {"seed": 3 + 2**62},
+        {"purpose": "tesu"},
+        {"epoch": 2},
+        {"view": 1},
+        {"index": torch.arange(6) + 6},
+    ],
     ids=str,
 )
 def test_every_part_of_the_address_counts(change):

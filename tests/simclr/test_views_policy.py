@@ -167,7 +167,7 @@ def test_gin_configures_policy_and_operators_and_forgets_on_clear():
     a, b, (drawn, other) = ViewPolicy()(IMAGES, INDEX, 0, 0, return_parameters=True)
     assert a.shape == b.shape == (N, 3, 8, 8)
     area = drawn["crop/box"][:, 2:].prod(1) / (20 * 24)
-    assert 0.5 <= area.min() and area.max() <= 0.6
+    assert area.min() >= 0.5 and area.max() <= 0.6
     assert drawn["rotate/angle"].tolist() == [90] * N
     assert list(other) == ["shared/flip/applied"]
     gin.clear_config()

@@ -1,4 +1,4 @@
-"""After a change of code old results are refused, until somebody says why their numbers cannot have changed."""
+"""After a change of code old results are refused, until somebody says why their numbers still stand."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ SMOKE = ["--scale", "smoke"]
 
 @pytest.fixture
 def code(monkeypatch) -> Callable[..., None]:
-    """code(pretrain="b") says what the code of a stage hashes to; the others stay as they were ("a" at first)."""
+    """code(pretrain="b") says what the code of a stage hashes to; others stay as they were ("a" at first)."""
     hashes: dict[str, str] = {}
     for module in (fingerprint, job, adopt):
         monkeypatch.setattr(module, "code_hash", lambda stage: hashes.get(stage, "a"))
@@ -182,7 +182,7 @@ def test_code_that_is_taken_back_needs_no_adoption(project_at_a, code, capsys):
 
 
 def test_the_latest_adoption_of_a_code_counts(project_at_a, code):
-    """What the command says it has adopted must then be accepted: here older results than those adopted before."""
+    """What the command says it has adopted must then be accepted: here other results than before."""
     code(pretrain="b")
     older = {"stage": "pretrain", "code": "b", "same_as": "z", "reason": "of results that are gone"}
     files.write_yaml(ADOPTED, [older])

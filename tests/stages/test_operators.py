@@ -79,7 +79,7 @@ def test_without_operators_the_view_is_the_image():
 
 @pytest.mark.parametrize("size", [5, 16, 21])
 def test_without_operators_nothing_changes_at_another_size_either(size):
-    """The view and the image that it is held against must be resized alike, or resizing counts as a change."""
+    """The view and the image that it is held against must be resized alike, or resizing is a change."""
     bind(size=size)
     arrays, metrics = operators.illustration(noise(), 0, image=3)
     np.testing.assert_array_equal(arrays["image"], arrays["original"])

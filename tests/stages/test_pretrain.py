@@ -1,4 +1,4 @@
-"""Pretraining as a stage, end to end in one process: what it saves, and that an interruption leaves no trace."""
+"""Pretraining as a stage, end to end in one process: what it saves, and that a kill leaves no trace."""
 
 import csv
 
@@ -85,8 +85,8 @@ def test_a_resumed_pretraining_ends_in_the_bytes_of_an_unbroken_one(monkeypatch,
 
 def test_a_kill_between_the_last_step_and_the_seal_leaves_no_trace_either(monkeypatch):
     expected = tiny.listed(tiny.work(saving()))
-    files_of_run = store.store_folder(tiny.RESULTS, saving())
-    files_of_run.rename(files_of_run.with_name("aside"))
+    sealed = store.store_folder(tiny.RESULTS, saving())
+    sealed.rename(sealed.with_name("aside"))
 
     def stops(*_, **__):
         raise Interrupted

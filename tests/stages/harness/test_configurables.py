@@ -26,7 +26,9 @@ def test_a_misspelled_configurable_gets_the_nearest_name():
 
 def test_a_configurable_of_another_stage_is_refused():
     configurables.check_binding("pretrain", "Lars.eta", 0.001, "here")
-    assert "stage linear_eval has no configurable `Lars`" in complaint("linear_eval", "Lars.eta", 0.001, "here")
+    assert "stage linear_eval has no configurable `Lars`" in complaint(
+        "linear_eval", "Lars.eta", 0.001, "here"
+    )
 
 
 @pytest.mark.parametrize("value", ["0.1", None, True, [0.1]])
@@ -34,7 +36,9 @@ def test_a_value_of_another_type_is_refused(value):
     assert "expected:   float" in complaint("pretrain", "nt_xent.temperature", value, "here")
 
 
-@pytest.mark.parametrize(("key", "value"), [("nt_xent.temperature", 1), ("nt_xent.l2_normalize", False), ("resnet.depth", 18)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("nt_xent.temperature", 1), ("nt_xent.l2_normalize", False), ("resnet.depth", 18)]
+)
 def test_fitting_values_pass(key, value):
     configurables.check_binding("pretrain", key, value, "here")
 
@@ -52,12 +56,14 @@ def test_a_required_parameter_that_nothing_binds_is_named():
 def test_the_names_are_those_that_gin_registers():
     """The source scan and gin agree, configurable by configurable and parameter by parameter."""
     code = (
-        "import gin, inspect, stages.pretrain, stages.linear_eval, stages.supervised, stages.operators, stages.gradients\n"
+        "import gin, inspect\n"
+        "import stages.pretrain, stages.linear_eval, stages.supervised, stages.operators, stages.gradients\n"
         "from gin.config import _REGISTRY\n"
         "from stages.harness.configurables import configurables_of\n"
         "ours = {c.name: c for s in ('pretrain', 'linear_eval', 'supervised', 'operators', 'gradients')\n"
         "        for c in configurables_of(s).values()}\n"
-        "theirs = {k.split('.')[-1]: v.wrapped for k, v in _REGISTRY._selector_map.items() if 'gin' not in k.split('.')[0]}\n"
+        "theirs = {k.split('.')[-1]: v.wrapped for k, v in _REGISTRY._selector_map.items()\n"
+        "          if 'gin' not in k.split('.')[0]}\n"
         "assert set(ours) == set(theirs), set(ours) ^ set(theirs)\n"
         "for name, wrapped in theirs.items():\n"
         "    parameters = [p for p in inspect.signature(wrapped).parameters]\n"

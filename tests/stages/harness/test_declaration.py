@@ -27,7 +27,12 @@ def test_figures_come_before_tables_and_the_body_before_the_appendix(project):
     for name in ("figure_b1", "table_c1"):
         (project / "params" / "exhibits" / f"{name}.yaml").touch()
     names = declaration.exhibit_ids()
-    assert names.index("figure_09") < names.index("table_01") < names.index("figure_b1") < names.index("table_c1")
+    assert (
+        names.index("figure_09")
+        < names.index("table_01")
+        < names.index("figure_b1")
+        < names.index("table_c1")
+    )
 
 
 def test_an_unknown_key_is_named_with_its_line_and_the_nearest_one(project, edit):
@@ -83,7 +88,13 @@ def test_a_file_under_another_name_is_refused(project):
 
 
 @pytest.mark.parametrize(
-    "line", ["nt_xent.temperature = %tau", "nt_xent.temperature = @other", "include 'other.gin'", "nt_xent.temperature ="]
+    "line",
+    [
+        "nt_xent.temperature = %tau",
+        "nt_xent.temperature = @other",
+        "include 'other.gin'",
+        "nt_xent.temperature =",
+    ],
 )
 def test_a_recipe_holds_literals_only(project, line):
     path = project / "recipe.gin"
@@ -104,4 +115,6 @@ def test_a_recipe_knows_its_lines(project):
 
 
 def test_a_missing_recipe_lists_those_there_are(project):
-    assert "pretrain_smoke.gin" in complaint(declaration.read_recipe, project / "params" / "recipes" / "pretrain_huge.gin")
+    assert "pretrain_smoke.gin" in complaint(
+        declaration.read_recipe, project / "params" / "recipes" / "pretrain_huge.gin"
+    )

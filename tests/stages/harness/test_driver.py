@@ -55,7 +55,9 @@ def prepare() -> None:
 
 def test_the_second_time_nothing_runs_and_torch_is_not_imported(small):
     assert ran(stages("gradients", "--sweep", "table_02")) == "gradients table_02: ran 3 of 3 runs"
-    probe = "import sys; from stages.__main__ import main; status = main(['gradients', '--sweep', 'table_02']); "
+    probe = (
+        "import sys; from stages.__main__ import main; status = main(['gradients', '--sweep', 'table_02']); "
+    )
     done = subprocess.run(
         [sys.executable, "-c", probe + "assert status == 0 and 'torch' not in sys.modules"],
         capture_output=True,
@@ -102,19 +104,29 @@ def test_another_layout_is_refused(small):
     path = run.folder(Path("results")) / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "layout": 0}))
     done = stages("gradients", "--sweep", "table_02")
-    assert done.returncode == 2 and "results of another version" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 2
+        and "results of another version" in done.stderr
+        and "Traceback" not in done.stderr
+    )
 
 
 def test_a_run_that_the_sweep_no_longer_declares_leaves_its_folder(small, edit):
     stages("gradients", "--sweep", "table_02")
-    edit("params/exhibits/table_02.yaml", "    - NT-Xent\n    - NT-Logistic\n    - Margin Triplet\n", "    - NT-Xent\n")
+    edit(
+        "params/exhibits/table_02.yaml",
+        "    - NT-Xent\n    - NT-Logistic\n    - Margin Triplet\n",
+        "    - NT-Xent\n",
+    )
     replan()
     assert ran(stages("gradients", "--sweep", "table_02")).endswith("ran 0 of 1 runs")
     assert [path.name for path in Path("results/smoke/gradients/table_02").iterdir()] == ["loss1-seed0"]
 
 
 def test_a_crash_fails_that_run_only(small, edit):
-    edit("params/exhibits/table_02.yaml", "gradient_check.loss: nt_logistic", "gradient_check.loss: nt_lgistic")
+    edit(
+        "params/exhibits/table_02.yaml", "gradient_check.loss: nt_logistic", "gradient_check.loss: nt_lgistic"
+    )
     replan()
     done = stages("gradients", "--sweep", "table_02")
     assert done.returncode == 1
@@ -123,7 +135,11 @@ def test_a_crash_fails_that_run_only(small, edit):
 
 
 def test_a_killed_pretraining_ends_in_the_bytes_of_an_unbroken_one(small, edit, tmp_path):
-    edit("params/recipes/pretrain_smoke.gin", "execution.threads = 1\n", "execution.threads = 1\nexecution.checkpoint_minutes = 0.0\n")
+    edit(
+        "params/recipes/pretrain_smoke.gin",
+        "execution.threads = 1\n",
+        "execution.threads = 1\nexecution.checkpoint_minutes = 0.0\n",
+    )
     replan()
     prepare()
     runs = planning.read_plan("table_05", "smoke").runs("pretrain")

@@ -1,4 +1,4 @@
-"""Equal causes have equal fingerprints, every ingredient changes them, and an adoption stands for older code."""
+"""Equal causes have equal fingerprints, every ingredient counts, and an adoption stands for older code."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ def of(stage="pretrain", seed=0, bindings=None, dataset="cifar10_subset", upstre
 
 @pytest.fixture
 def adopted(project, monkeypatch):
-    """adopted(entries): today's code of every stage is "new", and these entries stand in params/adopted.yaml."""
+    """adopted(*entries): the code of every stage is "new", and these stand in params/adopted.yaml."""
     monkeypatch.setattr(fingerprint, "code_hash", lambda stage: "new")
 
     def write(*entries: dict[str, str]) -> None:

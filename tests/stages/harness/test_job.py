@@ -1,4 +1,4 @@
-"""One run at work: exactly its bindings, a checkpoint that survives, and an account of what decided its numbers."""
+"""One run at work: its bindings and no others, a checkpoint that survives, an account of what decided it."""
 
 import json
 import os

@@ -29,11 +29,16 @@ def test_an_edited_temperature_is_one_changed_line_and_one_changed_run(project, 
     assert set(paths) == {"/stages/pretrain/runs/part1-l2_norm1-temperature2-seed0/nt_xent/temperature"}
     for stage in ("pretrain", "linear_eval"):
         pairs = zip(before.runs(stage), after.runs(stage), strict=True)
-        assert [a.id for a, b in pairs if a.fingerprint != b.fingerprint] == ["part1-l2_norm1-temperature2-seed0"]
+        assert [a.id for a, b in pairs if a.fingerprint != b.fingerprint] == [
+            "part1-l2_norm1-temperature2-seed0"
+        ]
 
 
 def test_equal_settings_in_two_exhibits_are_one_run(project):
-    of = {name: planning.resolve(name, "smoke").runs("pretrain") for name in ("table_05", "figure_08", "table_01")}
+    of = {
+        name: planning.resolve(name, "smoke").runs("pretrain")
+        for name in ("table_05", "figure_08", "table_01")
+    }
     default = of["table_05"][2]
     assert default.bindings["nt_xent.temperature"] == 0.5
     for others in (of["figure_08"], of["table_01"]):
@@ -53,7 +58,9 @@ def test_other_data_are_another_run(project, edit):
 
     before = planning.resolve("table_05", "smoke").runs("pretrain")[0].fingerprint
     text = (project / "params/datasets.yaml").read_text()
-    (project / "params/datasets.yaml").write_text(text.replace("validation: {fraction: 0.1, seed: 0}", "validation: {fraction: 0.2, seed: 0}"))
+    (project / "params/datasets.yaml").write_text(
+        text.replace("validation: {fraction: 0.1, seed: 0}", "validation: {fraction: 0.2, seed: 0}")
+    )
     fingerprint.data_hash.cache_clear()
     assert planning.resolve("table_05", "smoke").runs("pretrain")[0].fingerprint != before
 
@@ -108,7 +115,9 @@ def test_committed_plans_are_up_to_date():
             planning.read_plan(name, scale)
 
 
-@pytest.mark.parametrize(("exhibit", "cells"), [("figure_09", 60), ("figure_08", 15), ("table_05", 6), ("table_01", 6)])
+@pytest.mark.parametrize(
+    ("exhibit", "cells"), [("figure_09", 60), ("figure_08", 15), ("table_05", 6), ("table_01", 6)]
+)
 def test_the_paper_scale_has_the_papers_grid(exhibit, cells):
     assert len(planning.resolve(exhibit, "paper").runs("pretrain")) == cells
 

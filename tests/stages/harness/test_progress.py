@@ -48,6 +48,9 @@ def test_plain_lines_are_rare_and_live_ones_overwrite(now):
     assert live.getvalue().count("\r") == 6 and live.getvalue().endswith("\n")
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (90061, "25:01:01")])
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (90061, "25:01:01")],
+)
 def test_clock(seconds, text):
     assert clock(seconds) == text

@@ -47,7 +47,9 @@ def test_words_do_not_count(old, new):
     assert sources.stripped(CODE.replace(old, new)) == sources.stripped(CODE)
 
 
-@pytest.mark.parametrize(("old", "new"), [("0.001", "0.01"), ("pow(2", "pow(3"), ("# no comment", "# comment"), ("eta", "eps")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("0.001", "0.01"), ("pow(2", "pow(3"), ("# no comment", "# comment"), ("eta", "eps")]
+)
 def test_code_counts(old, new):
     assert sources.stripped(CODE.replace(old, new)) != sources.stripped(CODE)
 
@@ -64,7 +66,12 @@ def test_any_comment_is_stripped(text):
 
 def test_a_stage_depends_on_the_method_and_not_on_the_progress_line():
     modules = sources.modules_of("linear_eval")
-    assert {"simclr.classification", "simclr.views.crop", "stages.harness.datasets", "stages.linear_eval"} <= set(modules)
+    assert {
+        "simclr.classification",
+        "simclr.views.crop",
+        "stages.harness.datasets",
+        "stages.linear_eval",
+    } <= set(modules)
     assert not {"stages.harness.progress", "stages.harness.driver", "simclr.lars"} & set(modules)
 
 
