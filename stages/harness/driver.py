@@ -24,7 +24,7 @@ from typing import Any
 
 from stages.harness import files, store
 from stages.harness.declaration import check_scale, default_scale, nearest
-from stages.harness.errors import UserError, command
+from stages.harness.errors import UserError, command, explain
 from stages.harness.planning import Plan, Run, read_plan
 from stages.harness.progress import Progress
 
@@ -247,14 +247,17 @@ def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str
             return "busy"
         if store.is_finished(store.store_folder(results, run), run):
             return "found"
-        job = Job(run, results, report)
         try:
+            job = Job(run, results, report)
             importlib.import_module(f"stages.{run.stage}").work(job)
         except UserError as error:
             return str(error).replace("\n", "\n  ")
         except BrokenPipeError:
             return "nobody listens"  # the driver is gone; the checkpoint stays
+        except OSError as error:
+            return str(explain(error)).replace("\n", "\n  ")
         except Exception as error:
-            files.write_text(job.folder / "error.txt", traceback.format_exc())
-            return f"{type(error).__name__}: {error}\n  where: {job.folder / 'error.txt'} has the traceback"
+            path = store.partial_folder(results, run) / "error.txt"
+            files.write_text(path, traceback.format_exc())
+            return f"{type(error).__name__}: {error}\n  where: {path} has the traceback"
     return "finished"

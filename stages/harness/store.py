@@ -82,6 +82,7 @@ def damaged_files(folder: Path, cause: dict[str, Any]) -> list[str]:
 def finish(folder: Path, destination: Path, cause: dict[str, Any], record: dict[str, Any]) -> None:
     """Seal a partial run: list its files, write run.json last, and move it to its place in the store."""
     files.discard_partials(folder)
+    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt before this one
     listed = {
         path.relative_to(folder).as_posix(): files.sha256_file(path)
         for path in sorted(folder.rglob("*"))

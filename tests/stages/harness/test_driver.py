@@ -195,6 +195,26 @@ def test_a_truncated_array_is_named(small):
     assert done.returncode != 0 and "train.images.npy" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_full_disk_is_said_and_what_was_finished_stays(small):
+    """A real one: a file system of 64 kB in a mount namespace of its own."""
+    disk = small / "disk"
+    disk.mkdir()
+    script = f"mount -t tmpfs -o size=64k none {disk} && {sys.executable} -m stages gradients --sweep table_02"
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*command, f"mount -t tmpfs none {disk}"], capture_output=True).returncode:
+        pytest.skip("this machine gives no mount namespaces")
+    fill = f"&& head -c 60000 /dev/zero > {disk}/filler"
+    done = subprocess.run(
+        [*command, script.replace(" && ", f" {fill} && ", 1) + f" --results {disk}"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+    )
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "disk is full" in done.stderr or "No space left" in done.stderr
+    assert "free some space" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
