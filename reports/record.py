@@ -8,7 +8,6 @@ import pandas as pd
 from reports.evidence import Evidence
 from reports.summary import summarize, values_of
 
-PICTURES = ("figure_02", "figure_03")  # drawings that show no number that a banner could speak of
 NAMED = 6  # missing runs that a drawing names; its record names all
 
 
@@ -27,9 +26,9 @@ def banner(scale: str) -> str | None:
 def standing(evidence: Evidence) -> list[str]:
     """What stands under a drawing: the banner if it shows numbers, thinning, and missing runs by name."""
     exhibit = evidence.exhibit
-    shows_numbers = len(evidence.measured) > 0 and exhibit.id not in PICTURES
+    is_picture = exhibit.kind == "figure" and not exhibit.knobs  # it compares nothing, so it prints no number
     said = [
-        banner(exhibit.scale) if shows_numbers else None,
+        banner(exhibit.scale) if len(evidence.measured) and not is_picture else None,
         exhibit.thinned and f"Thinned at scale {exhibit.scale}: {exhibit.thinned.rstrip('.')}.",
     ]
     if evidence.missing:

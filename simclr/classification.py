@@ -86,12 +86,10 @@ class Classification:
         return torch.cat(parts)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything an exact continuation needs."""
+        """Everything an exact continuation needs, as copies."""
         parts = {"encoder": self.encoder.state_dict(), "head": self.head.state_dict()}
         parts["momentum"] = self.optimizer.state_dict()
-        state = {
-            f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()
-        }
+        state = {f"{part}.{name}": t.clone() for part, found in parts.items() for name, t in found.items()}
         return {**state, "step_number": torch.tensor(self.step_number)}
 
     def load(self, state: dict[str, Tensor]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.harness import files, store
-from stages.harness.declaration import check_scale, default_scale
+from stages.harness.declaration import check_scale, default_scale, nearest
 from stages.harness.errors import UserError, command
 from stages.harness.fingerprint import adoption_of
 from stages.harness.planning import Plan, Run, datasets_of, read_plan
@@ -77,6 +77,7 @@ def _table(plan: Plan, finished: dict[str, dict[str, Any]]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*knobs, "seed", "metric", "value", "run"])
+    _check_measures(plan, finished)
     for run, values in _cells(plan):
         for measured in plan.document["measure"]:
             stage, metric = measured.split(".")
@@ -85,6 +86,20 @@ def _table(plan: Plan, finished: dict[str, dict[str, Any]]) -> str:
                 row = [values.get(knob, "") for knob in knobs]
                 writer.writerow([*row, run.seed, metric, repr(entry["metrics"][metric]), run.id])
     return stream.getvalue()
+
+
+def _check_measures(plan: Plan, finished: dict[str, dict[str, Any]]) -> None:
+    """UserError for a measure that no stage of the exhibit gives: it would leave an exhibit without numbers."""
+    for measured in plan.document["measure"]:
+        stage, metric = measured.split(".")
+        known = {name for entry in finished.get(stage, {}).values() for name in entry["metrics"]}
+        if stage not in plan.stages or (known and metric not in known):
+            raise UserError(
+                f"nothing measures `{measured}`{nearest(measured, [f'{stage}.{name}' for name in known])}",
+                expected=", ".join(f"{stage}.{name}" for name in sorted(known)) or ", ".join(plan.stages),
+                found=measured,
+                where=f"params/exhibits/{plan.exhibit}.yaml, measure",
+            )
 
 
 def _cells(plan: Plan) -> Iterator[tuple[Run, dict[str, Any]]]:

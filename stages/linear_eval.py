@@ -5,12 +5,15 @@ import gin
 from simclr.classification import linear_evaluation
 from simclr.encoder import resnet
 from stages.harness.classifying import train_and_test
+from stages.harness.errors import UserError
 from stages.harness.job import Job
 
 
 @gin.configurable
 def evaluate(split: str = "test") -> str:
     """Where accuracy is measured: "test" (trained on train and validation), or "validation" (trained on the rest)."""
+    if split not in ("test", "validation"):
+        raise UserError("evaluate.split is none of the two", expected="test | validation", found=split)
     return split
 
 

@@ -53,17 +53,15 @@ def data_hash(dataset: str) -> str:
 
 def accepted_code(stage: str) -> str:
     """The code hash that results of `stage` carry: today's, or the older one that a user declared equal to it."""
-    now = code_hash(stage)
-    for entry in adoptions():
-        if entry["stage"] == stage and entry["code"] == now:
-            return entry["same_as"]
-    return now
+    adoption = adoption_of(stage)
+    return adoption["same_as"] if adoption else code_hash(stage)
 
 
 def adoption_of(stage: str) -> dict[str, str] | None:
     """The declaration under which older results of `stage` stay valid, for the provenance; None without one."""
     now = code_hash(stage)
-    return next((entry for entry in adoptions() if entry["stage"] == stage and entry["code"] == now), None)
+    fitting = [entry for entry in adoptions() if (entry["stage"], entry["code"]) == (stage, now)]
+    return fitting[-1] if fitting else None
 
 
 @functools.cache

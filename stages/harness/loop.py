@@ -46,11 +46,13 @@ def run_to_end(job: Job, training: Training, images_per_step: int) -> dict[str, 
             sums = {}
         if training.step_number % TELL_STEPS == 0 or training.step_number == training.total_steps:
             job.tell(training.step_number * images_per_step, training.total_steps * images_per_step)
-        job.checkpoint(partial(_state, training, curve, sums))
-    rows = [
-        {"epoch": epoch + 1, **dict(zip(curve, row, strict=True))}
-        for epoch, row in enumerate(zip(*curve.values(), strict=True))
-    ]
+        if (
+            training.step_number < training.total_steps
+        ):  # a resumed run then makes a step, and gin's record is whole
+            job.checkpoint(partial(_state, training, curve, sums))
+    names = sorted(curve)  # a checkpoint does not keep the order of its tensors
+    epochs = zip(*(curve[name] for name in names), strict=True)
+    rows = [{"epoch": n, **dict(zip(names, means, strict=True))} for n, means in enumerate(epochs, start=1)]
     job.save_curve(rows)
     return rows[-1]
 

@@ -199,7 +199,9 @@ def test_a_full_disk_is_said_and_what_was_finished_stays(small):
     """A real one: a file system of 64 kB in a mount namespace of its own."""
     disk = small / "disk"
     disk.mkdir()
-    script = f"mount -t tmpfs -o size=64k none {disk} && {sys.executable} -m stages gradients --sweep table_02"
+    script = (
+        f"mount -t tmpfs -o size=64k none {disk} && {sys.executable} -m stages gradients --sweep table_02"
+    )
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
     if subprocess.run([*command, f"mount -t tmpfs none {disk}"], capture_output=True).returncode:
         pytest.skip("this machine gives no mount namespaces")

@@ -53,15 +53,22 @@ def test_finish_lists_every_file_but_the_record_and_moves_the_folder(run, tmp_pa
 
 
 def test_a_kill_before_the_last_rename_leaves_no_run(run, tmp_path, monkeypatch):
-    def killed(*_):
-        raise KeyboardInterrupt
+    replace = os.replace
 
-    monkeypatch.setattr(store.os, "replace", killed)
+    def killed(source, destination):
+        if Path(source).is_dir():
+            raise KeyboardInterrupt
+        replace(source, destination)
+
+    monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         sealed(tmp_path, run)
     assert not store.store_folder(tmp_path, run).exists()
+    assert (store.partial_folder(tmp_path, run) / "run.json").exists()
     monkeypatch.undo()
-    assert store.is_finished(sealed(tmp_path, run), run)
+    folder = sealed(tmp_path, run)  # over what the first attempt left
+    assert store.is_finished(folder, run)
+    assert store.read_run(folder)["files"].keys() == {"metrics.json", "pictures/one.txt"}
 
 
 def test_a_damaged_run_is_replaced(run, tmp_path):
