@@ -38,10 +38,10 @@ class Classification:
         base_lr: float,
         frozen: bool,
     ) -> None:
-        if batch_size > len(images):
-            raise ValueError(
-                f"batch_size must be at most the {len(images)} training images, found {batch_size}"
-            )
+        if not 0 < batch_size <= len(images):
+            raise ValueError(f"batch_size must be between 1 and the {len(images)} images, found {batch_size}")
+        if epochs < 1:
+            raise ValueError(f"epochs must be at least 1, found {epochs}")
         self.encoder = encoder.to(images.device, memory_format=torch.channels_last)
         self.images, self.labels, self.seed = images, labels, seed
         self.head = nn.Linear(encoder.feature_dim, classes).to(images.device)
@@ -60,6 +60,8 @@ class Classification:
 
     def step(self) -> dict[str, Tensor]:
         """One update; returns its loss and its accuracy in percent, on the training views."""
+        if self.step_number >= self.total_steps:
+            raise RuntimeError(f"all {self.total_steps} updates are done; bind more epochs to go on")
         epoch, place = divmod(self.step_number, self.steps_per_epoch)
         index = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
         labels = self.labels[index.to(self.labels.device)]

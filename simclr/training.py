@@ -73,7 +73,7 @@ class Pretraining:
         device: str | torch.device = "cpu",
         precision: str = "float32",
     ):
-        _check(len(images), batch_size, loss, precision, online_classifier, labels)
+        _check(len(images), batch_size, epochs, loss, precision, online_classifier, labels)
         self.images = images.to(device) if isinstance(images, Tensor) else images
         self.labels = labels if online_classifier else None
         self.seed, self.batch_size, self.precision = seed, batch_size, precision
@@ -201,7 +201,13 @@ class Pretraining:
 
 
 def _check(
-    n: int, batch_size: int, loss: str, precision: str, online_classifier: bool, labels: Tensor | None
+    n: int,
+    batch_size: int,
+    epochs: int,
+    loss: str,
+    precision: str,
+    online_classifier: bool,
+    labels: Tensor | None,
 ) -> None:
     if not 0 < batch_size <= n:
         raise ValueError(f"Pretraining.batch_size must be between 1 and the {n} images, found {batch_size}")
@@ -209,6 +215,8 @@ def _check(
         raise ValueError(
             f"Pretraining.batch_size {batch_size} must be a multiple of the {world_size()} processes"
         )
+    if epochs < 1:
+        raise ValueError(f"Pretraining.epochs must be at least 1, found {epochs}")
     if loss not in OBJECTIVES:
         raise ValueError(f"Pretraining.loss must be one of {sorted(OBJECTIVES)}, found {loss!r}")
     if precision not in DTYPES:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from simclr.views import ViewPolicy, as_float, resize
+from stages.harness.errors import UserError
 from stages.harness.job import Job
 
 
@@ -26,6 +27,10 @@ def illustration(
     them and the views of `others` other images (claim A10). mean_abs_change is that of the first view against the
     image resized, in grey levels of 255.
     """
+    if not 0 <= image < len(images):
+        raise UserError(
+            "no such image", expected=f"illustration.image from 0 to {len(images) - 1}", found=image
+        )
     policy = ViewPolicy()
     views = _views(policy, images[image : image + 1], image, seed, range(skip, skip + copies))
     rest = torch.arange(len(images))[torch.arange(len(images)) != image][:others]

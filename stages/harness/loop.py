@@ -46,9 +46,8 @@ def run_to_end(job: Job, training: Training, images_per_step: int) -> dict[str, 
             sums = {}
         if training.step_number % TELL_STEPS == 0 or training.step_number == training.total_steps:
             job.tell(training.step_number * images_per_step, training.total_steps * images_per_step)
-        if (
-            training.step_number < training.total_steps
-        ):  # a resumed run then makes a step, and gin's record is whole
+        # Not after the last step: a resumed run then makes one, and gin's record of what was used is whole.
+        if training.step_number < training.total_steps:
             job.checkpoint(partial(_state, training, curve, sums))
     names = sorted(curve)  # a checkpoint does not keep the order of its tensors
     epochs = zip(*(curve[name] for name in names), strict=True)

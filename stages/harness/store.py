@@ -59,6 +59,8 @@ def is_finished(folder: Path, run: Run) -> bool:
         cause = json.loads(path.read_text())
     except ValueError:
         return False
+    if not isinstance(cause, dict):
+        return False
     if cause.get("layout") != LAYOUT:
         raise UserError(
             "results of another version of this project",
@@ -67,14 +69,14 @@ def is_finished(folder: Path, run: Run) -> bool:
             where=folder,
             remedy="move the results folder away, or check out the version that made it",
         )
-    return cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
+    return cause.get("fingerprint") == run.fingerprint and not damaged_files(folder, cause)
 
 
 def damaged_files(folder: Path, cause: dict[str, Any]) -> list[str]:
     """Names of listed files that are missing or not as they were written."""
     return [
         name
-        for name, listed in cause["files"].items()
+        for name, listed in cause.get("files", {"run.json": ""}).items()
         if not (folder / name).is_file() or files.sha256_file(folder / name) != listed
     ]
 

@@ -214,7 +214,7 @@ def test_top_k_counts_the_labels_that_fewer_than_k_scores_beat(rows):
 
 def test_a_batch_that_the_images_cannot_fill_is_refused():
     bind(linear_evaluation__batch_size=N + 1)
-    with pytest.raises(ValueError, match=f"at most the {N} training images, found {N + 1}"):
+    with pytest.raises(ValueError, match=f"between 1 and the {N} images, found {N + 1}"):
         frozen()
     bind(linear_evaluation__batch_size=N)
     assert frozen().steps_per_epoch == 1
@@ -310,3 +310,16 @@ def test_settings_that_the_paper_varies_must_be_bound():
     bind(resnet__depth=8, resnet__stem="cifar", ViewPolicy__size=8)
     with pytest.raises(RuntimeError, match="batch_size"):
         linear_evaluation(resnet(), *examples(), CLASSES, 0)
+
+
+def test_no_epochs_are_refused():
+    bind(supervised__epochs=0)
+    with pytest.raises(ValueError, match="epochs must be at least 1, found 0"):
+        with_labels()
+
+
+def test_a_finished_training_makes_no_further_step():
+    training = with_labels()
+    training.step_number = training.total_steps
+    with pytest.raises(RuntimeError, match="updates are done"):
+        training.step()

@@ -15,10 +15,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder is a copy of params/; nothing remembered from other declarations."""
     shutil.copytree(REPOSITORY / "params", tmp_path / "params", ignore=shutil.ignore_patterns("plan"))
     monkeypatch.chdir(tmp_path)
-    for cached in (fingerprint.adoptions, fingerprint.data_hash, declaration._validator):
+    remembered = (fingerprint.adoptions, fingerprint.data_hash, declaration._validator)
+    for cached in remembered:
         cached.cache_clear()
     yield tmp_path
-    fingerprint.adoptions.cache_clear()
+    for cached in remembered:
+        cached.cache_clear()
 
 
 @pytest.fixture
