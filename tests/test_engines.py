@@ -93,7 +93,7 @@ def shorten(folder: Path) -> None:
     for stage in ("pretrain", "linear_eval"):
         clone.edit(f"params/recipes/{stage}_smoke.gin", "dataset.limit = 0", "dataset.limit = 1000")
     clone.edit("params/recipes/pretrain_smoke.gin", "Pretraining.epochs = 3", "Pretraining.epochs = 1")
-    clone.edit("params/recipes/linear_eval_smoke.gin", "evaluation.epochs = 8", "evaluation.epochs = 1")
+    clone.edit("params/recipes/linear_eval_smoke.gin", "evaluation.epochs = 5", "evaluation.epochs = 1")
 
 
 @pytest.fixture(scope="module")
