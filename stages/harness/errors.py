@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 USER_ERROR_STATUS = 2
+CLOSED_PIPE_STATUS = 141  # likewise by SIGPIPE
 INTERRUPTED_STATUS = 130  # what a shell reports for a process ended by SIGINT
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -73,6 +75,9 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
         except KeyboardInterrupt:
             message = "interrupted; finished files are kept, run the same command again to go on"
             return _fail(message, INTERRUPTED_STATUS)
+        except BrokenPipeError:  # the reader of our output has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return CLOSED_PIPE_STATUS
         except OSError as error:
             if error.errno not in FULL_DISK | NOT_ALLOWED:
                 raise
