@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 USER_ERROR_STATUS = 2
-CLOSED_PIPE_STATUS = 141  # likewise by SIGPIPE
-INTERRUPTED_STATUS = 130  # what a shell reports for a process ended by SIGINT
+CLOSED_PIPE_STATUS = 141  # what a shell reports for a process ended by SIGPIPE
+INTERRUPTED_STATUS = 130  # and by SIGINT
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
 NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
