@@ -28,7 +28,7 @@ reports: $(INSTALLED)  ## every exhibit at SCALE (default: params/scale.yaml), a
 	@echo "open reports/out/$(SCALE)/index.html"
 
 test: $(INSTALLED)  ## the whole test suite
-	$(BIN)/python -m pytest -n auto --dist loadgroup -q tests
+	$(BIN)/python -m pytest -n auto --dist loadfile -q tests
 
 lint: $(INSTALLED)  ## ruff and snakefmt
 	$(BIN)/ruff check .

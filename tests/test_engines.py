@@ -1,6 +1,6 @@
 """Both engines, end to end, on a copy of this repository with few and short runs.
 
-One test file, one order: each test goes on where the one before it stopped, as a user's day does.
+One file, one worker, one order: each test goes on where the one before it stopped, as a user's day does.
 """
 
 import json
@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ("figure_06", "figure_08", "table_02", "table_05")
 TABLE_05 = "params/exhibits/table_05.yaml"
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("engines")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass
