@@ -3,7 +3,6 @@
 import gin
 
 from simclr.classification import linear_evaluation
-from simclr.encoder import resnet
 from stages.harness.classifying import train_and_test
 from stages.harness.errors import UserError
 from stages.harness.job import Job
@@ -21,10 +20,8 @@ def work(job: Job) -> None:
     """Train the classifier on the upstream encoder's features and measure it once."""
     split = evaluate()
     images, labels = job.data("train+validation" if split == "test" else "train")
-    encoder = resnet(seed=job.run.seed)
-    encoder.load_state_dict(job.upstream_tensors("encoder"))
     classes = int(labels.max()) + 1
-    training = linear_evaluation(encoder, images, labels, classes, job.run.seed)
+    training = linear_evaluation(job.upstream_encoder(), images, labels, classes, job.run.seed)
     metrics = train_and_test(job, training, split)
     job.save_weights(head=training.head)
     job.finish(metrics)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from simclr.encoder import ResNet
+
 LIBRARIES = ("torch", "torchvision", "numpy", "gin-config", "scipy", "scikit-learn")
 CHECKPOINT = "checkpoint.safetensors"
 Report = Callable[[int, int], None]  # images done, images in all
@@ -48,6 +50,21 @@ class Job:
     def data(self, split: str) -> tuple[Tensor, Tensor]:
         """Images uint8 (n, 3, H, W) and labels (n,) of one split of the declared data set."""
         return dataset(self.results / self.run.scale / "data", split, self.device)
+
+    def upstream_encoder(self) -> ResNet:
+        """The upstream run's encoder: the network that its bindings describe, with its verified weights."""
+        from simclr.encoder import resnet
+
+        upstream = self.run.upstream
+        tensors = self.upstream_tensors("encoder")
+        shape = {
+            key.removeprefix("resnet."): value
+            for key, value in upstream.bindings.items()
+            if key.startswith("resnet.")
+        }
+        encoder = resnet(seed=upstream.seed, **shape)
+        encoder.load_state_dict(tensors)
+        return encoder
 
     def upstream_tensors(self, prefix: str) -> dict[str, Tensor]:
         """The tensors `prefix.*` of the upstream run's weights, verified, without the prefix."""

@@ -131,13 +131,11 @@ def test_equal_runs_have_equal_bytes_and_another_seed_has_others(upstream):
     assert first.keys() == {"curve.csv", "metrics.json", "operative.gin", "weights.safetensors"}
 
 
-def test_an_encoder_of_another_size_is_refused(upstream):
-    """The recipe of the evaluation must describe the network that was pretrained."""
+def test_the_encoder_is_the_one_that_was_pretrained_whatever_the_evaluation_binds(upstream):
+    """Its shape comes from the upstream run: no recipe of an evaluation can describe another network."""
     run = tiny.a_run("linear_eval", upstream, resnet__base_channels=8)
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        tiny.work(run)
-    assert not store.store_folder(tiny.RESULTS, run).exists()
-
+    encoder = Job(run, tiny.RESULTS).upstream_encoder()
+    assert encoder.feature_dim == 16
 
 def test_the_frozen_encoder_is_the_upstream_one(upstream):
     """Not one of the evaluation's own seed."""
