@@ -129,6 +129,11 @@ def resnet(
     return encoder
 
 
+def millions(encoder: nn.Module) -> float:
+    """How many parameters it has, in millions, batch norm's included (Figures 1 and 7, Table 6)."""
+    return sum(parameter.numel() for parameter in encoder.parameters()) / 1e6
+
+
 def same_max_pool(x: Tensor) -> Tensor:
     """3x3/2 max pool padded as TensorFlow's "SAME": by 1 at the end of an even side, at both of an odd."""
     # ceil_mode lets the last window of an even side hang over the edge, where torch counts only what is

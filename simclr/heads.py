@@ -73,3 +73,15 @@ def projection_head(
         head.append(DenseLayer(in_dim, in_dim, True, batch_norm, seed, f"head.{i}"))
     head.append(DenseLayer(in_dim, out_dim, False, batch_norm, seed, f"head.{hidden}"))
     return head
+
+
+class Projected(nn.Module):
+    """Images -> z = g(h), in the place of an encoder: what is evaluated when z is the representation (Section 4.2)."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Sequential):
+        super().__init__()
+        self.encoder, self.head = encoder, head
+        self.feature_dim = head[-1].dense.out_features if len(head) else encoder.feature_dim
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.encoder(images))

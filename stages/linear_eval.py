@@ -1,11 +1,17 @@
-"""Stage linear_eval: how well a linear classifier reads the frozen representation (Appendix B.6)."""
+"""Stage linear_eval: how well a linear classifier reads the frozen representation (Appendix B.6).
+
+Beside it runs a weighted kNN classifier on the same frozen features. It is not in the paper.
+"""
 
 import gin
+from torch import Tensor
 
-from simclr.classification import linear_evaluation
+from simclr.classification import linear_evaluation, top_k
+from simclr.knn import knn_scores
 from stages.harness.classifying import train_and_test
 from stages.harness.errors import UserError
 from stages.harness.job import Job
+from stages.harness.representing import features_of, representation
 
 
 @gin.configurable
@@ -17,11 +23,16 @@ def evaluate(split: str = "test") -> str:
 
 
 def work(job: Job) -> None:
-    """Train the classifier on the upstream encoder's features and measure it once."""
+    """Train the classifier on the upstream network's features and measure it once."""
     split = evaluate()
     images, labels = job.data("train+validation" if split == "test" else "train")
-    classes = int(labels.max()) + 1
-    training = linear_evaluation(job.upstream_encoder(), images, labels, classes, job.run.seed)
-    metrics = train_and_test(job, training, split)
+    network, classes = representation(job), int(labels.max()) + 1
+    training = linear_evaluation(network, images, labels, classes, job.run.seed)
+
+    def nearest(unseen: Tensor, truth: Tensor) -> dict[str, float]:
+        bank, queries = (features_of(network, each, training.policy.size) for each in (images, unseen))
+        return {"knn_top1": float(top_k(knn_scores(bank, labels, queries, classes), truth, 1))}
+
+    metrics = train_and_test(job, training, split, beside=nearest)
     job.save_weights(head=training.head)
     job.finish(metrics)

@@ -1,5 +1,6 @@
 """Stage pretrain: contrastive pretraining (Section 2, Algorithm 1)."""
 
+from simclr.encoder import millions
 from simclr.training import Pretraining
 from stages.harness.job import Job
 from stages.harness.loop import run_to_end
@@ -13,4 +14,5 @@ def work(job: Job) -> None:
     )
     metrics = run_to_end(job, training, training.pairs_per_step)
     job.save_weights(encoder=training.encoder, head=training.head)
-    job.finish({name: metrics[name] for name in metrics if name not in ("epoch", "lr")})
+    kept = {name: metrics[name] for name in metrics if name not in ("epoch", "lr")}
+    job.finish({**kept, "params": millions(training.encoder)})

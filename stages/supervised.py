@@ -1,6 +1,7 @@
 """Stage supervised: the baseline that sees labels, with the same encoder and augmentation (Tables 1, B.3, Figure 7)."""
 
 from simclr.classification import supervised
+from simclr.encoder import millions
 from stages.harness.classifying import train_and_test
 from stages.harness.job import Job
 
@@ -11,4 +12,4 @@ def work(job: Job) -> None:
     training = supervised(images, labels, int(labels.max()) + 1, job.run.seed)
     metrics = train_and_test(job, training, "test")
     job.save_weights(encoder=training.encoder, head=training.head)
-    job.finish(metrics)
+    job.finish({**metrics, "params": millions(training.encoder)})

@@ -25,7 +25,7 @@ from stages.harness.sources import ROOT, code_hash
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from simclr.encoder import ResNet
 
@@ -55,16 +55,25 @@ class Job:
         """The upstream run's encoder: the network that its bindings describe, with its verified weights."""
         from simclr.encoder import resnet
 
-        upstream = self.run.upstream
-        tensors = self.upstream_tensors("encoder")
-        shape = {
-            key.removeprefix("resnet."): value
+        return self._upstream_network(resnet, "encoder")
+
+    def upstream_head(self, in_dim: int) -> nn.Module:
+        """The upstream run's projection head, (n, in_dim) -> (n, out_dim), likewise."""
+        from simclr.heads import projection_head
+
+        return self._upstream_network(projection_head, "head", in_dim=in_dim)
+
+    def _upstream_network(self, build: Callable[..., Any], part: str, **given: Any) -> Any:
+        tensors, upstream = self.upstream_tensors(part), self.run.upstream
+        prefix = f"{build.__name__}."
+        bound = {
+            key.removeprefix(prefix): value
             for key, value in upstream.bindings.items()
-            if key.startswith("resnet.")
+            if key.startswith(prefix)
         }
-        encoder = resnet(seed=upstream.seed, **shape)
-        encoder.load_state_dict(tensors)
-        return encoder
+        network = build(**given, **bound, seed=upstream.seed)
+        network.load_state_dict(tensors)
+        return network.to(self.device)
 
     def upstream_tensors(self, prefix: str) -> dict[str, Tensor]:
         """The tensors `prefix.*` of the upstream run's weights, verified, without the prefix."""

@@ -15,7 +15,15 @@ from pathlib import Path
 
 # These decide which images a run sees and how it steps; the rest of the harness moves files and prints lines.
 HARNESS_THAT_DECIDES_NUMBERS = tuple(
-    f"stages.harness.{name}" for name in ("datasets", "splits", "execution", "loop", "classifying")
+    f"stages.harness.{name}"
+    for name in (
+        "datasets",
+        "splits",
+        "execution",
+        "loop",
+        "classifying",
+        "representing",
+    )
 )
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -79,7 +79,9 @@ def test_the_upstream_run_keeps_its_bytes_in_the_sweep_and_in_the_store(upstream
 def test_the_metrics_are_those_of_the_saved_head_on_the_test_split(upstream):
     run = tiny.a_run("linear_eval", upstream)
     metrics = files.read_json(tiny.work(run) / "metrics.json")
-    assert metrics.keys() == {"top1", "top5"} and metrics["top5"] == 100  # there are three classes
+    assert (
+        metrics.keys() == {"top1", "top2", "top5", "knn_top1"} and metrics["top5"] == 100
+    )  # there are three classes
     assert metrics["top1"] == pytest.approx(accuracy_by_hand(run, "test"), abs=1e-9)
     assert metrics["top1"] > 50, "a third would be chance"
 

@@ -32,6 +32,7 @@ def test_the_metrics_are_the_last_row_of_the_curve_and_no_bookkeeping():
     rows = list(csv.DictReader((folder / "curve.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
     metrics = files.read_json(folder / "metrics.json")
+    assert metrics.pop("params") == pytest.approx(0.0051, rel=0.1)  # millions; 4 channels
     assert metrics.keys() == {"loss", "contrastive_accuracy", "entropy"}
     assert rows[0].keys() == {*metrics, "epoch", "lr"}
     for name, value in metrics.items():

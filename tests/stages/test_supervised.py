@@ -21,7 +21,7 @@ def test_it_trains_on_all_of_train_and_reads_test_once(data, monkeypatch):
     folder = tiny.work(tiny.a_run("supervised", supervised__epochs=6))
     assert seen == ["train+validation", "test"]
     metrics = files.read_json(folder / "metrics.json")
-    assert metrics.keys() == {"top1", "top5"} and metrics["top5"] == 100
+    assert metrics.keys() == {"top1", "top2", "top5", "params"} and metrics["top5"] == 100
     assert metrics["top1"] > 50, "a third would be chance"
     assert len((folder / "curve.csv").read_text().splitlines()) == 1 + 6
 

@@ -88,7 +88,9 @@ def declare(project: Path, body: dict[str, Any]) -> None:
 def a_run(stage: str, upstream: Run | None = None, seed: int = 0, **changes: Any) -> Run:
     """One run of a stage that trains; in `changes` "__" stands for the dot."""
     importlib.import_module(f"stages.{stage}")  # gin knows only the names of what is imported
-    bindings = SHARED | OWN[stage] | {name.replace("__", "."): value for name, value in changes.items()}
+    bindings = (
+        SHARED | OWN.get(stage, {}) | {name.replace("__", "."): value for name, value in changes.items()}
+    )
     return Run("table_05", "smoke", stage, f"run-seed{seed}", seed, bindings, {}, upstream)
 
 

@@ -1,0 +1,90 @@
+"""Stage tsne: h and g(h) of ten classes in two dimensions, with numbers beside the picture (Figure B.4).
+
+A picture is not a measurement: silhouette and nearest neighbours are taken in the space itself, not in the plane.
+"""
+
+import gin
+import numpy as np
+import torch
+
+from simclr.randomness import permutation
+from simclr.views import ViewPolicy
+from stages.harness import datasets
+from stages.harness.errors import UserError
+from stages.harness.job import Job
+from stages.harness.representing import features_of, representation
+
+
+@gin.configurable
+def embedding(
+    features: np.ndarray, seed: int, perplexity: float = gin.REQUIRED, iterations: int = 1000
+) -> np.ndarray:
+    """t-SNE of features (n, d) -> float32 (n, 2), from a fixed start.
+
+    The paper gives no settings. The start is the principal components, so `seed` hardly matters.
+    """
+    from sklearn.manifold import TSNE
+
+    if perplexity >= len(features):
+        raise UserError(
+            "too few images for the perplexity", expected=f"above {perplexity}", found=len(features)
+        )
+    tsne = TSNE(perplexity=perplexity, max_iter=iterations, init="pca", random_state=seed, n_jobs=1)
+    return tsne.fit_transform(features).astype(np.float32)
+
+
+@gin.configurable
+def chosen_images(
+    labels: torch.Tensor, seed: int, classes: int = 10, images_per_class: int = gin.REQUIRED
+) -> np.ndarray:
+    """Ascending indices of test images: up to `images_per_class` of each of `classes` classes, chosen by address."""
+    known = torch.unique(labels)
+    order = permutation(seed, "tsne/classes", 0, len(known))
+    kept = set(known[order[:classes]].tolist())
+    ranked = permutation(seed, "tsne/images", 0, len(labels)).tolist()
+    seen: dict[int, int] = {}
+    chosen = []
+    for index in ranked:
+        label = int(labels[index])
+        if label in kept and seen.get(label, 0) < images_per_class:
+            seen[label] = seen.get(label, 0) + 1
+            chosen.append(index)
+    return np.array(sorted(chosen))
+
+
+def separation(features: np.ndarray, labels: np.ndarray, neighbours: int = 10) -> dict[str, float]:
+    """How apart the classes are: mean silhouette (-1 to 1, cosine) and leave-one-out kNN accuracy (percent)."""
+    from sklearn.metrics import silhouette_score
+    from sklearn.neighbors import NearestNeighbors
+
+    count = min(neighbours + 1, len(features))
+    found = NearestNeighbors(n_neighbors=count, metric="cosine").fit(features)
+    nearest = labels[found.kneighbors(features, return_distance=False)[:, 1:]]
+    votes = np.stack([(nearest == label).sum(axis=1) for label in range(int(labels.max()) + 1)], axis=1)
+    return {
+        "silhouette": float(silhouette_score(features, labels, metric="cosine")),
+        "knn_accuracy": 100 * float((votes.argmax(axis=1) == labels).mean()),
+    }
+
+
+def _class_names(job: Job) -> list[str]:
+    """By label; numbers where a data set declares only how many there are."""
+    declared = datasets.read_manifest(job.results / job.run.scale / "data" / job.run.dataset)["classes"]
+    return [str(label) for label in range(declared)] if isinstance(declared, int) else declared
+
+
+def work(job: Job) -> None:
+    """Embed test images; no classifier is trained."""
+    images, labels = job.data("test")
+    chosen = chosen_images(labels.cpu(), job.run.seed)
+    network = representation(job)
+    features = features_of(network, images[torch.from_numpy(chosen)], ViewPolicy().size).cpu().numpy()
+    classes = labels.cpu().numpy()[chosen]
+    job.save_arrays(
+        {
+            "embedding": embedding(features, job.run.seed),
+            "classes": classes,
+            "class_names": np.array(_class_names(job)),
+        }
+    )
+    job.finish(separation(features.astype(np.float64), classes))
