@@ -35,8 +35,8 @@ lint: $(INSTALLED)  ## ruff and snakefmt
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflows
 
-plan: $(INSTALLED)  ## resolve params/ into params/plan/ for all scales; prints cells against distinct runs
-	$(BIN)/python -m stages plan
+plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and cost
+	$(BIN)/python -m stages plan --cost $(if $(filter command environment,$(firstword $(origin SCALE))),--scale $(SCALE))
 
 bench: $(INSTALLED)  ## image pairs per second, end to end
 	$(BIN)/python -m tests.bench.pretraining

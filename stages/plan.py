@@ -7,25 +7,30 @@ sweeps of all scales (a scale changes numbers, not which sweeps there are); both
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.harness import files
+from stages.harness import cost, files
 from stages.harness.declaration import PARAMS, SCALES, check_scale, exhibit_ids, stages_with_recipes
 from stages.harness.errors import UserError, command
 from stages.harness.fingerprint import accepted_code
-from stages.harness.planning import Plan, all_plans, datasets_of, plan_path, write_plan
+from stages.harness.planning import Plan, Run, all_plans, datasets_of, plan_path, write_plan
 
+TRAININGS = ("pretrain", "supervised")
 INDEX = PARAMS / "plan" / "index.yaml"
 
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages plan [--scale S ...] [--quiet]`: all scales without --scale."""
+    """`python -m stages plan [--scale S ...] [--cost] [--quiet]`: all scales without --scale."""
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument(
+        "--cost", action="store_true", help="estimate images, operations and hours (imports torch)"
+    )
     options = parser.parse_args(arguments)
     for scale in [check_scale(name) for name in options.scale or SCALES]:
         plans = all_plans(scale)
@@ -33,7 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
         changed = [plan.exhibit for plan in plans if write_plan(plan)]
         _discard_undeclared(scale)
         if not options.quiet:
-            print(summary(scale, plans) + (f"; changed: {', '.join(changed)}" if changed else ""))
+            print(summary(scale, plans))
+            if options.cost:
+                print(cost_line(scale, plans, options.results))
+            if changed:
+                print(f"  changed: {', '.join(changed)}")
     index = index_of(plans)
     files.write_yaml(
         INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
@@ -43,12 +52,50 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def summary(scale: str, plans: list[Plan]) -> str:
-    """One line: cells shown against distinct runs, by stage."""
-    parts = []
-    for stage in sorted({stage for plan in plans for stage in plan.stages}):
-        runs = [run for plan in plans for run in plan.runs(stage)]
-        parts.append(f"{stage} {len(runs)} cells, {len({run.fingerprint for run in runs})} runs")
-    return f"{scale}: {len(plans)} exhibits; " + "; ".join(parts)
+    """Cells shown against distinct runs by stage, and what sharing saves."""
+    runs = {stage: [run for plan in plans for run in plan.runs(stage)] for stage in _stages(plans)}
+    lines = [f"{scale}: {len(plans)} exhibits"]
+    for stage, found in runs.items():
+        lines.append(f"  {stage}: {_distinct(found)} runs for {len(found)} cells")
+    trainings = [run for stage in TRAININGS for run in runs.get(stage, [])]
+    if trainings:
+        own = sum(_distinct(run for run in trainings if run.exhibit == plan.exhibit) for plan in plans)
+        distinct = _distinct(trainings)
+        lines.append(
+            f"  sharing: {distinct} trainings; one for each cell would be {len(trainings)} "
+            f"({1 - distinct / len(trainings):.0%} saved), one for each setting of each exhibit {own} "
+            f"({1 - distinct / own:.0%} saved)"
+        )
+    return "\n".join(lines)
+
+
+def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
+    """Images, operations, and hours at the rate of finished runs: those of this scale, or else of another."""
+    whole = cost.total(_runs(plans))
+    said = (
+        f"  cost: {whole.images:.2g} images through the encoder, {whole.flops:.2g} floating-point operations"
+    )
+    for other in (scale, *(each for each in SCALES if each != scale)):
+        if not (results / other / "store").is_dir():
+            continue
+        rate = cost.measured_rate(_runs(plans if other == scale else all_plans(other)), results)
+        if rate:
+            hours = f"{whole.flops / rate / 3600:.2g} hours of one process"
+            return f"{said}; {hours} at {rate / 1e9:.2g} GFLOP/s, as measured here at scale {other}"
+    return f"{said}; hours: no run was measured here yet"
+
+
+def _runs(plans: list[Plan]) -> list[Run]:
+    found = [run for plan in plans for runs in plan.stages.values() for run in runs]
+    return list({run.fingerprint: run for run in found}.values())
+
+
+def _stages(plans: list[Plan]) -> list[str]:
+    return sorted({stage for plan in plans for stage, runs in plan.stages.items() if runs})
+
+
+def _distinct(runs: Iterable[Run]) -> int:
+    return len({run.fingerprint for run in runs})
 
 
 def index_of(plans: list[Plan]) -> dict[str, Any]:
@@ -67,6 +114,17 @@ def index_of(plans: list[Plan]) -> dict[str, Any]:
         "tables": [name for name in names if name.startswith("table")],
         "opens": sorted(opens),
         "sweeps": sweeps,
+        # The same sweeps as DVC wants them: one entry a stage of its graph.
+        "trainings": _entries(sweeps, opens),
+        "evaluations": _entries(sweeps, evaluates),
+    }
+
+
+def _entries(sweeps: dict[str, list[str]], stages: set[str]) -> dict[str, dict[str, str]]:
+    return {
+        f"{stage}-{exhibit}": {"stage": stage, "exhibit": exhibit}
+        for stage in sorted(stages)
+        for exhibit in sweeps[stage]
     }
 
 

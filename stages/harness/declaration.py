@@ -83,6 +83,15 @@ def blocks_at(exhibit: dict[str, Any], scale: str) -> tuple[list[dict[str, Any]]
     return own.get("runs", exhibit["runs"]), own.get("seeds", exhibit["seeds"]), common
 
 
+def all_chains(exhibit: dict[str, Any]) -> list[list[str]]:
+    """The chains of stages that an exhibit has at any scale, each once."""
+    blocks = [
+        *exhibit["runs"],
+        *(block for own in exhibit["scales"].values() for block in own.get("runs", [])),
+    ]
+    return [list(chain) for chain in dict.fromkeys(tuple(block["chain"]) for block in blocks)]
+
+
 def read_yaml_with_lines(path: Path) -> Any:
     """A YAML document whose nodes know their lines (ruamel round trip). UserError for a broken or missing one."""
     from ruamel.yaml import YAML

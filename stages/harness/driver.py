@@ -34,7 +34,7 @@ STOP_SECONDS = 10.0
 
 @command
 def main(stage: str, arguments: list[str] | None = None) -> int:
-    """The command line of every stage that trains or evaluates: `python -m stages.<stage> --sweep <exhibit>`."""
+    """The command line of every stage that trains or evaluates: `python -m stages <stage> --sweep <exhibit>`."""
     parser = argparse.ArgumentParser(
         prog=f"python -m stages {stage}", description=f"Run stage {stage} of one sweep."
     )

@@ -15,7 +15,15 @@ from typing import Any
 
 from stages.harness import files
 from stages.harness.configurables import check_binding, check_complete
-from stages.harness.declaration import PARAMS, blocks_at, exhibit_ids, read_exhibit, read_recipe, recipe_path
+from stages.harness.declaration import (
+    PARAMS,
+    all_chains,
+    blocks_at,
+    exhibit_ids,
+    read_exhibit,
+    read_recipe,
+    recipe_path,
+)
 from stages.harness.errors import UserError
 from stages.harness.fingerprint import fingerprint
 
@@ -93,6 +101,15 @@ def resolve(exhibit_name: str, scale: str) -> Plan:
             }
     for stage, entry in stages.items():
         _check(stage, entry, f"{PARAMS}/exhibits/{exhibit_name}.yaml", recipe_path(stage, scale))
+    for chain in all_chains(
+        exhibit
+    ):  # both engines have one graph for all scales: a sweep may be empty at some
+        for stage in chain:
+            evaluates = [] if stage == chain[0] else [chain[0]]
+            stages.setdefault(stage, {"shared": {}, "evaluates": evaluates, "runs": {}})
+    stages = dict(
+        sorted(stages.items(), key=lambda item: bool(item[1]["evaluates"]))
+    )  # what is read stands first
     document = {
         "scale": scale,
         "knobs": {name: knob for name, knob in exhibit["knobs"].items() if isinstance(knob, str)},
@@ -106,6 +123,7 @@ def from_document(exhibit: str, scale: str, document: dict[str, Any]) -> Plan:
     """The plan that a plan file's content describes."""
     plan = Plan(exhibit, scale, document)
     for stage, entry in document["stages"].items():
+        plan.stages[stage] = []
         upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
         for run_id, own in entry["runs"].items():
             bindings = {
@@ -115,7 +133,7 @@ def from_document(exhibit: str, scale: str, document: dict[str, Any]) -> Plan:
             run = Run(
                 exhibit, scale, stage, run_id, own["seed"], bindings, own["labels"], upstream.get(run_id)
             )
-            plan.stages.setdefault(stage, []).append(run)
+            plan.stages[stage].append(run)
     return plan
 
 

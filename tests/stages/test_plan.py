@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stages import plan
-from stages.harness import files, planning
+from stages.harness import cost, declaration, driver, files, planning, store
 from stages.harness.errors import UserError
 from stages.harness.fingerprint import accepted_code
 from tests.stages import tiny
@@ -70,7 +70,8 @@ def test_the_second_time_nothing_is_written(declared, capsys):
     run(*SCALE_SMOKE)
     assert "changed: figure_08, table_02, table_05" in capsys.readouterr().out
     before = age()
-    assert len(before) == 3 + 1 + 1 + 6  # plans, index, data sets, code of prepare and of five stages
+    stages = len(declaration.stages_with_recipes())
+    assert len(before) == 3 + 1 + 1 + 1 + stages  # plans, index, data sets, code of prepare and of each stage
     run(*SCALE_SMOKE)
     assert times() == before
     assert "changed" not in capsys.readouterr().out
@@ -88,10 +89,10 @@ def test_an_edit_writes_only_the_plans_that_it_touches(declared, edit, capsys):
     run(*SCALE_SMOKE)
     after = times()
     assert {path for path in after if after[path] != before[path]} == {"params/plan/smoke/table_02.yaml"}
-    assert capsys.readouterr().out.strip().endswith("; changed: table_02")
+    assert capsys.readouterr().out.strip().endswith("  changed: table_02")
     tiny.retune(declared, "pretrain")
     run(*SCALE_SMOKE)
-    assert capsys.readouterr().out.strip().endswith("; changed: figure_08, table_05")
+    assert capsys.readouterr().out.strip().endswith("  changed: figure_08, table_05")
 
 
 def test_a_written_plan_is_what_the_stages_accept(declared):
@@ -113,19 +114,40 @@ def test_plans_of_exhibits_that_are_no_longer_declared_are_removed(declared):
 
 def test_the_index_lists_sweeps_by_stage(declared):
     run(*SCALE_SMOKE)
-    assert files.read_yaml(PLANS / "index.yaml") == {
+    index = files.read_yaml(PLANS / "index.yaml")
+    assert {stage: sweeps for stage, sweeps in index.pop("sweeps").items() if sweeps} == {
+        "gradients": ["table_02"],
+        "linear_eval": ["figure_08", "table_05"],
+        "pretrain": ["figure_08", "table_05"],
+    }
+    assert index.pop("trainings") == {
+        "gradients-table_02": {"stage": "gradients", "exhibit": "table_02"},
+        "pretrain-figure_08": {"stage": "pretrain", "exhibit": "figure_08"},
+        "pretrain-table_05": {"stage": "pretrain", "exhibit": "table_05"},
+    }
+    assert list(index.pop("evaluations")) == ["linear_eval-figure_08", "linear_eval-table_05"]
+    assert index == {
         "exhibits": ["figure_08", "table_02", "table_05"],
         "figures": ["figure_08"],
         "tables": ["table_02", "table_05"],
         "opens": ["gradients", "pretrain"],
-        "sweeps": {
-            "gradients": ["table_02"],
-            "linear_eval": ["figure_08", "table_05"],
-            "operators": [],
-            "pretrain": ["figure_08", "table_05"],
-            "supervised": [],
-        },
     }
+
+
+def test_a_stage_that_one_scale_leaves_out_is_an_empty_sweep_there(declared, edit):
+    """Both engines have one graph for all scales."""
+    path = "params/exhibits/table_05.yaml"
+    extra = "{thinned: no labels, runs: [{chain: [supervised], grid: {}, label: {temperature: none}}]}"
+    edit(path, "reduced: {}", f"reduced: {extra}")
+    run("--quiet")
+    assert "table_05" in files.read_yaml(PLANS / "index.yaml")["sweeps"]["supervised"]
+    resolved = planning.read_plan("table_05", "smoke")
+    assert (
+        resolved.runs("supervised") == []
+        and len(planning.read_plan("table_05", "reduced").runs("supervised")) == 2
+    )
+    assert driver.run_sweep(resolved, "supervised", Path("results"), jobs=1) == 0
+    assert files.read_json(resolved.index_path(Path("results"), "supervised")) == {}
 
 
 def test_every_scale_has_the_same_index_and_a_plan_of_its_own(declared):
@@ -138,11 +160,37 @@ def test_every_scale_has_the_same_index_and_a_plan_of_its_own(declared):
 
 
 def test_the_summary_counts_cells_and_distinct_runs(declared, capsys):
+    """Table 5's temperature 0.5 is the default that Figure 8 trains too."""
     run(*SCALE_SMOKE)
-    line = capsys.readouterr().out.split("; changed")[0]
-    assert line == (
-        "smoke: 3 exhibits; gradients 2 cells, 2 runs; linear_eval 5 cells, 4 runs; pretrain 5 cells, 4 runs"
-    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
+        "smoke: 3 exhibits",
+        "  gradients: 2 runs for 2 cells",
+        "  linear_eval: 4 runs for 5 cells",
+        "  pretrain: 4 runs for 5 cells",
+    ]
+    assert lines[4].startswith("  sharing: 4 trainings; one for each cell would be 5 (20% saved)")
+
+
+def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared, capsys):
+    run(*SCALE_SMOKE, "--cost")
+    plans = planning.all_plans("smoke")
+    pretrainings = {run.fingerprint: run for each in plans for run in each.runs("pretrain")}.values()
+    images = sum(2 * 4000 * each.bindings["Pretraining.epochs"] for each in pretrainings)
+    assert cost.total(pretrainings).images == images
+    assert "hours: no run was measured here yet" in capsys.readouterr().out
+    measured = next(iter(pretrainings))
+    tiny.seal(measured, {"top1": 1.0})
+    record = store.store_folder(Path("results"), measured) / "record.json"
+    files.write_json(record, {"seconds": 2.0})
+    assert cost.measured_rate(pretrainings, Path("results")) == cost.cost_of(measured).flops / 2
+    run("--scale", "paper", "--cost")
+    assert "as measured here at scale smoke" in capsys.readouterr().out
+
+
+def test_a_resnet_50_costs_what_everybody_says():
+    """4.1 thousand million multiply-adds at 224 px, so twice as many operations."""
+    assert cost._count((("depth", 50), ("width", 1)), 224) == pytest.approx(8.2e9, rel=0.01)
 
 
 def test_quiet_prints_nothing(declared, capsys):
@@ -154,7 +202,8 @@ def test_code_and_data_sets_are_written_for_the_engines(declared):
     run(*SCALE_SMOKE, "--quiet", "--results", "elsewhere")
     code = Path("elsewhere/code")
     assert (code / "datasets-smoke").read_text() == "cifar10_subset\n"
-    stages = {"prepare", "pretrain", "supervised", "linear_eval", "gradients", "operators"}
+    stages = {"prepare", *declaration.stages_with_recipes()}
+    assert stages >= {"pretrain", "supervised", "linear_eval", "gradients", "operators"}
     assert {path.name for path in code.iterdir()} == {*stages, "datasets-smoke"}
     for stage in stages:
         assert (code / stage).read_text() == accepted_code(stage) + "\n"

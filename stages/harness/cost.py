@@ -1,0 +1,102 @@
+"""What a plan would cost: images through the network, floating-point operations, and hours where a rate was measured.
+
+Operations are counted by running each encoder once on a tensor without data. A backward pass counts as two forward
+passes. Heads, losses and augmentations are left out: for the paper's networks they are below a hundredth.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.harness import datasets, files
+from stages.harness.planning import Run
+
+TRAINED, FROZEN = 3, 1  # forward passes that one image costs, with and without its backward pass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Images through an encoder (views count) and floating-point operations."""
+
+    images: float = 0.0
+    flops: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.images + other.images, self.flops + other.flops)
+
+
+def cost_of(run: Run) -> Cost:
+    """An estimate of one run; nothing for the stages that only look at a finished one."""
+    opening = run.upstream or run
+    if "resnet.depth" not in opening.bindings or run.dataset is None:
+        return Cost()
+    passes = _frozen_passes(run) + TRAINED * (trained := _trained_images(run))
+    images = _frozen_passes(run) + trained
+    return Cost(images, passes * _flops_per_image(opening, run.bindings.get("ViewPolicy.size", 32)))
+
+
+def total(runs: Iterable[Run]) -> Cost:
+    """Of the distinct runs among these: equal settings are one run."""
+    return sum((cost_of(run) for run in {run.fingerprint: run for run in runs}.values()), Cost())
+
+
+def measured_rate(runs: Iterable[Run], results: Path) -> float | None:
+    """Floating-point operations per second over those of `runs` that are finished under `results`; None without any."""
+    flops = seconds = 0.0
+    for run in runs:
+        path = results / run.scale / "store" / run.stage / run.fingerprint / "record.json"
+        if path.is_file() and (cost := cost_of(run)).flops:
+            flops, seconds = flops + cost.flops, seconds + files.read_json(path)["seconds"]
+    return flops / seconds if seconds else None
+
+
+def _trained_images(run: Run) -> float:
+    """Images that pass forwards and backwards: views of pretraining count twice."""
+    bound, examples = run.bindings, _examples(run)
+    if run.stage == "pretrain":
+        return 2 * examples * bound["Pretraining.epochs"]
+    if run.stage == "supervised":
+        return examples * bound["supervised.epochs"]
+    if run.stage == "finetune":
+        return examples * bound["label_subset.fraction"] * bound["fine_tuning.epochs"]
+    if run.stage == "transfer":
+        settings = len(bound["transfer_grid.learning_rates"]) * len(bound["transfer_grid.weight_decays"])
+        return (settings + 1) * bound["transfer_training.steps"] * bound["transfer_training.batch_size"]
+    return 0.0
+
+
+def _frozen_passes(run: Run) -> float:
+    """Images that pass forwards only: the features of a classifier's epochs, or of one look at every image."""
+    examples = _examples(run)
+    epochs = run.bindings.get("linear_evaluation.epochs", 0) if run.stage == "linear_eval" else 0
+    looks = {"pretrain": 0, "supervised": 0, "linear_eval": epochs + 1, "finetune": 0, "transfer": 0}
+    return examples * looks.get(run.stage, 1)
+
+
+def _examples(run: Run) -> int:
+    declared = datasets.read_declaration(run.dataset or "")
+    size, limit = declared["splits"]["train"]["size"], run.bindings.get("dataset.limit", 0)
+    return min(size, limit) if limit else size
+
+
+def _flops_per_image(opening: Run, size: int) -> float:
+    shape = {key: value for key, value in opening.bindings.items() if key.startswith("resnet.")}
+    return _count(tuple(sorted((key.removeprefix("resnet."), value) for key, value in shape.items())), size)
+
+
+@functools.cache
+def _count(shape: tuple[tuple[str, Any], ...], size: int) -> float:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from simclr.encoder import resnet
+
+    with torch.device("meta"):
+        encoder = resnet(**dict(shape)).eval()
+        with FlopCounterMode(display=False) as counter:
+            encoder(torch.empty(1, 3, size, size))
+    return float(counter.get_total_flops())
