@@ -31,6 +31,10 @@ def standing(evidence: Evidence) -> list[str]:
         banner(exhibit.scale) if len(evidence.measured) and not is_picture else None,
         exhibit.thinned and f"Thinned at scale {exhibit.scale}: {exhibit.thinned.rstrip('.')}.",
     ]
+    if imported := {
+        run["imported"]["checkpoint"] for run in evidence.provenance["runs"].values() if run.get("imported")
+    }:
+        said.append(f"Published weights in the place of pretraining: {', '.join(sorted(imported))}.")
     if evidence.missing:
         rest = len(evidence.missing) - NAMED
         names = [

@@ -14,7 +14,7 @@ from stages.harness import driver
 from stages.harness.declaration import nearest
 from stages.harness.errors import UserError, command
 
-COMMANDS = ("plan", "prepare", "collect", "adopt", "embed")
+COMMANDS = ("plan", "prepare", "collect", "adopt", "embed", "import_official")
 SWEEPS = tuple(
     sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py") if path.stem not in COMMANDS)
 )

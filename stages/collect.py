@@ -135,8 +135,10 @@ def _provenance(
         for run in plan.runs(stage):
             if run.id in finished[stage]:
                 cause = store.read_run(run.folder(results))
-                runs[f"{stage}/{run.id}"] = {name: cause[name] for name in PROVENANCE} | {
-                    "adopted": adoption_of(stage)
+                runs[f"{stage}/{run.id}"] = {
+                    **{name: cause[name] for name in PROVENANCE},
+                    "adopted": adoption_of(stage),
+                    **({"imported": cause["imported"]} if "imported" in cause else {}),
                 }
                 for name, version in cause["versions"].items():
                     versions.setdefault(name, set()).add(version)

@@ -133,16 +133,18 @@ class Job:
         """arrays.npz: what an exhibit draws besides numbers."""
         files.write_npz(self.folder / "arrays.npz", arrays)
 
-    def finish(self, metrics: dict[str, float]) -> None:
-        """Write metrics, operative gin and provenance, and seal the run."""
+    def finish(self, metrics: dict[str, float], imported: dict[str, Any] | None = None) -> None:
+        """Write metrics, operative gin and provenance, and seal the run.
+
+        `imported` says which published weights stand in the place of a training; it stays with every number.
+        """
         files.write_json(
             self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()}
         )
         files.write_text(self.folder / "operative.gin", gin.operative_config_str())
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        store.finish(
-            self.folder, store.store_folder(self.results, self.run), cause_of(self.run), self._record()
-        )
+        cause = cause_of(self.run) | ({"imported": imported} if imported else {})
+        store.finish(self.folder, store.store_folder(self.results, self.run), cause, self._record())
 
     def _record(self) -> dict[str, Any]:
         seconds = time.monotonic() - self.started

@@ -1,0 +1,197 @@
+"""Take a published TensorFlow checkpoint in the place of a pretraining, so that its evaluations run without one.
+
+    python -m stages import_official --checkpoint 1x/model.ckpt-225206 --exhibit table_06 --run RUN --scale paper
+
+The checkpoint is read by TensorFlow (`make official` installs it). The plan's run says which network is expected. What
+it holds afterwards are the official weights, and its run.json, its provenance and every drawing that shows it say so.
+With --parity the network's logits are held to those that the official code gave for the same images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.harness import files
+from stages.harness.declaration import check_scale, default_scale, nearest
+from stages.harness.errors import UserError, command
+from stages.harness.planning import Run, read_plan
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+STAGE = "pretrain"
+PARITY = 1e-3  # of the largest logit: float32 sums in another order, through up to 152 layers
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m stages import_official --checkpoint PREFIX --exhibit ID --run RUN [--scale S] [--parity FILE]`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stages import_official", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "--checkpoint", required=True, type=Path, help="its prefix, without .index or .data-..."
+    )
+    parser.add_argument("--exhibit", required=True, help="an exhibit that pretrains this network")
+    parser.add_argument("--run", required=True, help="which of its pretrainings; a wrong one lists them")
+    parser.add_argument("--scale")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument(
+        "--parity", type=Path, help=".npz with images (n, H, W, 3) in [0, 1] and logits (n, classes)"
+    )
+    options = parser.parse_args(arguments)
+    scale = check_scale(options.scale) if options.scale else default_scale()
+    run = _run_of(options.exhibit, scale, options.run)
+    import_checkpoint(options.checkpoint, run, options.results, options.parity)
+    return 0
+
+
+def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | None = None) -> None:
+    """Seal `run` with the checkpoint's weights. UserError if they are of another network, or fail the parity check."""
+    from simclr.encoder import millions, resnet
+    from simclr.heads import projection_head
+    from simclr.official import (
+        HEAD,
+        classifier_from,
+        encoder_variables,
+        head_variables,
+        left_over,
+        state_from,
+    )
+    from stages.harness import store
+    from stages.harness.job import Job
+
+    variables = read_checkpoint(checkpoint)
+    importlib.import_module("simclr.training")  # gin binds only names of what is imported
+    job = Job(run, results)
+    encoder = resnet(seed=run.seed)
+    head = projection_head(encoder.feature_dim, seed=run.seed)
+    names = encoder_variables(encoder)
+    try:
+        if extra := left_over(variables, names):
+            raise ValueError(f"{len(extra)} encoder variables have no place, the first is {extra[0]}")
+        encoder.load_state_dict(state_from(variables, names, encoder))
+        if has_head := any(name.startswith(f"{HEAD}/") for name in variables):
+            head.load_state_dict(state_from(variables, head_variables(head), head))
+    except ValueError as error:
+        shape = ", ".join(
+            f"{key} = {value}" for key, value in sorted(run.bindings.items()) if "resnet." in key
+        )
+        raise UserError(
+            "the checkpoint is of another network",
+            expected=f"the variables of run {run.id} of {run.exhibit} ({shape})",
+            found=str(error),
+            where=checkpoint,
+            remedy="choose the run whose depth, width and stem the checkpoint has",
+        ) from error
+    classifier = classifier_from(variables)
+    said = check_parity(encoder, classifier, parity)
+    heads = {"head": head if has_head else None, "classifier": classifier}
+    job.save_weights(encoder=encoder, **{name: part for name, part in heads.items() if part is not None})
+    imported = {"checkpoint": checkpoint.name, "sha256": _checksums(checkpoint), "parity": said}
+    job.finish({"params": millions(encoder)}, imported=imported)
+    files.link_tree(store.store_folder(results, run), run.folder(results))
+    print(f"{run.exhibit} {run.id}: imported {checkpoint.name}; parity {said}")
+
+
+def read_checkpoint(prefix: Path) -> dict[str, Tensor]:
+    """Every variable of a TensorFlow checkpoint by name. UserError without TensorFlow, or if it cannot be read."""
+    import torch
+
+    if not prefix.with_name(prefix.name + ".index").is_file():
+        found = sorted(path.name for path in prefix.parent.glob("*")) if prefix.parent.is_dir() else []
+        raise UserError(
+            "no checkpoint here",
+            expected=f"{prefix.name}.index and {prefix.name}.data-00000-of-00001",
+            found=", ".join(found[:6]) or "nothing",
+            where=prefix.parent,
+            remedy="unpack the published archive, and give the path up to the step number",
+        )
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise UserError(
+            "TensorFlow is needed to read its checkpoints",
+            found="no such package",
+            remedy="run `make official`",
+        ) from error
+    try:
+        reader = tensorflow.train.load_checkpoint(str(prefix))
+        return {name: torch.from_numpy(reader.get_tensor(name)) for name in _weights(reader)}
+    except (tensorflow.errors.OpError, LookupError, RuntimeError, ValueError, TypeError) as error:
+        raise UserError(
+            "the checkpoint cannot be read",
+            expected="a whole TensorFlow checkpoint",
+            found=str(error).splitlines()[0],
+            where=prefix,
+            remedy="download it again",
+        ) from error
+
+
+def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | None) -> str:
+    """Compare logits (or, without a classifier, h) with the official code's; returns what was found, in words."""
+    import numpy as np
+    import torch
+
+    if path is None:
+        return "not checked"
+    arrays = files.read_npz(path)
+    name = "logits" if classifier else "features"
+    if absent := {"images", name} - arrays.keys():
+        raise UserError(
+            "nothing to compare with",
+            expected=f"arrays images and {name}",
+            found=f"no {', '.join(absent)}",
+            where=path,
+        )
+    encoder.eval()
+    with torch.no_grad():
+        images = torch.from_numpy(np.ascontiguousarray(arrays["images"], np.float32)).permute(0, 3, 1, 2)
+        h = encoder(images)
+        ours = (classifier(h) if classifier else h).numpy()
+    official = arrays[name]
+    worst = (
+        float(np.abs(ours - official).max() / np.abs(official).max())
+        if ours.shape == official.shape
+        else np.inf
+    )
+    if not worst <= PARITY:
+        raise UserError(
+            "our network does not give the official numbers",
+            expected=f"{name} {official.shape} within {PARITY:g} of the largest",
+            found=f"{ours.shape}, off by {worst:.2g}",
+            where=path,
+            remedy="the images must be what the official network saw: [0, 1], resized and cropped",
+        )
+    return f"{name} of {len(official)} images agree within {worst:.1e} of the largest"
+
+
+def _run_of(exhibit: str, scale: str, name: str) -> Run:
+    runs = {run.id: run for run in read_plan(exhibit, scale).runs(STAGE)}
+    if name not in runs:
+        raise UserError(
+            f"{exhibit} has no pretraining `{name}`{nearest(name, runs)}",
+            expected=", ".join(runs) or "an exhibit that pretrains",
+            found=name,
+            where=f"params/plan/{scale}/{exhibit}.yaml",
+        )
+    return runs[name]
+
+
+def _weights(reader: Any) -> list[str]:
+    from simclr.official import CLASSIFIER, ENCODER, HEAD, NOT_WEIGHTS
+
+    shapes: Mapping[str, Any] = reader.get_variable_to_shape_map()
+    parts = (f"{ENCODER}/", f"{HEAD}/", f"{CLASSIFIER}/")
+    return sorted(
+        name for name in shapes if name.startswith(parts) and not any(word in name for word in NOT_WEIGHTS)
+    )
+
+
+def _checksums(prefix: Path) -> dict[str, str]:
+    paths = sorted(prefix.parent.glob(f"{prefix.name}.*"))
+    return {path.name: files.sha256_file(path) for path in paths if path.suffix != ".meta"}

@@ -1,0 +1,157 @@
+"""A checkpoint written by TensorFlow itself, with the golden weights: what we read gives the official features."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from simclr.encoder import resnet
+from simclr.heads import projection_head
+from simclr.official import encoder_variables, head_variables
+from stages import import_official
+from stages.harness import files, planning
+from stages.harness.errors import UserError
+from tests.simclr.conftest import our_weights
+from tests.stages import tiny
+
+tensorflow = pytest.importorskip("tensorflow", reason="optional: `make official` installs it")
+
+EXHIBIT = """\
+knobs: {depth: resnet.depth}
+set: {resnet.depth: 18, resnet.stem: cifar, resnet.base_channels: 64, projection_head.out_dim: 128}
+runs: [{chain: [pretrain], grid: {}}]
+measure: [pretrain.params]
+seeds: [0]
+"""
+RNG = np.random.default_rng(0)
+KERNEL, BIAS = RNG.normal(size=(512, 10)).astype(np.float32), RNG.normal(size=10).astype(np.float32)
+
+
+def official_variables(case: dict) -> dict[str, np.ndarray]:
+    """The golden network as the official code would save it, with optimizer slots and the step."""
+    weights = our_weights(case)
+    with torch.device("meta"):
+        encoder, head = resnet(18, stem="cifar"), projection_head(512)
+    variables = {}
+    for official, ours in encoder_variables(encoder).items():
+        value = weights[f"encoder.{ours}"]
+        variables[official] = (value.permute(2, 3, 1, 0) if value.dim() == 4 else value).float().numpy()
+        variables[f"{official}/Momentum"] = np.zeros_like(variables[official])
+    for official, ours in head_variables(head).items():
+        shape = tuple(reversed(head.state_dict()[ours].shape))
+        variables[official] = RNG.normal(size=shape).astype(np.float32)
+    scope = "head_supervised/linear_layer/dense"
+    return variables | {f"{scope}/kernel": KERNEL, f"{scope}/bias": BIAS, "global_step": np.int64(225206)}
+
+
+def save(prefix: Path, variables: dict[str, np.ndarray]) -> Path:
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    names = sorted(variables)
+    tensorflow.raw_ops.SaveV2(
+        prefix=str(prefix),
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[variables[n] for n in names],
+    )
+    return prefix
+
+
+@pytest.fixture
+def case(golden):
+    arrays, cases = golden("resnet_forward")
+    return arrays, cases[0]
+
+
+@pytest.fixture
+def run(project):
+    """A planned pretraining of the golden network."""
+    tiny.declare_only(project, {"table_06": EXHIBIT})
+    planning.write_plan(planning.resolve("table_06", "smoke"))
+    return planning.read_plan("table_06", "smoke").runs("pretrain")[0]
+
+
+@pytest.fixture
+def checkpoint(tmp_path, case) -> Path:
+    return save(tmp_path / "1x" / "model.ckpt-225206", official_variables(case[1]))
+
+
+def parity_file(path: Path, arrays: dict[str, np.ndarray], shift: float = 0.0) -> Path:
+    """What the official network gave: its features (golden) through the saved classifier."""
+    features = arrays["net0_r18_cifar_32_eval_features"]
+    images = arrays["net0_r18_cifar_32_img"].astype(np.float32) / 255
+    np.savez(path, images=images, logits=features @ KERNEL + BIAS + shift)
+    return path
+
+
+def test_the_imported_network_gives_the_official_logits(run, checkpoint, case, tmp_path, capsys):
+    parity = parity_file(tmp_path / "logits.npz", case[0])
+    words = [
+        "--checkpoint",
+        str(checkpoint),
+        "--exhibit",
+        "table_06",
+        "--run",
+        run.id,
+        "--parity",
+        str(parity),
+    ]
+    assert import_official.main(words) == 0
+    assert "agree within" in capsys.readouterr().out
+    cause = files.read_json(run.folder(tiny.RESULTS) / "run.json")
+    assert cause["fingerprint"] == run.fingerprint
+    assert cause["imported"]["checkpoint"] == "model.ckpt-225206" and "agree" in cause["imported"]["parity"]
+    assert set(cause["imported"]["sha256"]) == {
+        "model.ckpt-225206.index",
+        "model.ckpt-225206.data-00000-of-00001",
+    }
+    saved = files.read_tensors(run.folder(tiny.RESULTS) / "weights.safetensors")
+    assert torch.equal(saved["classifier.weight"], torch.from_numpy(KERNEL.T))
+    assert {name.split(".")[0] for name in saved} == {"encoder", "head", "classifier"}
+    assert files.read_json(run.folder(tiny.RESULTS) / "metrics.json") == {"params": pytest.approx(11.173056)}
+
+
+def test_its_evaluations_run_without_pretraining(run, checkpoint):
+    """The driver finds the run finished."""
+    from stages.harness import driver
+
+    import_official.import_checkpoint(checkpoint, run, tiny.RESULTS)
+    plan = planning.read_plan("table_06", "smoke")
+    assert driver.run_sweep(plan, "pretrain", tiny.RESULTS, jobs=1) == 0
+    assert (
+        json.loads(plan.index_path(tiny.RESULTS, "pretrain").read_text())[run.id]["fingerprint"]
+        == run.fingerprint
+    )
+
+
+def test_other_logits_are_refused_and_nothing_is_left(run, checkpoint, case, tmp_path):
+    parity = parity_file(tmp_path / "logits.npz", case[0], shift=0.5)
+    with pytest.raises(UserError, match="does not give the official numbers"):
+        import_official.import_checkpoint(checkpoint, run, tiny.RESULTS, parity)
+    assert not run.folder(tiny.RESULTS).exists()
+
+
+def test_a_checkpoint_of_another_network_is_refused(run, checkpoint, case, tmp_path):
+    variables = official_variables(case[1])
+    missing = {name: value for name, value in variables.items() if "conv2d_20" not in name}
+    with pytest.raises(UserError, match=r"another network[\s\S]*base_model/conv2d_20/kernel"):
+        import_official.import_checkpoint(save(tmp_path / "a" / "m", missing), run, tiny.RESULTS)
+    more = variables | {"base_model/conv2d_21/kernel": np.zeros((1, 1, 2, 2), np.float32)}
+    with pytest.raises(UserError, match=r"no place[\s\S]*conv2d_21"):
+        import_official.import_checkpoint(save(tmp_path / "b" / "m", more), run, tiny.RESULTS)
+
+
+def test_a_truncated_checkpoint_is_refused(run, checkpoint):
+    data = checkpoint.with_name(checkpoint.name + ".data-00000-of-00001")
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    with pytest.raises(UserError, match="cannot be read"):
+        import_official.import_checkpoint(checkpoint, run, tiny.RESULTS)
+
+
+def test_a_wrong_path_and_a_wrong_run_are_named(run, checkpoint, capsys):
+    with pytest.raises(UserError, match=r"model.ckpt-1.index[\s\S]*model.ckpt-225206"):
+        import_official.import_checkpoint(checkpoint.with_name("model.ckpt-1"), run, tiny.RESULTS)
+    words = ["--checkpoint", str(checkpoint), "--exhibit", "table_06", "--run", "run-seed1"]
+    assert import_official.main(words) == 2
+    assert "run-seed0" in capsys.readouterr().err
