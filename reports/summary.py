@@ -28,6 +28,10 @@ class Metric(NamedTuple):
 METRICS = {
     "top1": Metric("Top-1 accuracy", "%"),
     "top5": Metric("Top-5 accuracy", "%"),
+    "knn_top1": Metric("kNN top-1", "%"),
+    "classifier_top1": Metric("On-line top-1, training views", "%"),
+    "accuracy": Metric("Accuracy", "%"),
+    "params": Metric("Parameters", "M", ".3g"),
     "contrastive_accuracy": Metric("Contrastive accuracy", "%"),
     "entropy": Metric("Entropy", "nat"),
     "max_error": Metric("Largest difference", "", ".1e"),

@@ -17,16 +17,20 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class Value:
-    """A measured cell beside the paper's printed one; None where there is none."""
+    """A measured cell beside the paper's printed one; None where there is none.
+
+    absent: what stands for ours without a run; "" for a number that is not ours to measure, as in the literature.
+    """
 
     name: str
     ours: Measured | None
     paper: str | None
+    absent: str = NOT_RUN
 
     @property
     def mean(self) -> str:
         """Our mean and spread, or that there is no run."""
-        return NOT_RUN if self.ours is None else written(self.ours, self.name)
+        return self.absent if self.ours is None else written(self.ours, self.name)
 
 
 Cell = Value | Formula | str

@@ -89,11 +89,16 @@ def _table(plan: Plan, finished: dict[str, dict[str, Any]]) -> str:
 
 
 def _check_measures(plan: Plan, finished: dict[str, dict[str, Any]]) -> None:
-    """UserError for a measure that no stage of the exhibit gives: it would leave an exhibit without numbers."""
+    """UserError for a measure that no stage of the exhibit gives: it would leave an exhibit without numbers.
+
+    A measure may be one that only some runs have: while others are missing, its absence says nothing.
+    """
     for measured in plan.document["measure"]:
         stage, metric = measured.split(".")
-        known = {name for entry in finished.get(stage, {}).values() for name in entry["metrics"]}
-        if stage not in plan.stages or (known and metric not in known):
+        entries = finished.get(stage, {})
+        known = {name for entry in entries.values() for name in entry["metrics"]}
+        whole = all(run.id in entries for run in plan.runs(stage))
+        if stage not in plan.stages or (whole and known and metric not in known):
             raise UserError(
                 f"nothing measures `{measured}`{nearest(measured, [f'{stage}.{name}' for name in known])}",
                 expected=", ".join(f"{stage}.{name}" for name in sorted(known)) or ", ".join(plan.stages),

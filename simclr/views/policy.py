@@ -45,7 +45,10 @@ class ViewPolicy:
 
     size: side of the square views in pixels.
     ops: names of OPERATORS in the order they apply. Their settings are gin's (random_crop.area, ...).
-    ops_b: the operators of the second view where they differ; [] is the identity (Figure 5). None: as `ops`.
+    then: operators that follow `ops` in the same branches, so that a grid can vary the first and the second
+        of a pair (Figure 5) or add one to a policy (Table 3). `then` equal to `ops` is one application of it:
+        the diagonal of Figure 5. To apply an operator twice, name it twice in `ops`.
+    ops_b: the operators of the second view where they differ; [] is the identity (Figure 5). None: as the first.
     shared: operators applied first and once, with one draw for both views (the common crop of Figure 5).
 
     A branch that has no crop, in itself or shared, starts by resizing the whole image to `size`. Operators
@@ -61,10 +64,11 @@ class ViewPolicy:
         ops: Sequence[str] = ("crop", "flip", "color", "blur"),
         ops_b: Sequence[str] | None = None,
         shared: Sequence[str] = (),
+        then: Sequence[str] = (),
     ) -> None:
         self.size = size
         self.shared = _build(shared)
-        self.ops = _build(ops)
+        self.ops = _build(ops if list(then) == list(ops) else [*ops, *then])
         self.ops_b = None if ops_b is None else _build(ops_b)
 
     def __call__(

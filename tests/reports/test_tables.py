@@ -19,6 +19,14 @@ def test_a_cell_without_a_run_says_so_beside_the_papers_value():
     assert "not run" in page and "61.0" in page and "n = " not in page
 
 
+def test_a_number_of_the_literature_is_the_papers_and_not_ours_to_run():
+    cells = [Value("top1", None, "60.2", absent=""), Value("top5", None, None, absent="")]
+    table = Table(columns=["Row", "Top-1", "Top-5"], rows=[["x", *cells]])
+    page, tex = to_html(table, "T", []), to_latex(table, "T", "t", [])
+    assert "not run" not in page + tex and page.count('class="source"') == 1
+    assert r"x & paper & 60.2 &  \\" in tex and " & ours & " not in tex
+
+
 def test_spread_and_n_are_shown():
     table = Table(columns=["Row", "Top-1"], rows=[["x", Value("top1", Measured(43.41, 0.52, 3), None)]])
     assert "43.4 ± 0.5" in to_html(table, "T", []) and "n = 3" in to_html(table, "T", [])

@@ -1,4 +1,6 @@
+import csv
 import re
+from pathlib import Path
 
 import gin
 import pytest
@@ -8,6 +10,7 @@ import torch.nn.functional as F
 from simclr.encoder import ARCHITECTURES, ResNet, resnet, same_max_pool
 from simclr.heads import projection_head
 
+FIGURE_7 = Path(__file__).resolve().parents[2] / "params" / "paper" / "figure_07.csv"
 NETS = [
     "net0_r18_cifar_32",
     "net1_r18_imnet_64",
@@ -43,6 +46,29 @@ def test_sizes_agree_with_the_official_code(golden, row):
         for layers in (2, 3):
             head = projection_head(encoder.feature_dim, hidden_layers=layers - 1)
             assert count(head) == expected[f"proj_head_{layers}_layers"]
+
+
+def published_millions() -> list[tuple[int, int, str, float]]:
+    """(depth, width, epochs, millions) of every point of Figure 7."""
+    with open(FIGURE_7, newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "params"]
+    return [(int(row["depth"]), int(row["width"]), row["epochs"], float(row["value"])) for row in rows]
+
+
+@pytest.mark.parametrize(("depth", "width", "epochs", "published"), published_millions())
+def test_sizes_are_those_that_figure_7_shows(depth, width, epochs, published):
+    """The paper counts in two ways. Its 13 points of 100 epochs (one decimal) include batch norm's running statistics.
+
+    The longer and the supervised runs stand at the rounded 24, 94 and 375 of its text: trainable parameters. The
+    supervised ResNet-50 stands at 26, which is 24 with the classifier of 1000 classes (2.05 million).
+    """
+    encoder = meta_resnet(depth, width)
+    trainable, statistics = count(encoder), sum(buffer.numel() for buffer in encoder.buffers())
+    if epochs == "100":
+        assert (trainable + statistics) / 1e6 == pytest.approx(published, abs=0.05)
+    else:
+        classifier = 1000 * (encoder.feature_dim + 1) if (epochs, width) == ("90", 1) else 0
+        assert round((trainable + classifier) / 1e6) == published
 
 
 @pytest.fixture

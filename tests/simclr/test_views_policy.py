@@ -104,6 +104,22 @@ def test_a_repeated_operator_draws_anew():
     assert not torch.equal(shared["crop/box"] / 16, shared["shared/crop/box"] / 20)
 
 
+@pytest.mark.parametrize("then", [["rotate"], ("rotate", "blur")])
+def test_second_operators_follow_the_first(then):
+    make, whole = policy("color", shared=["crop"], then=then), policy("color", *then, shared=["crop"])
+    for one, other in zip(make(IMAGES, INDEX, 1, 2), whole(IMAGES, INDEX, 1, 2), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("ops", [["rotate"], ["crop", "flip"]])
+def test_the_diagonal_of_figure_5_applies_an_operator_once(ops):
+    make = policy(*ops, ops_b=[], shared=["crop"], then=tuple(ops))
+    a, b, (drawn, other) = make(IMAGES, INDEX, 0, 0, return_parameters=True)
+    assert torch.equal(a, policy(*ops, shared=["crop"]).one(IMAGES, INDEX, 0, 0))
+    assert {name.split("/")[0] for name in drawn} == {"shared", *ops}
+    assert list(other) == ["shared/crop/box"] and not torch.equal(a, b)
+
+
 def test_without_a_crop_the_whole_image_is_resized():
     a, b = policy()(IMAGES, INDEX, 0, 0)
     assert torch.equal(a, resize(IMAGES / 255, 16).clamp(0, 1))
@@ -208,5 +224,7 @@ def test_a_wrong_setting_is_named(binding, value, op):
 def test_wrong_operators_and_shapes_are_named():
     with pytest.raises(ValueError, match="crpo"):
         policy("crpo")
+    with pytest.raises(ValueError, match="rotat"):
+        policy("crop", then=["rotat"])
     with pytest.raises(ValueError, match=r"\(12, 3, 20, 24\) and \(3,\)"):
         policy("crop")(IMAGES, INDEX[:3], 0, 0)

@@ -234,3 +234,12 @@ def test_a_measure_that_no_run_has_is_refused(project, measure):
     """It would be an exhibit without numbers and without a missing run."""
     with pytest.raises(UserError, match="top"):
         collect.collect(finished(project, SPLITS.replace("linear_eval.top1", measure)), tiny.RESULTS)
+
+
+def test_a_measure_that_only_a_missing_run_has_is_no_mistake(project):
+    plan = finished(project, SPLITS.replace("linear_eval.top1", "linear_eval.top1, linear_eval.knn_top1"))
+    path = plan.index_path(tiny.RESULTS, "linear_eval")
+    (lost, _), *others = files.read_json(path).items()
+    files.write_json(path, dict(others))
+    collect.collect(plan, tiny.RESULTS)
+    assert files.read_json(TIDY / "provenance.json")["missing"] == [f"linear_eval/{lost}"]

@@ -1,0 +1,129 @@
+"""Figure 5: linear evaluation by the first and the second augmentation of one branch."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from reports.evidence import Evidence
+from reports.style import INK, MUTED, notes
+from reports.summary import Lookup, settings, summarize, written
+
+AVERAGE = ("Average", "row_mean_top1")  # the paper's last column
+BOTH = {"first": "Crop+Color", "second": "both branches"}
+
+
+class Panel(NamedTuple):
+    """One heat map: values (rows, columns and their average) with NaN where nothing is known."""
+
+    title: str
+    values: np.ndarray
+    colors: str
+    form: str = ".1f"
+    centred: bool = False
+
+
+def draw(evidence: Evidence) -> Figure:
+    """Ours, the paper's and their difference; and the contrastive task's accuracy, which is not in the paper."""
+    lookup, rows, columns = Lookup(evidence), settings(evidence, "first"), settings(evidence, "second")
+    names = [name for name in rows if name in columns]
+    ours, paper = _grid(names, _ours(lookup, "top1")), _grid(names, _paper(lookup))
+    printed = np.array([_number(lookup.paper(AVERAGE[1], first=name, second=AVERAGE[0])) for name in names])
+    scale, change = evidence.exhibit.scale, ours - paper
+    contrastive = _grid(names, _ours(lookup, "contrastive_accuracy"))
+    panels = [
+        Panel(f"Ours ({scale}), top-1 (%)", _with_average(ours), "cividis"),
+        Panel("Paper (ImageNet), top-1 (%)", np.column_stack([paper, printed]), "cividis"),
+        Panel("Ours minus paper (points)", _with_average(change), "PuOr", "+.1f", centred=True),
+        Panel("Ours, contrastive accuracy (%)", _with_average(contrastive), "cividis"),
+    ]
+    figure, axes = plt.subplots(2, 2, figsize=(7.4, 6.6))
+    for place, panel in zip(axes.flat, panels, strict=True):
+        _draw(figure, place, panel, names)
+    notes(figure, evidence, *_explanations(evidence, lookup, ours))
+    return figure
+
+
+def _grid(names: Sequence[str], cell: Callable[[str, str], float]) -> np.ndarray:
+    return np.array([[cell(first, second) for second in names] for first in names])
+
+
+def _ours(lookup: Lookup, name: str) -> Callable[[str, str], float]:
+    def cell(first: str, second: str) -> float:
+        found = lookup.ours(name, first=first, second=second)
+        return found.mean if found else np.nan
+
+    return cell
+
+
+def _paper(lookup: Lookup) -> Callable[[str, str], float]:
+    return lambda first, second: _number(lookup.paper("top1", first=first, second=second))
+
+
+def _number(text: str | None) -> float:
+    return float(text) if text else np.nan
+
+
+def _with_average(values: np.ndarray) -> np.ndarray:
+    """A last column with the mean of each row's known cells, the diagonal included."""
+    means = [row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in values]
+    return np.column_stack([values, means])
+
+
+def _draw(figure: Figure, axes: Axes, panel: Panel, names: Sequence[str]) -> None:
+    norm = _norm(panel)
+    colors = plt.get_cmap(panel.colors).with_extremes(bad="#F4F4F4")
+    image = axes.imshow(np.ma.masked_invalid(panel.values), cmap=colors, norm=norm, aspect="auto")
+    for (row, column), value in np.ndenumerate(panel.values):
+        known = np.isfinite(value)
+        text = format(value, panel.form) if known else "-"
+        ink = _ink(colors(norm(value))) if known else MUTED
+        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=ink)
+    axes.axvline(len(names) - 0.5, color="white", linewidth=3)  # the average is no transformation
+    axes.set_xticks(
+        range(len(names) + 1), [*names, AVERAGE[0]], rotation=45, ha="right", rotation_mode="anchor"
+    )
+    axes.set_yticks(range(len(names)), names)
+    axes.set(title=panel.title, xlabel="2nd transformation", ylabel="1st transformation")
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02).outline.set_visible(False)
+
+
+def _norm(panel: Panel) -> Normalize:
+    """From the smallest to the largest value of the panel; or, for a difference, the same in both directions."""
+    known = panel.values[np.isfinite(panel.values)]
+    if not len(known):
+        return Normalize(0, 1)
+    if panel.centred:
+        largest = max(1.0, float(np.abs(known).max()))
+        return Normalize(-largest, largest)
+    return Normalize(float(known.min()), max(float(known.max()), float(known.min()) + 1))
+
+
+def _ink(color: tuple[float, float, float, float]) -> str:
+    """Dark on light cells, white on dark ones (relative luminance)."""
+    red, green, blue, _ = color
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
+
+
+def _explanations(evidence: Evidence, lookup: Lookup, ours: np.ndarray) -> list[str]:
+    lines = [
+        f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}. Each panel has its own colour scale."
+    ]
+    lines.append("Diagonal: one transformation alone. Average: mean of the row, the diagonal included.")
+    if np.isnan(ours).any():
+        lines.append("A dash: not run. Averages of ours and of the difference are over the cells that were.")
+    both = lookup.ours("top1", **BOTH)
+    if both:
+        lines.append(f"Crop and color on both branches, as usual: {written(both, 'top1')} % (n = {both.n}).")
+    cells = summarize(evidence.measured, evidence.knobs).query("metric == 'top1'")
+    if (cells["n"] > 1).any():
+        lines.append(
+            f"Means over seeds; median standard deviation of a cell: {cells['spread'].median():.1f} points."
+        )
+    return lines
