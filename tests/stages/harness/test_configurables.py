@@ -58,9 +58,12 @@ def test_the_names_are_those_that_gin_registers():
     code = (
         "import gin, inspect\n"
         "import stages.pretrain, stages.linear_eval, stages.supervised, stages.operators, stages.gradients\n"
+        "import stages.initialize, stages.finetune, stages.transfer\n"
         "from gin.config import _REGISTRY\n"
         "from stages.harness.configurables import configurables_of\n"
-        "ours = {c.name: c for s in ('pretrain', 'linear_eval', 'supervised', 'operators', 'gradients')\n"
+        "names = ('pretrain', 'linear_eval', 'supervised', 'operators', 'gradients', 'initialize', 'finetune',\n"
+        "         'transfer')\n"
+        "ours = {c.name: c for s in names\n"
         "        for c in configurables_of(s).values()}\n"
         "theirs = {k.split('.')[-1]: v.wrapped for k, v in _REGISTRY._selector_map.items()\n"
         "          if 'gin' not in k.split('.')[0]}\n"
