@@ -20,7 +20,14 @@ class BatchNorm(nn.Module):
     momentum is the decay of the running statistics (official code: 0.9; fine-tuning in Appendix B.8 uses
     max(1 - 10 / steps_per_epoch, 0.9)). `shift=False` leaves out the bias, as after the last layer of the
     projection head. With `global_statistics` mean and variance are those of all processes' rows together:
-    Section 2.1's remedy against a local information leak (all processes must hold equally many rows).
+    Section 2.2's remedy against a local information leak (all processes must hold equally many rows).
+
+    groups > 1 is that leak on one device: statistics over `groups` equal parts of the batch apart, as that many
+    devices without global batch norm have them. The batch counts as two halves of N rows, view a and view b, and
+    group g is rows g N / groups up to (g + 1) N / groups of EACH half, so that both views of an image meet in one
+    group, as they do on a device. (Of a batch that is no pair of halves this is still a division into equal
+    parts.) The running statistics take the mean over the groups of their means and of their variances: once per
+    call, whatever `groups`. Evaluation knows no groups.
     """
 
     def __init__(
@@ -31,25 +38,34 @@ class BatchNorm(nn.Module):
         scale: bool = True,
         shift: bool = True,
         global_statistics: bool = True,
+        groups: int = 1,
     ):
         super().__init__()
-        self.momentum, self.eps, self.global_statistics = momentum, eps, global_statistics
+        if groups < 1:
+            raise ValueError(f"BatchNorm.groups must be at least 1, found {groups}")
+        self.momentum, self.eps = momentum, eps
+        self.global_statistics, self.groups = global_statistics, groups
         self.weight = nn.Parameter(torch.ones(num_features)) if scale else None
         self.bias = nn.Parameter(torch.zeros(num_features)) if shift else None
         self.register_buffer("running_mean", torch.zeros(num_features))
         self.register_buffer("running_var", torch.ones(num_features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize x. Raises ValueError when training sees fewer than two values per channel."""
+        """Normalize x. Raises ValueError when training sees fewer than two values per channel, or odd groups."""
         if not self.training:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
             )
+        if self.groups > 1:
+            return self._normalize_in_groups(x)
         if self.global_statistics and world_size() > 1:
             return self._normalize_globally(x)
-        return self._normalize_locally(x)
+        out, mean, var = self._normalize_locally(x)
+        self._update_running(mean, var)
+        return out
 
-    def _normalize_locally(self, x: Tensor) -> Tensor:
+    def _normalize_locally(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """x normalized by its own mean and biased variance, and these two (c,)."""
         count = x.numel() // x.shape[1]
         if count < 2:
             raise ValueError(
@@ -59,8 +75,23 @@ class BatchNorm(nn.Module):
         # With momentum 1 the fused kernel stores this batch's own statistics: no second pass over x.
         mean, unbiased = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         out = F.batch_norm(x, mean, unbiased, self.weight, self.bias, True, 1.0, self.eps)
-        self._update_running(mean, unbiased * ((count - 1) / count))
-        return out
+        return out, mean, unbiased * ((count - 1) / count)
+
+    def _normalize_in_groups(self, x: Tensor) -> Tensor:
+        if self.global_statistics and world_size() > 1:
+            raise ValueError("BatchNorm.groups > 1 contradicts global_statistics over several processes")
+        if len(x) % (2 * self.groups):
+            raise ValueError(
+                f"BatchNorm.groups = {self.groups} divides both halves of a batch: the batch must be a multiple "
+                f"of {2 * self.groups} rows, found input {tuple(x.shape)}"
+            )
+        # cat and chunk, unlike reshape, leave the memory format as it is
+        views = zip(*(half.chunk(self.groups) for half in x.chunk(2)), strict=True)
+        outs, means, variances = zip(
+            *(self._normalize_locally(torch.cat(pair)) for pair in views), strict=True
+        )
+        self._update_running(torch.stack(means).mean(0), torch.stack(variances).mean(0))
+        return torch.cat([out.chunk(2)[view] for view in range(2) for out in outs])
 
     def _normalize_globally(self, x: Tensor) -> Tensor:
         dims = [d for d in range(x.dim()) if d != 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import gin
 import torch
 import torch.nn.functional as F
@@ -16,12 +18,57 @@ from simclr.views import ViewPolicy, evaluation_view
 EVALUATION_BATCH = 500
 
 
-class Classification:
-    """Softmax cross-entropy on one view per image, with momentum SGD and a cosine schedule.
+@dataclass(frozen=True)
+class Schedule:
+    """So many updates of one batch size, and the rate of each: a linear warm-up, then half a cosine to zero."""
 
-    images: uint8 (n, 3, H, W); labels: int64 (n,). With `frozen` the encoder stays in evaluation mode and outside the
-    graph: neither its weights nor its batch-norm statistics change. The views come from gin's ViewPolicy; a batch that
-    an epoch cannot fill is dropped, as in the official code.
+    batch_size: int
+    steps_per_epoch: int
+    total_steps: int
+    peak: float
+    warmup: int  # updates
+    horizon: int  # updates after which the cosine is zero
+
+    def rate(self, step: int) -> float:
+        """The learning rate of update `step`, counted from 0."""
+        return warmup_cosine(step, self.peak, self.warmup, self.horizon)
+
+
+def schedule_in_epochs(
+    n: int, *, batch_size: int, epochs: int, base_lr: float, warmup_epochs: float = 0
+) -> Schedule:
+    """Whole epochs over n images at the official code's rates: a peak of base_lr x batch_size / 256.
+
+    Raises ValueError for a batch that the images cannot fill, and for no epochs.
+    """
+    steps_per_epoch = whole_batches(n, batch_size)
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, found {epochs}")
+    return Schedule(
+        batch_size,
+        steps_per_epoch,
+        total_steps=epochs * steps_per_epoch,
+        peak=peak_learning_rate(base_lr, batch_size),
+        warmup=warmup_steps(n, warmup_epochs, batch_size),
+        horizon=total_steps(n, epochs, batch_size),
+    )
+
+
+def whole_batches(n: int, batch_size: int) -> int:
+    """How many whole batches n images fill. Raises ValueError for none."""
+    if not 0 < batch_size <= n:
+        raise ValueError(f"batch_size must be between 1 and the {n} images, found {batch_size}")
+    return n // batch_size
+
+
+class Classification:
+    """Cross-entropy on one view per image, with momentum SGD and a cosine schedule.
+
+    images: uint8 (n, 3, H, W), or anything with len() n that gives what gin's ViewPolicy takes for an int64 index
+    tensor; labels: int64 (n,), or (n, classes) of 0 and 1 for images with several labels, on the device that trains.
+    With `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
+    statistics change. A batch that an epoch cannot fill is dropped, as in the official code. weight_decay: gin's
+    Sgd.weight_decay if None.
     """
 
     def __init__(
@@ -32,50 +79,43 @@ class Classification:
         classes: int,
         seed: int,
         *,
-        batch_size: int,
-        epochs: int,
-        warmup_epochs: float,
-        base_lr: float,
+        schedule: Schedule,
         frozen: bool,
+        weight_decay: float | None = None,
     ) -> None:
-        if not 0 < batch_size <= len(images):
-            raise ValueError(f"batch_size must be between 1 and the {len(images)} images, found {batch_size}")
-        if epochs < 1:
-            raise ValueError(f"epochs must be at least 1, found {epochs}")
-        self.encoder = encoder.to(images.device, memory_format=torch.channels_last)
+        self.device, self.schedule = labels.device, schedule
+        self.encoder = encoder.to(self.device, memory_format=torch.channels_last)
         self.images, self.labels, self.seed = images, labels, seed
-        self.head = nn.Linear(encoder.feature_dim, classes).to(images.device)
+        self.head = nn.Linear(encoder.feature_dim, classes).to(self.device)
         nn.init.zeros_(self.head.weight)  # the official --zero_init_logits_layer: no draw, no seed
         nn.init.zeros_(self.head.bias)
-        self.frozen, self.batch_size, self.policy = frozen, batch_size, ViewPolicy()
+        self.frozen, self.policy, self.step_number = frozen, ViewPolicy(), 0
         trained = {"head": self.head} if frozen else {"encoder": encoder, "head": self.head}
-        self.optimizer = Sgd(
-            [(f"{k}.{name}", p) for k, m in trained.items() for name, p in m.named_parameters()]
-        )
-        self.steps_per_epoch = len(images) // batch_size
-        self.total_steps, self.step_number = epochs * self.steps_per_epoch, 0
-        self._peak = peak_learning_rate(base_lr, batch_size)
-        self._warmup = warmup_steps(len(images), warmup_epochs, batch_size)
-        self._horizon = total_steps(len(images), epochs, batch_size)
+        parameters = [(f"{k}.{name}", p) for k, m in trained.items() for name, p in m.named_parameters()]
+        decay = {} if weight_decay is None else {"weight_decay": weight_decay}
+        self.optimizer = Sgd(parameters, **decay)
+        self.batch_size, self.total_steps = schedule.batch_size, schedule.total_steps
+        self.steps_per_epoch = schedule.steps_per_epoch
 
     def step(self) -> dict[str, Tensor]:
-        """One update; returns its loss and its accuracy in percent, on the training views."""
+        """One update; returns its loss and its accuracy in percent (`top1`, or `accuracy`), on the training views."""
         if self.step_number >= self.total_steps:
-            raise RuntimeError(f"all {self.total_steps} updates are done; bind more epochs to go on")
+            raise RuntimeError(f"all {self.total_steps} updates are done; bind more to go on")
         epoch, place = divmod(self.step_number, self.steps_per_epoch)
         index = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
-        labels = self.labels[index.to(self.labels.device)]
+        labels = self.labels[index.to(self.device)]
         self.encoder.train(not self.frozen)
-        views = self.policy.one(self.images[index.to(self.images.device)], index, epoch, self.seed)
+        rows = index.to(self.images.device) if isinstance(self.images, Tensor) else index
+        views = self.policy.one(self.images[rows], index, epoch, self.seed)
         with torch.set_grad_enabled(not self.frozen):
-            features = self.encoder(views.to(memory_format=torch.channels_last))
+            features = self.encoder(views.to(self.device, memory_format=torch.channels_last))
         logits = self.head(features)
-        loss = F.cross_entropy(logits, labels)
+        loss = cross_entropy(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
-        self.optimizer.step(warmup_cosine(self.step_number, self._peak, self._warmup, self._horizon))
+        self.optimizer.step(self.schedule.rate(self.step_number))
         self.step_number += 1
-        return {"loss": loss.detach(), "top1": top_k(logits.detach(), labels, 1)}
+        return {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
@@ -126,9 +166,9 @@ def linear_evaluation(
 
     The rate is base_lr x batch_size / 256 (0.1 in the paper, 90 epochs at batch size 4096).
     """
-    settings = {"batch_size": batch_size, "epochs": epochs, "base_lr": base_lr}
+    schedule = schedule_in_epochs(len(images), batch_size=batch_size, epochs=epochs, base_lr=base_lr)
     encoder.requires_grad_(False)
-    return Classification(encoder, images, labels, classes, seed, warmup_epochs=0, frozen=True, **settings)
+    return Classification(encoder, images, labels, classes, seed, schedule=schedule, frozen=True)
 
 
 @gin.configurable
@@ -143,13 +183,32 @@ def supervised(
     warmup_epochs: float = gin.REQUIRED,
 ) -> Classification:
     """The supervised baseline: the same encoder and augmentation, trained with labels from scratch (Table 1, B.3)."""
-    settings = {
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "base_lr": base_lr,
-        "warmup_epochs": warmup_epochs,
-    }
-    return Classification(resnet(seed=seed), images, labels, classes, seed, frozen=False, **settings)
+    schedule = schedule_in_epochs(
+        len(images), batch_size=batch_size, epochs=epochs, base_lr=base_lr, warmup_epochs=warmup_epochs
+    )
+    return Classification(resnet(seed=seed), images, labels, classes, seed, schedule=schedule, frozen=False)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the images of softmax cross-entropy for labels (n,), or of the classes' sigmoid cross-entropies.
+
+    The latter for labels (n, classes) of 0 and 1, summed over the classes: each is a logistic regression of its own,
+    which no number of others dilutes.
+    """
+    if labels.dim() == 1:
+        return F.cross_entropy(logits, labels)
+    return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="sum") / len(labels)
+
+
+def _accuracy(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    if labels.dim() == 1:
+        return {"top1": top_k(logits, labels, 1)}
+    return {"accuracy": decisions(logits).eq(labels).double().mean() * 100}
+
+
+def decisions(logits: Tensor) -> Tensor:
+    """For images with several labels, whether each class is predicted: probability above a half, bool (n, classes)."""
+    return logits > 0
 
 
 def top_k(logits: Tensor, labels: Tensor, k: int) -> Tensor:

@@ -9,9 +9,12 @@ every version.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from stages.harness import files
 from stages.harness.errors import UserError
 
 
@@ -44,6 +47,24 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     if not 0 < fraction <= 1:
         raise UserError("not a fraction of the labels", expected="0 < label_fraction <= 1", found=fraction)
     return first_of_each_class(labels, _share(labels, fraction), seed, "label_fraction")
+
+
+def read_subset_file(path: str | Path, names: Sequence[str]) -> np.ndarray:
+    """Indices (ascending) of the images that a list of file names (one a line, without folders) holds.
+
+    names: the file name of every image, in order. UserError for a missing or empty list, or a name that is not there.
+    """
+    listed = files.read_bytes(path).decode().split()
+    place = {Path(name).name: index for index, name in enumerate(names)}
+    unknown = [name for name in listed if name not in place]
+    if unknown or not listed:
+        raise UserError(
+            "a list of labelled images does not fit the data set",
+            expected=f"names among its {len(place)} images, one a line",
+            found=f"{len(unknown)} unknown names, the first is {unknown[0]}" if unknown else "an empty list",
+            where=path,
+        )
+    return np.unique(np.array([place[name] for name in listed], np.int64))
 
 
 def limited(labels: np.ndarray, limit: int) -> np.ndarray:

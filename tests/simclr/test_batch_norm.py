@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from simclr import batch_norm
 from simclr.batch_norm import BatchNorm
 
 
@@ -65,3 +66,62 @@ def test_backward_in_float32_after_the_statistics_have_moved():
     x = torch.randn(4, 2, requires_grad=True)
     layer(x).sum().backward()
     assert torch.isfinite(x.grad).all() and layer.running_mean.grad_fn is None
+
+
+@pytest.mark.parametrize("shape", [(12, 3, 4, 5), (12, 3)])
+def test_groups_are_slices_of_both_halves_each_normalized_alone(shape):
+    """Against a separate layer per part, outputs and gradients; rows 0-5 are view a, 6-11 view b."""
+    torch.manual_seed(0)
+    x = torch.randn(shape, dtype=torch.float64) * torch.arange(1, 13).view(-1, *[1] * (len(shape) - 1))
+    weights = torch.randn_like(x)
+    inputs = [x.clone().requires_grad_() for _ in range(2)]
+    grouped = BatchNorm(3, groups=3).double()
+    out = grouped(inputs[0])
+    (out * weights).sum().backward()
+    for rows in ([0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]):
+        alone = BatchNorm(3).double()(inputs[1][rows])
+        torch.testing.assert_close(out[rows], alone, rtol=1e-12, atol=1e-12)
+        (alone * weights[rows]).sum().backward()
+    torch.testing.assert_close(inputs[0].grad, inputs[1].grad, rtol=1e-12, atol=1e-12)
+
+
+def test_running_statistics_of_groups_are_the_mean_of_what_each_would_have():
+    torch.manual_seed(0)
+    x = torch.randn(8, 2, 3, 3, dtype=torch.float64) + torch.arange(8).view(8, 1, 1, 1)
+    grouped = BatchNorm(2, momentum=0.7, groups=2).double()
+    parts = [BatchNorm(2, momentum=0.7).double() for _ in range(2)]
+    for _ in range(2):
+        grouped(x)
+        for part, rows in zip(parts, ([0, 1, 4, 5], [2, 3, 6, 7]), strict=True):
+            part(x[rows])
+    for name in ("running_mean", "running_var"):
+        expected = sum(getattr(part, name) for part in parts) / 2
+        torch.testing.assert_close(getattr(grouped, name), expected, rtol=1e-12, atol=0)
+
+
+def test_one_group_is_the_whole_batch_and_evaluation_knows_no_groups():
+    torch.manual_seed(0)
+    x = torch.randn(8, 3, 2, 2)
+    whole, one, four = (BatchNorm(3, groups=groups) for groups in (1, 1, 4))
+    assert torch.equal(whole(x), one(x)) and not torch.equal(whole(x), four(x))
+    four.load_state_dict(whole.state_dict())
+    assert torch.equal(whole.eval()(x), four.eval()(x))
+
+
+def test_groups_keep_channels_last():
+    x = torch.randn(8, 3, 4, 4).to(memory_format=torch.channels_last)
+    assert BatchNorm(3, groups=2)(x).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_batch_that_groups_cannot_halve_and_divide_is_an_error():
+    with pytest.raises(ValueError, match=r"multiple of 6 rows, found input \(9, 3\)"):
+        BatchNorm(3, groups=3)(torch.randn(9, 3))
+    with pytest.raises(ValueError, match="at least 1, found 0"):
+        BatchNorm(3, groups=0)
+
+
+def test_groups_exclude_statistics_over_processes(monkeypatch):
+    monkeypatch.setattr(batch_norm, "world_size", lambda: 2)
+    with pytest.raises(ValueError, match="contradicts global_statistics"):
+        BatchNorm(3, groups=2)(torch.randn(8, 3))
+    assert BatchNorm(3, groups=2, global_statistics=False)(torch.randn(8, 3)).shape == (8, 3)

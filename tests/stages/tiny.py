@@ -1,13 +1,19 @@
 """A project in miniature: 60 images of three colours, a network of eight layers, runs of a few steps."""
 
 import importlib
+import itertools
+import multiprocessing
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from simclr.classification import Classification
 from stages.harness import datasets, driver, files, fingerprint, store
-from stages.harness.job import Job, cause_of
+from stages.harness.job import CHECKPOINT, Job, cause_of
 from stages.harness.planning import Plan, Run
 
 RESULTS = Path("results")
@@ -44,6 +50,19 @@ OWN = {
         "supervised.epochs": 2,
         "supervised.base_lr": 1.0,
         "supervised.warmup_epochs": 1,
+    },
+    "initialize": {},
+    "finetune": {
+        "label_subset.fraction": 0.25,
+        "fine_tuning.batch_size": 16,
+        "fine_tuning.epochs": 3,
+        "fine_tuning.base_lr": 1.0,
+    },
+    "transfer": {
+        "transfer_grid.learning_rates": [0.1, 0.3],
+        "transfer_grid.weight_decays": [0.0],
+        "transfer_training.steps": 5,
+        "transfer_training.batch_size": 12,
     },
 }
 
@@ -99,6 +118,34 @@ def work(run: Run, results: Path = RESULTS) -> Path:
     importlib.import_module(f"stages.{run.stage}").work(Job(run, results))
     files.link_tree(store.store_folder(results, run), run.folder(results))
     return run.folder(results)
+
+
+def killed_after(steps: int, run: Run, results: Path) -> Path:
+    """A results folder where a process did so many steps of a classifier's run and was then killed (SIGKILL).
+
+    The data and the finished runs of other stages are those of RESULTS. Forked, so that torch need not start again.
+    """
+    (results / "smoke").mkdir(parents=True)
+    for path in (RESULTS / "smoke").resolve().iterdir():
+        if path.name not in ("store", run.stage):
+            (results / "smoke" / path.name).symlink_to(path)
+    step, done = Classification.step, itertools.count()
+
+    def dies(training: Classification) -> dict[str, Tensor]:
+        if next(done) == steps:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step(training)
+
+    def child() -> None:
+        Classification.step = dies
+        importlib.import_module(f"stages.{run.stage}").work(Job(run, results))
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert (store.partial_folder(results, run) / CHECKPOINT).is_file()
+    return results
 
 
 def listed(folder: Path) -> dict[str, str]:

@@ -1,0 +1,106 @@
+"""Fine-tuning a whole pretrained network: on few labels (Appendix B.5), and on another data set (Appendix B.8.2).
+
+The authors never published this part of their code; where the text is silent, FIDELITY.md says what is done.
+"""
+
+from __future__ import annotations
+
+import gin
+from torch import Tensor
+
+from simclr.batch_norm import BatchNorm
+from simclr.classification import Classification, Schedule, schedule_in_epochs, whole_batches
+from simclr.encoder import ResNet
+
+
+class Rows:
+    """Some of the images of a collection that is read by index; what is not asked for is not read."""
+
+    def __init__(self, images: Tensor, index: Tensor) -> None:
+        self.images, self.index = images, index
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        return self.images[self.index[rows]]
+
+
+def take(images: Tensor, index: Tensor) -> Tensor | Rows:
+    """The images of these numbers, int64 (n,): at once from a tensor, as they are asked for from a collection."""
+    return images[index.to(images.device)] if isinstance(images, Tensor) else Rows(images, index)
+
+
+@gin.configurable
+def fine_tuning(
+    encoder: ResNet,
+    images: Tensor,
+    labels: Tensor,
+    classes: int,
+    seed: int,
+    batch_size: int = gin.REQUIRED,
+    epochs: int = gin.REQUIRED,
+    base_lr: float = gin.REQUIRED,
+) -> Classification:
+    """Appendix B.5: all weights learn from the labelled images; no warm-up, crop and flip only, no weight decay.
+
+    The rate starts at base_lr x batch / 256 (0.05 in the paper, at batch size 4096) and falls as a cosine; the head
+    starts at zero on h. Fewer images than batch_size are one batch of all of them, and the rate is that of this
+    smaller batch: at small scales 1 % of the labels is less than a batch.
+    """
+    batch_size = min(batch_size, len(images))
+    schedule = schedule_in_epochs(len(images), batch_size=batch_size, epochs=epochs, base_lr=base_lr)
+    return Classification(encoder, images, labels, classes, seed, schedule=schedule, frozen=False)
+
+
+@gin.configurable
+def transfer_training(
+    encoder: ResNet,
+    images: Tensor,
+    labels: Tensor,
+    classes: int,
+    seed: int,
+    lr: float,
+    weight_decay: float,
+    steps: int = gin.REQUIRED,
+    batch_size: int = gin.REQUIRED,
+) -> Classification:
+    """Appendix B.8.2: all weights learn for `steps` updates on another data set, at one point of the grid.
+
+    The rate starts at `lr`, whatever the batch size, and falls as a cosine to 0 at `steps`, without warm-up (as in
+    Kornblith et al., 2019, whom the paper follows). The weight decay of the grid is divided by the learning rate, so
+    that the product of both stays what the grid says: the optimizer's l2 coefficient is weight_decay / lr, and its
+    first update shrinks a weight w without gradient by weight_decay x w (by 1.9 times that with Nesterov's momentum
+    0.9), for every lr. The quotient is fixed: as the rate falls, so does the decay. The encoder's batch norms get the
+    decay of running statistics that `batch_norm_momentum` gives.
+
+    Raises ValueError if lr is not positive, there are no steps, or the images do not fill a batch.
+    """
+    if lr <= 0 or weight_decay < 0:
+        raise ValueError(f"expected lr > 0 and weight_decay >= 0, found {lr} and {weight_decay}")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, found {steps}")
+    epoch = whole_batches(len(images), batch_size)
+    set_batch_norm_momentum(encoder, batch_norm_momentum(epoch))
+    return Classification(
+        encoder,
+        images,
+        labels,
+        classes,
+        seed,
+        schedule=Schedule(batch_size, epoch, total_steps=steps, peak=lr, warmup=0, horizon=steps),
+        frozen=False,
+        weight_decay=weight_decay / lr,
+    )
+
+
+def batch_norm_momentum(steps_per_epoch: int) -> float:
+    """max(1 - 10 / s, 0.9) for s updates an epoch: running statistics that forget within a tenth of a long epoch."""
+    return max(1 - 10 / steps_per_epoch, 0.9)
+
+
+def set_batch_norm_momentum(encoder: ResNet, momentum: float) -> None:
+    """Give every batch norm this decay of its running statistics (the weight of the old value)."""
+    for module in encoder.modules():
+        if isinstance(module, BatchNorm):
+            module.momentum = momentum

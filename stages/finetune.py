@@ -1,0 +1,57 @@
+"""Stage finetune: what a pretrained network makes of few labels (Appendix B.5; Tables 7, B.2, B.4, Figure B.5)."""
+
+from __future__ import annotations
+
+import gin
+import numpy as np
+import torch
+
+from simclr.finetuning import fine_tuning, take
+from stages.harness import files, splits
+from stages.harness.classifying import train_and_test
+from stages.harness.errors import UserError
+from stages.harness.job import Job
+
+
+@gin.configurable
+def label_subset(
+    labels: np.ndarray,
+    names: list[str] | None,
+    fraction: float = gin.REQUIRED,
+    file: str = "",
+    seed: int = 0,
+) -> np.ndarray:
+    """Indices (ascending) of the images whose labels are used: a class-balanced `fraction` in (0, 1] of them.
+
+    The subset belongs to the data set and not to the run: its own `seed` draws it, so that runs of all seeds, and
+    baselines, see the same labels, as the paper has one subset. With `file`, an official list of file names, the list
+    decides, and `fraction` only says what it is.
+    """
+    if not file:
+        return splits.label_subset(labels, fraction, seed)
+    if names is None:
+        raise UserError(
+            "a list of file names cannot choose among images that have none",
+            expected="a data set of image files",
+            found="one of arrays",
+            where=file,
+            remedy="leave label_subset.file empty and bind label_subset.fraction",
+        )
+    return splits.read_subset_file(file, names)
+
+
+def work(job: Job) -> None:
+    """Train all weights on the chosen labels, and measure on the test split once; subset.csv says which they were.
+
+    Its `index` counts the images of train and validation together as this run reads them, from 0.
+    """
+    images, labels = job.data("train+validation")
+    chosen = torch.from_numpy(label_subset(labels.cpu().numpy(), getattr(images, "names", None)))
+    used = labels[chosen.to(labels.device)]
+    lines = [f"{index},{label}" for index, label in zip(chosen.tolist(), used.tolist(), strict=True)]
+    files.write_text(job.folder / "subset.csv", "\n".join(["index,label", *lines]) + "\n")
+    classes = int(labels.max()) + 1  # of all labels: a small subset may miss the last class
+    training = fine_tuning(job.upstream_encoder(), take(images, chosen), used, classes, job.run.seed)
+    metrics = train_and_test(job, training, "test")
+    job.save_weights(encoder=training.encoder, head=training.head)
+    job.finish({**metrics, "images": len(chosen)})
