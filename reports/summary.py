@@ -36,6 +36,11 @@ METRICS = {
     "entropy": Metric("Entropy", "nat"),
     "max_error": Metric("Largest difference", "", ".1e"),
     "cases": Metric("Cases", "", ".0f"),
+    "top2": Metric("Top-2 accuracy", "%"),
+    "knn_accuracy": Metric("Nearest neighbour accuracy", "%"),
+    "silhouette": Metric("Silhouette", "", ".3f"),
+    "effective_rank": Metric("Effective rank", ""),
+    "top5_share": Metric("Share of the largest 5 %", "%"),
 }
 
 

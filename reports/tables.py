@@ -33,17 +33,58 @@ class Value:
         return self.absent if self.ours is None else written(self.ours, self.name)
 
 
-Cell = Value | Formula | str
+@dataclass(frozen=True)
+class Pair:
+    """Two settings of one cell, written "first / second", each in bold where it leads by more than `margin`."""
+
+    first: Value
+    second: Value
+    margin: float
+
+    @property
+    def means(self) -> list[tuple[str, bool]]:
+        """What we have, with whether it leads; nothing for a cell that neither we nor the paper have."""
+        if not self.seeds:
+            return [(NOT_RUN, False)] if self.printed else []
+        return self._compared([(value.mean, value.ours and value.ours.mean) for value in self._values])
+
+    @property
+    def printed(self) -> list[tuple[str, bool]]:
+        """What the paper printed, if it printed both."""
+        texts = [value.paper for value in self._values if value.paper is not None]
+        return self._compared([(text, float(text)) for text in texts]) if len(texts) == 2 else []
+
+    @property
+    def seeds(self) -> str:
+        """n, or both n where they differ."""
+        counts = [str(value.ours.n) for value in self._values if value.ours]
+        return " / ".join(dict.fromkeys(counts))
+
+    @property
+    def _values(self) -> tuple[Value, Value]:
+        return self.first, self.second
+
+    def _compared(self, sides: Sequence[tuple[str, float | None]]) -> list[tuple[str, bool]]:
+        (first, a), (second, b) = sides
+        lead = 0.0 if a is None or b is None else round(a - b, 6)  # 63.3 - 62.8 is not above 0.5
+        return [(first, lead > self.margin), (second, -lead > self.margin)]
+
+
+Cell = Value | Pair | Formula | str
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first `stubs` columns name the row. has_paper: cells may hold printed values."""
+    """Rows of cells; the first `stubs` columns name the row. has_paper: cells may hold printed values.
+
+    notes: what a reader must know beside what stands under every drawing.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     stubs: int = 1
     has_paper: bool = True
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Every row is as wide as the header, or ValueError."""
@@ -54,8 +95,10 @@ class Table:
 
 def spread_note(table: Table) -> list[str]:
     """What ± means, if a cell has it."""
-    measured = [cell.ours for row in table.rows for cell in row if isinstance(cell, Value) and cell.ours]
-    several = any(each.n > 1 for each in measured)
+    cells = [cell for row in table.rows for cell in row]
+    values = [value for cell in cells if isinstance(cell, Pair) for value in (cell.first, cell.second)]
+    values += [cell for cell in cells if isinstance(cell, Value)]
+    several = any(value.ours.n > 1 for value in values if value.ours)
     return ["± is the standard deviation over the n seeds of a cell."] if several else []
 
 
@@ -90,7 +133,7 @@ def to_html(table: Table, title: str, standing: Sequence[str]) -> str:
 
 def to_latex(table: Table, title: str, label: str, standing: Sequence[str]) -> str:
     """A table environment for booktabs. With printed values a row takes lines for ours, n and the paper's."""
-    aligned = ["r" if isinstance(cell, Value) else "l" for cell in table.rows[0][table.stubs :]]
+    aligned = ["r" if isinstance(cell, Value | Pair) else "l" for cell in table.rows[0][table.stubs :]]
     spec = "".join(["l" * table.stubs, "l" * table.has_paper, *aligned])
     names = [escape_latex(name) for name in table.columns]
     if table.has_paper:
@@ -131,18 +174,37 @@ def escape_latex(text: str) -> str:
 def _latex_lines(table: Table, row: Sequence[Cell]) -> list[str]:
     """One line, n in parentheses; or with printed values three, because wide cells would not fit a page."""
     names, cells = [_latex(cell) for cell in row[: table.stubs]], row[table.stubs :]
-    seeds = [str(cell.ours.n) if isinstance(cell, Value) and cell.ours else "" for cell in cells]
+    seeds = [_latex_seeds(cell) for cell in cells]
     if not table.has_paper:
         counted = [_latex(cell) + (n and f" ($n={n}$)") for cell, n in zip(cells, seeds, strict=True)]
         return [" & ".join([*names, *counted]) + r" \\"]
-    printed = [escape_latex(cell.paper or "") if isinstance(cell, Value) else "" for cell in cells]
+    printed = [_latex_printed(cell) for cell in cells]
     lines = {"ours": [_latex(cell) for cell in cells], "$n$": seeds, "paper": printed}
     kept = [[name, *texts] for name, texts in lines.items() if any(texts)]
     unnamed = [""] * len(names)
     return [" & ".join([*(unnamed if place else names), *line]) + r" \\" for place, line in enumerate(kept)]
 
 
+def _latex_seeds(cell: Cell) -> str:
+    if isinstance(cell, Pair):
+        return cell.seeds
+    return str(cell.ours.n) if isinstance(cell, Value) and cell.ours else ""
+
+
+def _latex_printed(cell: Cell) -> str:
+    if isinstance(cell, Pair):
+        return _latex_pair(cell.printed)
+    return escape_latex(cell.paper or "") if isinstance(cell, Value) else ""
+
+
+def _latex_pair(sides: Sequence[tuple[str, bool]]) -> str:
+    texts = [(escape_latex(text), leads) for text, leads in sides]
+    return " / ".join(rf"\textbf{{{text}}}" if leads else text for text, leads in texts)
+
+
 def _latex(cell: Cell) -> str:
     if isinstance(cell, Formula):
         return f"${cell.latex}$"
+    if isinstance(cell, Pair):
+        return _latex_pair(cell.means)
     return escape_latex(cell.mean if isinstance(cell, Value) else cell)

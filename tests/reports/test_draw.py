@@ -167,9 +167,10 @@ def test_hostile_labels_are_text(lab):
 
 
 def test_a_missing_module_says_where_to_write_it(lab):
-    lab.put("figure_b8", [], [])
-    with pytest.raises(ReportError, match=r"expected draw\(evidence\) in reports/exhibits/figure_b8.py"):
-        lab.draw("figure_b8")
+    (lab.params / "paper" / "figure_99.csv").write_text("metric,value,unit,confidence,note\n")
+    lab.put("figure_99", [], [])
+    with pytest.raises(ReportError, match=r"expected draw\(evidence\) in reports/exhibits/figure_99.py"):
+        lab.draw("figure_99")
 
 
 def test_the_receipt_holds_the_checksums(nine):

@@ -5,7 +5,7 @@ import pytest
 from reports.exhibits.table_02 import FORMULAE
 from reports.formula import Formula
 from reports.summary import Measured
-from reports.tables import Table, Value, spread_note, to_html, to_latex
+from reports.tables import Pair, Table, Value, spread_note, to_html, to_latex
 
 
 def test_a_ragged_table_is_refused():
@@ -54,6 +54,43 @@ def test_a_cell_without_a_printed_value_stays_blank():
     assert to_html(table, "T", []).count('class="source"') == 1
     tex = to_latex(table, "T", "t", [])
     assert r" & paper &  & 61.0 \\" in tex and tex.count("paper") == 1
+
+
+def pair(first: float | None, second: float | None, *printed: str | None) -> Pair:
+    measured = [None if mean is None else Measured(mean, None, 1) for mean in (first, second)]
+    values = zip(measured, printed or (None, None), strict=True)
+    return Pair(*[Value("top1", *value) for value in values], margin=0.5)
+
+
+def test_a_pair_is_bold_where_one_leads_by_more_than_the_margin():
+    assert pair(60.0, 60.6).means == [("60.0", False), ("60.6", True)]
+    assert pair(60.6, 60.0).means == [("60.6", True), ("60.0", False)]
+    assert pair(62.8, 63.3).means == [
+        ("62.8", False),
+        ("63.3", False),
+    ]  # 0.5 in decimals, a little more in floats
+    assert pair(None, None, "57.5", "62.8").printed == [("57.5", False), ("62.8", True)]
+
+
+def test_half_a_pair_has_no_lead():
+    assert pair(60.0, None).means == [("60.0", False), ("not run", False)]
+    assert pair(60.0, None, "57.5", None).printed == []
+
+
+def test_a_pair_of_a_cell_that_nobody_has_is_blank():
+    table = Table(["Row", "A", "B"], [["x", pair(1.0, 3.0), pair(None, None)]], notes=["Bold: better."])
+    page, tex = to_html(table, "T", []), to_latex(table, "T", "t", [])
+    assert page.count('class="pair"') == 1 and "not run" not in page + tex
+    assert r"x & ours & 1.0 / \textbf{3.0} &  \\" in tex and r" & $n$ & 1 &  \\" in tex
+    assert "1.0 / <strong>3.0</strong>" in page
+
+
+def test_a_pair_says_both_n_and_what_its_spread_is():
+    several = Pair(
+        Value("top1", Measured(1.0, 0.5, 3), None), Value("top1", Measured(1.0, None, 1), None), 0.5
+    )
+    assert several.seeds == "3 / 1" and pair(1.0, 2.0).seeds == "1"
+    assert spread_note(Table(["Row", "A"], [["x", several]])) != []
 
 
 def test_a_formula_is_outlines_in_the_colour_of_the_text():

@@ -1,10 +1,14 @@
 """Evaluations of h and of z: probe, t-SNE, spectrum and kNN, end to end on a tiny pretraining."""
 
+from pathlib import Path
+
+import gin
 import numpy as np
 import pytest
 import torch
 
 from simclr.heads import projection_head
+from simclr.views import ViewPolicy
 from stages import spectrum
 from stages.harness import files
 from stages.harness.errors import UserError
@@ -87,6 +91,13 @@ def test_the_plane_has_a_point_per_chosen_image_and_the_same_bytes_each_time(ups
     listed = tiny.listed(folder)
     again = tiny.work(tiny.a_run("tsne", upstream, seed=0, **TSNE))
     assert tiny.listed(again) == listed
+
+
+@pytest.mark.parametrize("scale", ["smoke", "reduced", "cifar10", "paper"])
+def test_the_recipe_resizes_images_for_the_plane_and_augments_none(scale):
+    gin.parse_config(Path(f"params/recipes/tsne_{scale}.gin").read_text(), skip_unknown=True)
+    policy = ViewPolicy()
+    assert len(policy.ops) == 0 and policy.size == gin.query_parameter("ViewPolicy.size")
 
 
 def test_too_few_images_for_the_perplexity_are_refused(upstream):

@@ -122,6 +122,78 @@ def test_the_paper_scale_has_the_papers_grid(exhibit, cells):
     assert len(planning.resolve(exhibit, "paper").runs("pretrain")) == cells
 
 
+@pytest.mark.parametrize(
+    ("exhibit", "cells", "of_others"),
+    [
+        ("figure_b1", 60, 60),
+        ("table_b1", 48, 24),
+        ("figure_b2", 56, 24),
+        ("figure_b3", 1, 1),
+        ("figure_b8", 450, 450),
+    ],
+)
+def test_appendix_trainings_are_shared_at_scale_paper(exhibit, cells, of_others):
+    """Figure 9 has B.1 and half of Table B.1, B.2 the other half; Figure 8 has B.3; B.7 and B.8 are one sweep."""
+    lenders = {"figure_b2": "table_b1", "figure_b3": "figure_08", "figure_b8": "figure_b7"}
+    own, lent = (
+        {run.fingerprint for run in planning.resolve(name, "paper").runs("pretrain")}
+        for name in (exhibit, lenders.get(exhibit, "figure_09"))
+    )
+    assert len(own) == cells and len(own & lent) == of_others
+
+
+@pytest.mark.parametrize("scale", ["smoke", "reduced", "cifar10"])
+def test_appendix_trainings_are_shared_below_it(scale):
+    appendix = ("figure_b1", "figure_b2", "figure_b3", "figure_b7", "figure_b8", "table_b1")
+    trained = {
+        name: {run.fingerprint for run in planning.resolve(name, scale).runs("pretrain")}
+        for name in ("figure_08", "figure_09", *appendix)
+    }
+    assert trained["figure_b1"] == trained["figure_09"] and trained["figure_b3"] <= trained["figure_08"]
+    assert len(trained["table_b1"] & trained["figure_09"]) == len(trained["table_b1"]) // 2
+    assert trained["table_b1"] - trained["figure_09"] <= trained["figure_b2"]
+    assert trained["figure_b7"] == trained["figure_b8"] and trained["figure_b7"] & trained["figure_09"]
+
+
+@pytest.mark.parametrize("scale", ["smoke", "reduced", "cifar10", "paper"])
+def test_a_spectrum_is_of_a_head_as_wide_as_h(scale):
+    """The widths are written in the exhibit; the encoder says what they must be."""
+    import torch
+
+    from simclr.encoder import resnet
+
+    run = planning.resolve("figure_b3", scale).runs("pretrain")[0]
+    shape = {name.split(".")[1]: value for name, value in run.bindings.items() if name.startswith("resnet.")}
+    with torch.device("meta"):
+        assert run.bindings["projection_head.out_dim"] == resnet(**shape).feature_dim
+
+
+def test_square_root_scaling_starts_where_linear_scaling_is():
+    """Appendix B.1: both give one peak at the recipe's batch size (4.8 at 4096)."""
+    from simclr.schedule import peak_learning_rate
+    from stages.harness.declaration import SCALES, read_recipe, recipe_path
+
+    for scale in SCALES:
+        recipe = {name: value for name, (value, _) in read_recipe(recipe_path("pretrain", scale)).items()}
+        size = recipe["Pretraining.batch_size"]
+        for exhibit in ("table_b1", "figure_b2"):
+            runs = [run.bindings for run in planning.resolve(exhibit, scale).runs("pretrain")]
+            [base] = {run["Pretraining.base_lr"] for run in runs if run["Pretraining.lr_scaling"] == "sqrt"}
+            linear = peak_learning_rate(recipe["Pretraining.base_lr"], size)
+            assert peak_learning_rate(base, size, "sqrt") == pytest.approx(linear, rel=1e-3)
+
+
+def test_the_sweep_on_cifar_is_of_cifar_at_scale_paper():
+    plan = planning.resolve("figure_b7", "paper")
+    for stage in ("pretrain", "linear_eval", "supervised"):
+        for run in plan.runs(stage):
+            assert run.dataset == "cifar10" and run.bindings["ViewPolicy.size"] == 32
+            assert "blur" not in run.bindings["ViewPolicy.ops"]
+    for run in [*plan.runs("pretrain"), *plan.runs("supervised")]:
+        assert (run.bindings["resnet.depth"], run.bindings["resnet.stem"]) == (50, "cifar")
+        assert run.bindings["color_distortion.strength"] == 0.5
+
+
 def test_ids_have_no_dots():
     for name in ("table_05", "figure_09"):
         for runs in planning.resolve(name, "paper").stages.values():

@@ -1,0 +1,84 @@
+"""Figure B.8: CIFAR-10, linear evaluation by temperature and batch size, after short and after long training."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from reports.bars import (
+    Bars,
+    draw_legend,
+    draw_panel,
+    fitting_limits,
+    hue_colors,
+    measured_bars,
+    spread_notes,
+)
+from reports.evidence import Evidence
+from reports.style import blank, notes
+from reports.summary import Lookup, metric, values_of
+
+SPLIT = 300
+BARS = Bars(
+    metric="top1",
+    x="batch_size",
+    hue="temperature",
+    limits=(80, 100),
+    x_label="Batch size",
+    hue_label="Temperature",
+    over=("learning_rate", "epochs"),
+)
+
+
+def draw(evidence: Evidence) -> Figure:
+    """Ours only: of the paper's bars none is published."""
+    halves = split(values_of(evidence.measured, "epochs"))
+    cells = [_bars(evidence, lengths) for lengths in halves.values()]
+    limits = fitting_limits(pd.concat(cells), BARS)
+    figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.4), sharey=True)
+    for axes, ours, title in zip(panels, cells, halves, strict=True):
+        axes.set_title(title)
+        if len(ours):
+            draw_panel(axes, ours, BARS, hue_colors(evidence, BARS), limits)
+        else:
+            blank(axes, "not run")
+    panels[0].set_ylabel(f"{metric('top1').label} ({metric('top1').unit})")
+    draw_legend(figure, panels, values_of(evidence.measured, "temperature"), BARS.hue_label)
+    notes(
+        figure,
+        evidence,
+        f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}.",
+        *spread_notes(evidence, pd.concat(cells), BARS),
+        *_in_words(evidence),
+    )
+    return figure
+
+
+def split(lengths: Sequence[str]) -> dict[str, list[str]]:
+    """Epochs by title: up to 300 and above, as printed; if all are on one side, the shorter half and the rest."""
+    low = [length for length in lengths if float(length) <= SPLIT]
+    if not low or len(low) == len(lengths):
+        low = list(lengths[: len(lengths) // 2])
+        high = [*lengths[len(low) :]]
+        return {f"(a) Epochs {_listed(low)}": low, f"(b) Epochs {_listed(high)}": high}
+    return {f"(a) Epochs ≤ {SPLIT}": low, f"(b) Epochs > {SPLIT}": [*lengths[len(low) :]]}
+
+
+def _bars(evidence: Evidence, lengths: Sequence[str]) -> pd.DataFrame:
+    measured = evidence.measured
+    return measured_bars(replace(evidence, measured=measured[measured["epochs"].isin(lengths)]), BARS)
+
+
+def _listed(lengths: Sequence[str]) -> str:
+    return ", ".join(lengths) or "(none)"
+
+
+def _in_words(evidence: Evidence) -> list[str]:
+    printed = Lookup(evidence).paper
+    best = printed("best_temperature", panel=f"epochs > {SPLIT}")
+    return [
+        f"The paper's bars are not published as numbers. It says: above {SPLIT} epochs the best temperature is {best} "
+        f"at any batch size; at 0.1 {printed('trend_tau_0.1', panel='both')}."
+    ]
