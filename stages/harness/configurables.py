@@ -21,6 +21,8 @@ GIVEN_BY_STAGES = {
     "learning_rate.base_lr": "Pretraining.base_lr",
     "learning_rate.warmup_epochs": "Pretraining.warmup_epochs",
     "learning_rate.scaling": "Pretraining.lr_scaling",
+    "transfer_training.lr": "transfer_grid.learning_rates",
+    "transfer_training.weight_decay": "transfer_grid.weight_decays",
 }
 
 CHECKED_TYPES: dict[str, tuple[type, ...]] = {

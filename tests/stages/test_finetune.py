@@ -91,7 +91,8 @@ def test_the_metrics_are_those_of_the_saved_network_on_test_read_once(reads, ups
     run = tiny.a_run("finetune", upstream, label_subset__fraction=1.0)
     metrics = files.read_json(tiny.work(run) / "metrics.json")
     assert reads == ["train+validation", "test"]
-    assert metrics.keys() == {"top1", "top5", "images"} and metrics["images"] == 48
+    assert {"top1", "top5", "images"} <= metrics.keys() and metrics["images"] == 48
+    assert metrics["top5"] == 100  # there are three classes
     encoder, head = resnet(depth=8, stem="cifar", base_channels=4), torch.nn.Linear(16, 3)
     for module, prefix in ((encoder, "encoder."), (head, "head.")):
         own = {k.removeprefix(prefix): v for k, v in weights(run).items() if k.startswith(prefix)}

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from stages.harness import configurables
+from stages.harness.declaration import read_recipe
 from stages.harness.errors import UserError
+from stages.harness.sources import ROOT
 
 
 def complaint(*arguments) -> str:
@@ -79,3 +81,19 @@ def test_the_names_are_those_that_gin_registers():
 def test_planning_does_not_import_torch():
     code = "import sys, stages.plan; from stages.harness import planning; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "params" / "recipes").glob("*.gin")), ids=lambda path: path.stem
+)
+def test_every_recipe_is_complete_and_binds_what_its_stage_has(path):
+    stage, _, _ = path.stem.rpartition("_")
+    recipe = read_recipe(path)
+    for key, (value, line) in recipe.items():
+        configurables.check_binding(stage, key, value, f"{path}, line {line}")
+    required = {"gradients": {"gradient_check.loss", "gradient_check.parameters"}}  # what an exhibit varies
+    configurables.check_complete(stage, set(recipe) | required.get(stage, set()), str(path))
+
+
+def test_what_the_grid_gives_is_not_bound_beside_it():
+    assert "transfer_grid.learning_rates" in complaint("transfer", "transfer_training.lr", 0.1, "here")
