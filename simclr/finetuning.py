@@ -18,6 +18,7 @@ class Rows:
 
     def __init__(self, images: Tensor, index: Tensor) -> None:
         self.images, self.index = images, index
+        self.device = getattr(images, "device", index.device)
 
     def __len__(self) -> int:
         return len(self.index)

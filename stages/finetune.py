@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from simclr.finetuning import fine_tuning, take
-from stages.harness import files, splits
+from stages.harness import splits
 from stages.harness.classifying import train_and_test
 from stages.harness.errors import UserError
 from stages.harness.job import Job
@@ -37,7 +37,7 @@ def label_subset(
             where=file,
             remedy="leave label_subset.file empty and bind label_subset.fraction",
         )
-    return splits.read_subset_file(file, names)
+    return splits.read_subset_file(file, names, labels)
 
 
 def work(job: Job) -> None:
@@ -46,10 +46,11 @@ def work(job: Job) -> None:
     Its `index` counts the images of train and validation together as this run reads them, from 0.
     """
     images, labels = job.data("train+validation")
-    chosen = torch.from_numpy(label_subset(labels.cpu().numpy(), getattr(images, "names", None)))
+    known = labels.cpu().numpy()
+    index = label_subset(known, getattr(images, "names", None))  # only photographs have names
+    splits.write_subset(job.folder / "subset.csv", index, known)
+    chosen = torch.from_numpy(index)
     used = labels[chosen.to(labels.device)]
-    lines = [f"{index},{label}" for index, label in zip(chosen.tolist(), used.tolist(), strict=True)]
-    files.write_text(job.folder / "subset.csv", "\n".join(["index,label", *lines]) + "\n")
     classes = int(labels.max()) + 1  # of all labels: a small subset may miss the last class
     training = fine_tuning(job.upstream_encoder(), take(images, chosen), used, classes, job.run.seed)
     metrics = train_and_test(job, training, "test")

@@ -49,13 +49,13 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     return first_of_each_class(labels, _share(labels, fraction), seed, "label_fraction")
 
 
-def read_subset_file(path: str | Path, names: Sequence[str]) -> np.ndarray:
+def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray | None = None) -> np.ndarray:
     """Indices (ascending) of the images that a list of file names (one a line, without folders) holds.
 
     names: the file name of every image, in order. UserError for a missing or empty list, or a name that is not there.
     """
     listed = files.read_bytes(path).decode().split()
-    place = {Path(name).name: index for index, name in enumerate(names)}
+    place = {name: index for index, name in enumerate(names)}
     unknown = [name for name in listed if name not in place]
     if unknown or not listed:
         raise UserError(
@@ -65,6 +65,12 @@ def read_subset_file(path: str | Path, names: Sequence[str]) -> np.ndarray:
             where=path,
         )
     return np.unique(np.array([place[name] for name in listed], np.int64))
+
+
+def write_subset(path: str | Path, chosen: np.ndarray, labels: np.ndarray) -> bool:
+    """Write what a run chose, "index,label" a line below that header; labels (n,) are those of the whole split."""
+    rows = [f"{index},{labels[index]}" for index in chosen]
+    return files.write_text(path, "\n".join(["index,label", *rows]) + "\n", only_if_changed=True)
 
 
 def limited(labels: np.ndarray, limit: int) -> np.ndarray:
