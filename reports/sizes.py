@@ -60,17 +60,20 @@ def draw_points(
     errors = {"fmt": "none", "ecolor": mark.color, "elinewidth": 0.8, "capsize": 2}
     axes.errorbar(points["params"], points["top1"], yerr=points["spread"], **errors)
     for _, point in points.iterrows():
-        beneath = not mark.above or _crowded(axes, point, points)
-        place = {"xytext": (3, -5) if beneath else (-3, 5), "va": "top" if beneath else "bottom"}
+        place = (
+            {"xytext": (3, -5), "va": "top"} if _beneath(axes, point, points, mark) else {"xytext": (-3, 5)}
+        )
         look = {"fontsize": 6, "color": mark.tint, "textcoords": "offset points"}
         axes.annotate(name(point), (point["params"], point["top1"]), **look, **place)
 
 
-def _crowded(axes: Axes, point: pd.Series, points: pd.DataFrame) -> bool:
-    """Whether another point of about the same size is so little above this one that the label would lie on it."""
+def _beneath(axes: Axes, point: pd.Series, points: pd.DataFrame, mark: Mark) -> bool:
+    """Whether a label stands under its point: as its mark says, unless it would lie on the axis or on a point."""
     low, high = axes.get_ylim()
+    room = 0.05 * (high - low)
     height, size = points["top1"] - point["top1"], points["params"] / point["params"]
-    return bool(((height > 0) & (height < 0.05 * (high - low)) & size.between(0.8, 1.25)).any())
+    crowded = ((height > 0) & (height < room) & size.between(0.8, 1.25)).any()
+    return bool(crowded or (not mark.above and point["top1"] - low > room))
 
 
 def empty(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from reports.sizes import Mark, draw_points, empty, explanations, measured_point
 from reports.style import INK, MUTED, PALETTE, like_paper, notes
 
 LITERATURE = Mark("o", PALETTE[4], above=True, size=4, filled=False, tint=MUTED)
-SIMCLR = Mark("*", PALETTE[5], line=":", above=True, size=10, tint=INK)
+SIMCLR = Mark("*", PALETTE[5], line=":", size=10, tint=INK)
 SUPERVISED = Mark("x", MUTED, above=True, size=7, tint=INK)
 LIMITS, TICKS = (53, 79), (25, 50, 100, 200, 400, 626)
 
@@ -43,7 +43,7 @@ def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, fl
     draw_points(axes, points[~simclr & ~supervised], LITERATURE, "literature", lambda point: point["method"])
     draw_points(axes, points[simclr], SIMCLR, "SimCLR", lambda point: point["method"])
     draw_points(axes, points[supervised], SUPERVISED, "supervised", lambda point: "Supervised")
-    axes.set_xlim(points["params"].min() / 1.5, points["params"].max() * 1.5)
+    axes.set_xlim(points["params"].min() / 1.5, points["params"].max() * 2)
     axes.legend()
 
 

@@ -82,7 +82,8 @@ def _draw(figure: Figure, axes: Axes, panel: Panel, names: Sequence[str]) -> Non
         known = np.isfinite(value)
         text = format(value, panel.form) if known else "-"
         ink = _ink(colors(norm(value))) if known else MUTED
-        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=ink)
+        # Inside its cell it needs no room of its own; the layout of 224 texts would take seconds.
+        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=ink, in_layout=False)
     axes.axvline(len(names) - 0.5, color="white", linewidth=3)  # the average is no transformation
     axes.set_xticks(
         range(len(names) + 1), [*names, AVERAGE[0]], rotation=45, ha="right", rotation_mode="anchor"
