@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ class Mark:
     above: bool = False
     size: float = 5
     filled: bool = True
-    tint: str = field(default=INK)  # of the labels
+    tint: str = INK  # of the labels
 
 
 def measured_points(evidence: Evidence) -> pd.DataFrame:
