@@ -29,7 +29,7 @@ METRICS = {
     "top1": Metric("Top-1 accuracy", "%"),
     "top5": Metric("Top-5 accuracy", "%"),
     "knn_top1": Metric("kNN top-1", "%"),
-    "classifier_top1": Metric("On-line top-1, training views", "%"),
+    "online_top1": Metric("On-line top-1 accuracy", "%"),
     "accuracy": Metric("Accuracy", "%"),
     "params": Metric("Parameters", "M", ".3g"),
     "contrastive_accuracy": Metric("Contrastive accuracy", "%"),

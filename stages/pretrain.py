@@ -1,18 +1,35 @@
 """Stage pretrain: contrastive pretraining (Section 2, Algorithm 1)."""
 
+import torch
+
+from simclr.classification import top_k
 from simclr.encoder import millions
 from simclr.training import Pretraining
 from stages.harness.job import Job
 from stages.harness.loop import run_to_end
+from stages.harness.representing import features_of
 
 
 def work(job: Job) -> None:
-    """Train encoder and head; the metrics are means over the last epoch's batches (the paper's train summary)."""
+    """Train encoder and head; the metrics are means over the last epoch's batches (the paper's train summary).
+
+    With an on-line classifier its accuracy on the test split is measured once, after the last update: online_top1.
+    """
     images, labels = job.data("train+validation")
     training = Pretraining(
         images, job.run.seed, labels=labels, device=job.device, precision=job.execution.precision
     )
-    metrics = run_to_end(job, training, training.pairs_per_step)
+    last = run_to_end(job, training, training.pairs_per_step)
+    metrics = {name: last[name] for name in last if name not in ("epoch", "lr")}
+    if training.labels is not None:
+        metrics["online_top1"] = _online_top1(job, training)
     job.save_weights(encoder=training.encoder, head=training.head)
-    kept = {name: metrics[name] for name in metrics if name not in ("epoch", "lr")}
-    job.finish({**kept, "params": millions(training.encoder)})
+    job.finish({**metrics, "params": millions(training.encoder)})
+
+
+@torch.no_grad()
+def _online_top1(job: Job, training: Pretraining) -> float:
+    """Top-1 in percent of the classifier that learnt beside the encoder, under the test preprocessing."""
+    images, labels = job.data("test")
+    features = features_of(training.encoder, images, training.views.size)
+    return float(top_k(training.networks.online_classifier(features), labels, 1))

@@ -195,7 +195,9 @@ def test_several_labels_cost_the_sum_of_their_classes_logistic_losses():
 
 def test_several_labels_are_measured_by_decisions():
     training = several_labels()
-    assert training.step()["accuracy"] == pytest.approx(100 / 3)  # zero scores decide for no class; one of 3 is right
+    assert training.step()["accuracy"] == pytest.approx(
+        100 / 3
+    )  # zero scores decide for no class; one of 3 is right
 
 
 def test_images_may_be_fetched_by_index_alone():

@@ -97,3 +97,10 @@ def test_a_kill_between_the_last_step_and_the_seal_leaves_no_trace_either(monkey
         with pytest.raises(Interrupted):
             pretrain.work(Job(saving(), tiny.RESULTS))
     assert not differing(expected, tiny.listed(tiny.work(saving())))
+
+
+def test_the_online_classifier_is_measured_on_the_test_split():
+    run = tiny.a_run("pretrain", Pretraining__online_classifier=True, Pretraining__epochs=15)
+    metrics = files.read_json(tiny.work(run) / "metrics.json")
+    assert 100 / 3 < metrics["online_top1"] <= 100, "a third would be chance"
+    assert "online_top1" not in files.read_json(tiny.work(tiny.a_run("pretrain")) / "metrics.json")
