@@ -47,6 +47,7 @@ FIELDS = (
     *("n", "seeds_needed", "test", "p", "p_holm", "min_scale", "paper_effect", "paper_says", "missing"),
 )
 FILE = "verdicts.json"
+NAMED = 6  # of what a claim misses; its file names all
 MINUS = "\N{MINUS SIGN}"
 WIDTH, MARGIN = 136, 8  # of an interval, in pixels
 
@@ -155,7 +156,7 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
         said.append(f"n = {found['n']}")
     if found["test"]:
         said.append(str(found["test"]))
-    if found["p"] is not None:
+    if found["p"] is not None and found["type"] != "A":
         corrected = "" if found["p_holm"] is None else f" ({_p(found['p_holm'], 'Holm')})"
         said.append(_p(found["p"], "p") + corrected)
     if found["paper_effect"] is not None:
@@ -165,17 +166,24 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
 
 def _notes(found: Mapping[str, Any]) -> list[str]:
     """Why the verdict is what it is, what would settle it, and the paper's words."""
-    missing = found["missing"]
-    if isinstance(missing, list):
-        missing = ", ".join(map(str, missing))
+    smallest = found["min_scale"] if found["verdict"] == "not run" and not found["reason"] else None
     notes = {
         "": found["reason"],
         "Seeds that would settle it: ": found["seeds_needed"],
-        "Smallest scale at which it makes sense: ": found["min_scale"],
-        "Missing: ": missing,
+        "Smallest scale at which it makes sense: ": smallest,
+        "Missing: ": _listed(found["missing"]),
         "The paper: ": found["paper_says"],
     }
     return [f"{before}{after}" for before, after in notes.items() if after not in (None, "")]
+
+
+def _listed(missing: Any) -> str:
+    """The first of what is missing by name, and how many more there are."""
+    if not isinstance(missing, list):
+        return str(missing or "")
+    rest = len(missing) - NAMED
+    more = [f"and {rest} more, all named in {FILE}"] if rest > 0 else []
+    return ", ".join([*map(str, missing[:NAMED]), *more])
 
 
 def _interval(found: Mapping[str, Any]) -> Interval | None:
@@ -196,14 +204,15 @@ def signed(value: Any) -> str:
 
 
 def _effect(found: Mapping[str, Any]) -> str:
-    """An effect with its interval and unit, or "" if there is none."""
-    if found["effect"] is None:
-        return ""
+    """An effect with its interval and unit ("+3.2 [+1, +5] points", "9 of 12"), or "" if there is none."""
+    effect, unit = found["effect"], found["unit"] or ""
+    if effect is None or not _is_number(effect):
+        return str(effect or "")
+    if unit.startswith("of "):
+        return f"{effect:g} {unit}"
     bounds = (found["low"], found["high"])
     interval = "" if None in bounds else f" [{signed(bounds[0])}, {signed(bounds[1])}]"
-    return f"{signed(found['effect'])}{interval}" + (
-        f" {found['unit']}" if found["unit"] and _is_number(found["effect"]) else ""
-    )
+    return f"{signed(effect)}{interval} {unit}".rstrip()
 
 
 def _p(value: Any, name: str) -> str:

@@ -20,6 +20,7 @@ class Step(NamedTuple):
     own: dict[str, str]
     causes: dict[str, str]
     adopted: str | None
+    imported: str | None
 
 
 class Trail(NamedTuple):
@@ -131,6 +132,7 @@ def _step(
         own={name: _text(value) for name, value in sorted(bindings.items()) if name in own},
         causes={name: str(cause[name])[:SHORT] for name in hashes if cause.get(name)},
         adopted=cause.get("adopted"),
+        imported=(cause.get("imported") or {}).get("checkpoint"),
     )
 
 

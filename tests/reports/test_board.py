@@ -73,12 +73,21 @@ def test_numbers_are_phrases_and_absent_ones_are_left_out(tmp_path):
 
 
 def test_notes_say_what_would_settle_it(tmp_path):
-    found = one(tmp_path, reason="It holds zero.", seeds_needed=12, min_scale="reduced", missing=["a", "b"])
-    assert found.notes == [
-        "It holds zero.",
-        "Seeds that would settle it: 12",
+    found = one(tmp_path, reason="It holds zero.", seeds_needed=12, min_scale="reduced", paper_says="+3.8")
+    assert found.notes == ["It holds zero.", "Seeds that would settle it: 12", "The paper: +3.8"]
+    waiting = one(tmp_path, verdict="not run", min_scale="reduced", missing=[f"cell {n}" for n in range(9)])
+    assert waiting.notes == [
         "Smallest scale at which it makes sense: reduced",
-        "Missing: a, b",
+        "Missing: cell 0, cell 1, cell 2, cell 3, cell 4, cell 5, and 3 more, all named in verdicts.json",
+    ]
+
+
+def test_counts_and_exact_comparisons_are_written_as_such(tmp_path):
+    assert one(tmp_path, effect=9.0, low=6.0, high=11.0, unit="of 12").numbers == ["effect 9 of 12"]
+    assert one(tmp_path, type="A", effect=1e-15, unit="", p=0.0).numbers == [f"effect +1e{board.MINUS}15"]
+    assert one(tmp_path, effect="none", paper_effect="exact", unit="points").numbers == [
+        "effect none",
+        "paper exact",
     ]
 
 

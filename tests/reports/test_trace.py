@@ -48,6 +48,12 @@ def test_a_step_names_folder_command_causes_and_what_is_its_own():
     assert evaluation.causes["upstream"] == "32-0" and evaluation.adopted == "a reason"
 
 
+def test_a_step_whose_weights_are_imported_says_from_where():
+    runs = {"pretrain/r": run(imported={"checkpoint": "published.safetensors"})}
+    (trail,) = trace.trails(record(raw=[], provenance={"runs": runs}))
+    assert trail.steps[0].imported == "published.safetensors"
+
+
 def test_shared_and_varying_bindings_go_by_stage():
     runs = record()["provenance"]["runs"]
     assert trace.shared(runs) == {
