@@ -154,7 +154,7 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
         said.append(f"effect {_effect(found)}")
     if found["n"] is not None:
         said.append(f"n = {found['n']}")
-    if found["test"]:
+    if found["test"] and found["test"] not in (found["reason"] or ""):
         said.append(str(found["test"]))
     if found["p"] is not None and found["type"] != "A":
         corrected = "" if found["p_holm"] is None else f" ({_p(found['p_holm'], 'Holm')})"
@@ -166,10 +166,12 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
 
 def _notes(found: Mapping[str, Any]) -> list[str]:
     """Why the verdict is what it is, what would settle it, and the paper's words."""
-    smallest = found["min_scale"] if found["verdict"] == "not run" and not found["reason"] else None
+    reason = found["reason"] or ""
+    smallest = found["min_scale"] if found["verdict"] == "not run" and not reason else None
+    seeds = found["seeds_needed"]
     notes = {
-        "": found["reason"],
-        "Seeds that would settle it: ": found["seeds_needed"],
+        "": reason,
+        "Seeds that would settle it: ": None if f"{seeds} seeds" in reason else seeds,
         "Smallest scale at which it makes sense: ": smallest,
         "Missing: ": _listed(found["missing"]),
         "The paper: ": found["paper_says"],

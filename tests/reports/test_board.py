@@ -75,6 +75,13 @@ def test_numbers_are_phrases_and_absent_ones_are_left_out(tmp_path):
 def test_notes_say_what_would_settle_it(tmp_path):
     found = one(tmp_path, reason="It holds zero.", seeds_needed=12, min_scale="reduced", paper_says="+3.8")
     assert found.notes == ["It holds zero.", "Seeds that would settle it: 12", "The paper: +3.8"]
+    said = one(
+        tmp_path,
+        reason="one seed shows no spread; 12 seeds",
+        test="one seed shows no spread",
+        seeds_needed=12,
+    )
+    assert said.notes == ["one seed shows no spread; 12 seeds"] and said.numbers == []
     waiting = one(tmp_path, verdict="not run", min_scale="reduced", missing=[f"cell {n}" for n in range(9)])
     assert waiting.notes == [
         "Smallest scale at which it makes sense: reduced",
