@@ -1,7 +1,7 @@
 """One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
 
-Reads what reports.draw left in <out>/<scale>; writes index.html there, and <metrics>/<scale>.json for DVC.
-Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
+Reads what reports.draw and the verdicts left in <out>/<scale>; writes index.html there, and <metrics>/<scale>.json
+for DVC. Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from reports import board, trace
 from reports.declaration import check_scale
 from reports.digest import digest
 from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
@@ -20,8 +21,6 @@ from reports.tables import render
 
 DRAW_AGAIN = "Draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}."
 NOT_BUILT, NOT_DRAWN, PARTIAL, COMPLETE = "not in this release", "not drawn", "partial", "complete"
-KINDS_OF_CAUSE = ("fingerprint", "code", "data")
-SHORT = 12  # characters of a hash that are shown; the whole is in the JSON
 
 
 class Entry(NamedTuple):
@@ -33,6 +32,11 @@ class Entry(NamedTuple):
     title: str
     status: str
     record: Mapping[str, Any] | None
+
+    @property
+    def kind(self) -> str:
+        """figure or table."""
+        return self.id.split("_", 1)[0]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,11 +65,27 @@ def contents(scale: str, folder: Path, params: Path) -> list[Entry]:
 
 def page(scale: str, entries: Sequence[Entry], folder: Path) -> str:
     """The whole page as HTML."""
-    shown = [_shown(entry, folder) for entry in entries if entry.record]
+    exhibits = [entry.id for entry in entries]
+    claims = board.load(folder, scale, exhibits)
+    of = {
+        exhibit: [claim for claim in claims or [] if claim.found["exhibit"] == exhibit]
+        for exhibit in exhibits
+    }
     statuses = (COMPLETE, PARTIAL, NOT_DRAWN, NOT_BUILT)
-    counts = {status: sum(entry.status == status for entry in entries) for status in statuses}
     return render(
-        "index.html.j2", scale=scale, banner=banner(scale), entries=entries, shown=shown, counts=counts
+        "index.html.j2",
+        scale=scale,
+        banner=banner(scale),
+        counts={status: sum(entry.status == status for entry in entries) for status in statuses},
+        sections=list(dict.fromkeys(entry.section for entry in entries)),
+        items=[_item(scale, entry, folder, of[entry.id]) for entry in entries],
+        labels={entry.id: entry.label for entry in entries},
+        claims=claims,
+        parts=board.parts(claims or []),
+        tally=board.tally(claims or []),
+        elsewhere=[claim for claim in claims or [] if claim.found["exhibit"] not in of],
+        judge=board.judge(scale),
+        width=board.WIDTH,
     )
 
 
@@ -79,50 +99,52 @@ def _entry(scale: str, folder: Path, params: Path, exhibit: str, section: str, s
     return Entry(exhibit, label(exhibit), found["section"], found["title"], status, found)
 
 
-def _shown(entry: Entry, folder: Path) -> dict[str, Any]:
-    """What the template needs of one drawn exhibit."""
-    record = entry.record or {}
-    again = DRAW_AGAIN.format(scale=record["scale"], exhibit=entry.id)
-    header, rows = read_csv(folder / f"{entry.id}.csv", "ours beside the paper's", again)
-    table = None
-    if record["kind"] == "table":
-        # Our own fragment: reports.tables escaped what it holds when it was drawn.
-        table = Markup(read_text(folder / f"{entry.id}.html", "a drawn table", again))
-    return {
-        "entry": entry,
-        "record": record,
-        "table": table,
-        "header": header,
-        "rows": rows,
-        "varies": varying(record["provenance"]["runs"]),
-        "causes": _causes(record["provenance"]["runs"]),
-        "data": sorted(
-            {str(run.get("data")) for run in record["provenance"]["runs"].values() if run.get("data")}
-        ),
+def _item(scale: str, entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
+    """What the template needs of one exhibit: drawn, with numbers and their runs; or only its name and claims."""
+    again = DRAW_AGAIN.format(scale=scale, exhibit=entry.id)
+    item = {"entry": entry, "record": entry.record, "claims": claims, "again": again}
+    if entry.record is None:
+        return item
+    knobs, numbers = trace.numbers(
+        entry.record, *read_csv(folder / f"{entry.id}.csv", "ours beside the paper's", again)
+    )
+    return item | {
+        "drawing": _drawing(entry, folder, again),
+        "knobs": knobs,
+        "numbers": numbers,
+        "trails": trace.trails(entry.record),
+        "absent": trace.absent(entry.record),
+        **_causes(entry.record["provenance"]),
     }
 
 
-def varying(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
-    """The bindings that take more than one value over the runs, with these values in order of appearance."""
-    values: dict[str, list[str]] = {}
-    for run in runs.values():
-        for name, value in (run.get("bindings") or {}).items():
-            text = str(value)
-            if text not in values.setdefault(name, []):
-                values[name].append(text)
-    return {name: found for name, found in sorted(values.items()) if len(found) > 1}
+def _drawing(entry: Entry, folder: Path, again: str) -> dict[str, Any]:
+    """A figure's width and height, so that a page keeps its place while it loads; or a table's markup."""
+    if entry.kind == "table":
+        # Our own fragment: reports.tables escaped what it holds when it was drawn.
+        return {"table": Markup(read_text(folder / f"{entry.id}.html", "a drawn table", again))}
+    head = (folder / f"{entry.id}.png").read_bytes()[:24]
+    return {"width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}
 
 
-def _causes(runs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One line per run: its id and the beginnings of the hashes that decided its numbers."""
-    return [
-        {
-            "run": name,
-            "adopted": run.get("adopted"),
-            **{kind: str(run.get(kind) or "—")[:SHORT] for kind in KINDS_OF_CAUSE},
-        }
-        for name, run in sorted(runs.items())
-    ]
+def _causes(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What all runs of an exhibit have in common, and what the record says of commit and cost."""
+    runs = provenance["runs"]
+    commits = {str(run["commit"]) for run in runs.values() if run.get("commit")}
+    return {
+        "shared": trace.shared(runs),
+        "varies": trace.varying_by_stage(runs),
+        "data": sorted({str(run["data"]) for run in runs.values() if run.get("data")}),
+        "commits": sorted(commits | ({provenance["commit"]} if provenance.get("commit") else set())),
+        "cost": {name: _amount(value) for name, value in (provenance.get("cost") or {}).items()},
+    }
+
+
+def _amount(value: Any) -> str:
+    """A large number to three digits, a small one whole."""
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.2e}"
 
 
 if __name__ == "__main__":

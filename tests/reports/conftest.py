@@ -120,8 +120,7 @@ def _histogram_rows() -> list[list[Any]]:
     ]
 
 
-@pytest.fixture
-def nine(lab: Lab) -> Lab:
+def whole(lab: Lab) -> Lab:
     """All nine exhibits, whole, with values that tests recognize."""
     operators = (
         "original,crop and resize,crop resize flip,color drop,color jitter,rotate,cutout,gaussian noise,"
@@ -185,3 +184,55 @@ def nine(lab: Lab) -> Lab:
         ],
     )
     return lab
+
+
+@pytest.fixture
+def nine(lab: Lab) -> Lab:
+    """All nine exhibits, ready to be drawn."""
+    return whole(lab)
+
+
+def claims() -> list[dict[str, Any]]:
+    """One claim of each verdict, as the verdicts of a scale hold them: absent fields are null."""
+    measured = {"effect": 3.25, "low": 1.5, "high": 5.0, "unit": "points", "n": 9, "test": "paired t"}
+    found = [
+        {"id": "C1", "exhibit": "figure_08", "section": "4.2", "type": "D", "verdict": "confirmed"}
+        | measured
+        | {"says": "a nonlinear head beats a linear one", "p": 0.0004, "p_holm": 0.028, "paper_effect": 3.8},
+        {"id": "A12", "exhibit": "table_01", "section": "3.2", "type": "R", "verdict": "contradicted"}
+        | measured
+        | {"says": "stronger colour hurts with labels", "paper_effect": -1.3, "metric": "top1"},
+        {"id": "E1", "exhibit": "figure_09", "section": "5.2", "type": "R", "verdict": "inconclusive"}
+        | measured
+        | {"says": "larger batches are better", "low": -1.5, "seeds_needed": 12, "reason": "It holds zero."},
+        {"id": "F1", "exhibit": "table_07", "section": "6", "verdict": "not run", "min_scale": "reduced"}
+        | {"says": "few labels suffice", "missing": ["finetune/run1", "finetune/run2"]},
+        {"id": "D5", "exhibit": "table_02", "section": "5.1", "type": "report", "verdict": "report"}
+        | {"says": "how negatives are weighted", "effect": "none", "paper_effect": "exact"},
+    ]
+    return found
+
+
+def judge(lab: Lab) -> None:
+    """Write the verdicts of `claims` where the page looks for them."""
+    path = lab.out / SCALE / "verdicts.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"scale": SCALE, "counts": {}, "claims": claims()}))
+
+
+@pytest.fixture
+def judged(nine: Lab) -> Lab:
+    """The nine exhibits and verdicts on five claims."""
+    judge(nine)
+    return nine
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a page of figures and tables with verdicts, made once."""
+    lab = whole(Lab(tmp_path_factory.mktemp("site")))
+    for exhibit in ("figure_06", "figure_08", "figure_09", "table_01", "table_02", "table_05"):
+        lab.draw(exhibit)
+    judge(lab)
+    lab.index()
+    return lab.out / SCALE

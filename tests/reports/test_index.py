@@ -2,14 +2,16 @@
 
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from reports import index
 from reports.files import ReportError, exit_code
-from reports.index import varying
 
+CONTENTS = Path(__file__).resolve().parents[2] / "params" / "paper" / "contents.csv"
 VOID = {"meta", "img", "source", "br", "hr", "link", "input", "path"}
 
 
@@ -33,11 +35,20 @@ class Outline(HTMLParser):
             assert self.open.pop() == tag
 
 
+def text_of(markup):
+    """What a reader reads: no tags, single spaces."""
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", markup)))
+
+
+def article(page, exhibit):
+    return re.search(rf'<article id="{exhibit}".*?</article>', page, flags=re.S)[0]
+
+
 @pytest.fixture
-def page(nine):
+def page(judged):
     for exhibit in ("figure_08", "table_02", "table_05"):
-        nine.draw(exhibit)
-    return nine.index()
+        judged.draw(exhibit)
+    return judged.index()
 
 
 def test_all_31_exhibits_are_listed_in_the_papers_order(page):
@@ -48,18 +59,79 @@ def test_all_31_exhibits_are_listed_in_the_papers_order(page):
         6,
         22,
     ]
-    assert page.index('id="figure_08"') < page.index('id="table_02"') < page.index('id="table_05"')
+    articles = re.findall(r'<article id="(\w+)"', page)
+    listed = [line.split(",")[0] for line in CONTENTS.read_text().splitlines()[1:]]
+    assert articles == listed and len(articles) == 31
 
 
 def test_the_page_is_well_formed_and_loads_nothing(page):
     outline = Outline(page)
     assert len(set(outline.ids)) == len(outline.ids)
-    assert not re.search(r"https?://|//cdn|@import|<script|<link", page)
+    assert not re.search(r"https?://|//cdn|@import|<link|url\(", page)
+    assert [attrs for tag, attrs in outline.tags if tag == "script"] == [{}]
     local = {
         attrs.get("src") or attrs.get("srcset") for tag, attrs in outline.tags if tag in ("img", "source")
     }
     assert local == {"figure_08.svg", "figure_08.png"}
-    assert all(attrs["alt"].startswith("Figure 8") for tag, attrs in outline.tags if tag == "img")
+    for attrs in [attrs for tag, attrs in outline.tags if tag == "img"]:
+        assert attrs["alt"].startswith("Figure 8") and int(attrs["width"]) > int(attrs["height"]) > 100
+
+
+def test_every_link_leads_somewhere(judged, page):
+    outline = Outline(page)
+    links = [attrs["href"] for tag, attrs in outline.tags if tag == "a"]
+    assert len(links) > 100
+    for link in links:
+        assert link[1:] in outline.ids if link.startswith("#") else (judged.out / "smoke" / link).is_file()
+
+
+def test_verdicts_come_first_and_stand_again_under_their_exhibits(page):
+    board = page[page.index('id="verdicts"') : page.index('id="contents"')]
+    assert page.index('id="verdicts"') < page.index('id="contents"') < page.index("<article")
+    assert "1 confirmed 1 contradicted 1 inconclusive 1 not run 1 report" in text_of(board)
+    assert re.findall(r'href="#claim-(\w+)" title', board) == ["A12", "C1", "D5", "E1", "F1"]
+    said = text_of(article(page, "figure_08"))
+    assert "confirmed C1 a nonlinear head beats a linear one difference" in said
+    assert "effect +3.25 [+1.5, +5] points · n = 9 · paired t · p < 0.001 (Holm = 0.028)" in said
+    assert "Missing: finetune/run1, finetune/run2" in text_of(article(page, "table_07"))
+
+
+def test_without_verdicts_the_page_says_how_to_get_them(nine):
+    nine.draw("table_01")
+    page = nine.index()
+    assert "python -m reports.verdict --scale smoke" in page and 'class="tile' not in page
+    Outline(page)
+
+
+def test_a_claim_of_no_exhibit_has_a_place(judged):
+    path = judged.out / "smoke" / "verdicts.json"
+    tree = json.loads(path.read_text())
+    tree["claims"] += [{"id": "I2", "exhibit": None, "section": "2.2", "says": "LARS", "verdict": "not run"}]
+    path.write_text(json.dumps(tree))
+    page = judged.index()
+    assert 'id="claim-I2"' in page[page.index('id="elsewhere"') :]
+
+
+def test_a_number_leads_to_its_runs_and_their_commands(page):
+    part = article(page, "figure_08")
+    row = re.search(r"<tr><td>nonlinear</td><td>32</td>.*?</tr>", part)[0]
+    anchors = re.findall(r'href="#([^"]+)"', row)
+    assert anchors == ["figure_08--nonlinear-0", "figure_08--nonlinear-1"] and "50.5 ± 0.7" in row
+    for seed, anchor in enumerate(anchors):
+        run = re.search(rf'<section class="run" id="{anchor}".*?</section>', part, flags=re.S)[0]
+        command = f"python -m stages pretrain --scale smoke --sweep figure_08 --run nonlinear-{seed}"
+        assert f"<code>{command}</code>" in run
+        assert f"results/smoke/pretrain/figure_08/nonlinear-{seed}" in run and "c0de" in run
+
+
+def test_cost_and_commit_are_shown_where_the_record_has_them(nine):
+    nine.draw("table_01")
+    path = nine.out / "smoke" / "table_01.json"
+    record = json.loads(path.read_text())
+    record["provenance"] |= {"commit": "abc123", "cost": {"images": 1234567, "flops": 3.456e15}}
+    path.write_text(json.dumps(record))
+    said = text_of(article(nine.index(), "table_01"))
+    assert "Commit abc123" in said and "1,234,567 images, 3.46e+15 flops (estimate of the plan)" in said
 
 
 def test_the_page_carries_the_banner_and_the_causes(page):
@@ -79,6 +151,9 @@ def test_partial_exhibits_name_every_missing_run(lab):
     lab.draw("figure_08")
     page = lab.index()
     assert "<td>partial</td>" in page and ", ".join(lost) in page
+    for name in lost:
+        run = name.split("/")[1]
+        assert f"python -m stages pretrain --scale smoke --sweep figure_08 --run {run}<" in page
 
 
 def test_hostile_text_is_text(lab):
@@ -115,8 +190,3 @@ def test_a_wrong_scale_is_answered_with_the_nearest(nine, capsys):
     said = capsys.readouterr().err
     assert "(smoke); found smokey. Did you mean smoke?" in said and said.count("\n") == 1
     assert not nine.out.exists() and not nine.metrics.exists()
-
-
-def test_only_what_varies_is_listed():
-    runs = {"a": {"bindings": {"x.y": 1, "s.t": 2}}, "b": {"bindings": {"x.y": 3, "s.t": 2}}}
-    assert varying(runs) == {"x.y": ["1", "3"]}

@@ -1,0 +1,81 @@
+"""The page of a scale as one PDF: `python -m reports.pdf --scale smoke`, printed by a headless Chromium.
+
+Reads <out>/<scale>/index.html; writes report.pdf beside it. The dates that the browser stamps are set to 1970, so that
+one browser prints one page to the same bytes; another version may print others.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.files import ReportError, exit_code, read_text, write_bytes
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+EPOCH = b"19700101000000"
+SECONDS = 120  # for one page, on a slow machine
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m reports.pdf", description=__doc__.splitlines()[0])
+    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10 or paper")
+    parser.add_argument(
+        "--out", type=Path, default=Path("reports/out"), help="the page lies in <out>/<scale>"
+    )
+    parser.add_argument("--browser", help="a Chromium; without it $CHROMIUM, or one on the PATH")
+    options = parser.parse_args(arguments)
+    page = options.out / options.scale / "index.html"
+    read_text(page, "the page of a scale", f"Make it: python -m reports.index --scale {options.scale}.")
+    write_bytes(page.with_name("report.pdf"), undated(printed(page, find_browser(options.browser))))
+
+
+def find_browser(asked: str | None = None) -> str:
+    """The path of a Chromium: the one asked for, that of $CHROMIUM, or one on the PATH. ReportError if none."""
+    asked = asked or os.environ.get("CHROMIUM")
+    found = next(filter(None, map(shutil.which, [asked] if asked else BROWSERS)), None)
+    if found is None:
+        raise ReportError(
+            f"expected a Chromium to print with ({asked or ', '.join(BROWSERS)}); found none. "
+            "Install one (Debian: apt-get install chromium), or name it with --browser."
+        )
+    return found
+
+
+def printed(page: Path, browser: str) -> bytes:
+    """The page as the browser prints it. ReportError if the browser fails."""
+    with tempfile.TemporaryDirectory(prefix="print-") as folder:
+        target = Path(folder) / "report.pdf"
+        command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", "--no-pdf-header-footer"]
+        command += [f"--print-to-pdf={target}", page.resolve().as_uri()]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ReportError(
+                f"expected {browser} to print {page}; found: {error}. Try it by hand."
+            ) from error
+        if not target.exists():
+            last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+            raise ReportError(
+                f"expected {browser} to print {page}; it wrote no PDF (status {done.returncode}, {last}). "
+                "Try it by hand with --print-to-pdf."
+            )
+        return target.read_bytes()
+
+
+def undated(pdf: bytes) -> bytes:
+    """The same PDF with its dates set to 1970, digit for digit, so that offsets within it stay true."""
+    return re.sub(rb"/(Creation|Mod)Date \(D:\d{14}", lambda found: found[0][:-14] + EPOCH, pdf)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(main))

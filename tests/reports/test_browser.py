@@ -1,0 +1,217 @@
+"""The page in a real browser, headless Chromium, from disk: no network, no errors, keyboard, filters, axe.
+
+Skips with the reason where Chromium, its driver or axe-core (AXE_CORE, or node_modules/axe-core/axe.min.js) is absent.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select  # noqa: E402
+
+from reports.pdf import BROWSERS, FLAGS  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+AXE = Path(os.environ.get("AXE_CORE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (BROWSER and DRIVER), reason="no Chromium with its driver: apt-get install chromium chromium-driver"
+)
+OPEN_ALL = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser, site):
+    """The page as it opens, on a wide light screen, with the logs of earlier pages read away."""
+    show(browser, 1280)
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    browser.get((site / "index.html").as_uri())
+    return browser
+
+
+def show(browser, width, height=900, dark=False, media=""):
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [scheme]})
+
+
+def all_of(page, selector):
+    return page.find_elements(By.CSS_SELECTOR, selector)
+
+
+def one(page, selector):
+    return page.find_element(By.CSS_SELECTOR, selector)
+
+
+def visible(page, selector):
+    """The ids, or claims, of what is on the page and not filtered away."""
+    return [
+        item.get_dom_attribute("id") or item.get_dom_attribute("data-claim")
+        for item in all_of(page, selector)
+        if item.is_displayed()
+    ]
+
+
+def choose(page, name, value):
+    Select(one(page, f"#filter [name={name}]")).select_by_value(value)
+
+
+def column(page, table, place):
+    cells = all_of(page, f"{table} tbody tr > :nth-child({place})")
+    return [cell.get_property("textContent").strip() for cell in cells]
+
+
+def test_it_opens_from_disk_without_errors_or_requests(page):
+    page.execute_script(OPEN_ALL)
+    assert page.get_log("browser") == []
+    events = [json.loads(line["message"])["message"] for line in page.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert len(asked) >= 4 and all(address.startswith("file://") for address in asked)
+    drawn = page.execute_script(
+        "return [...document.images].map((image) => [image.currentSrc.split('.').pop(), image.naturalWidth])"
+    )
+    assert len(drawn) == 3 and all(kind == "svg" and width > 0 for kind, width in drawn)
+
+
+def test_a_verdict_filters_claims_and_exhibits_and_says_how_many(page):
+    pressed = one(page, ".counts [data-verdict=contradicted] button")
+    pressed.send_keys(Keys.ENTER)
+    assert visible(page, "article") == ["table_01"]
+    assert visible(page, "#all-claims tr[data-claim]") == ["A12"]
+    assert pressed.get_dom_attribute("aria-pressed") == "true"
+    assert one(page, "#filter output").text == "Showing 1 of 5 claims and 1 of 31 exhibits."
+    pressed.send_keys(Keys.SPACE)
+    assert len(visible(page, "article")) == 31 and one(page, "#filter output").text == ""
+
+
+def test_text_section_and_kind_filter_together(page):
+    one(page, "#filter [name=text]").send_keys("BATCH")
+    assert "figure_09" in visible(page, "article") and "table_05" not in visible(page, "article")
+    choose(page, "kind", "table")
+    assert all(name.startswith("table") for name in visible(page, "article"))
+    one(page, "#filter [type=reset]").click()
+    page.execute_script("return new Promise((done) => setTimeout(done, 50))")
+    choose(page, "section", "6")
+    assert visible(page, "article") == ["table_06", "table_07", "table_08"]
+    assert visible(page, ".board li") == ["F1"]
+
+
+def test_a_link_to_what_a_filter_hides_shows_it(page):
+    choose(page, "kind", "table")
+    assert "figure_08" not in visible(page, "article")
+    page.execute_script("location.hash = '#figure_08--nonlinear-1'")
+    run = one(page, "[id='figure_08--nonlinear-1']")
+    assert run.is_displayed() and "--run nonlinear-1" in run.text
+    assert page.execute_script("return arguments[0].getBoundingClientRect().top < innerHeight", run)
+
+
+def test_a_number_leads_to_its_run_by_keyboard(page):
+    page.execute_script(OPEN_ALL)
+    one(page, "#figure_08 table.numbers tbody td:last-child a").send_keys(Keys.ENTER)
+    assert page.current_url.endswith("#figure_08--linear-0")
+    assert "--run linear-0" in one(page, ":target").text
+
+
+def test_tables_sort_by_size_and_back(page):
+    page.execute_script(OPEN_ALL)
+    table = "#figure_08 table.numbers"
+    before = column(page, table, 6)
+    header = one(page, f"{table} thead th:nth-child(6)")
+    orders = []
+    for _ in range(3):
+        one(header, "button").send_keys(Keys.ENTER)
+        orders.append((header.get_dom_attribute("aria-sort"), column(page, table, 6)))
+    printed = [float(text) for text in before if text]
+    assert [order for order, _ in orders] == ["ascending", "descending", None]
+    assert [float(text) for text in orders[0][1] if text] == sorted(printed)
+    assert [float(text) for text in orders[1][1] if text] == sorted(printed, reverse=True)
+    assert orders[0][1][len(printed) :] == orders[1][1][len(printed) :] == [""] * (len(before) - len(printed))
+    assert orders[2][1] == before
+
+
+def test_a_figure_opens_turns_grows_and_closes_by_keyboard(page):
+    link = one(page, "#figure_08 a.zoom")
+    link.send_keys(Keys.ENTER)
+    dialog = one(page, "#zoom")
+    assert dialog.get_dom_attribute("open") is not None and one(dialog, "h2").text.startswith("Figure 8")
+    image = one(dialog, "img")
+    width = image.size["width"]
+    page.switch_to.active_element.send_keys("+")
+    assert one(dialog, "img").size["width"] > 1.3 * width
+    page.switch_to.active_element.send_keys("0", Keys.ARROW_RIGHT)
+    assert one(dialog, "h2").text.startswith("Figure 9") and "figure_09.svg" in one(
+        dialog, "img"
+    ).get_property("src")
+    page.switch_to.active_element.send_keys(Keys.ESCAPE)
+    assert dialog.get_dom_attribute("open") is None and page.switch_to.active_element == link
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_no_screen_scrolls_sideways(page, width):
+    show(page, width)
+    page.execute_script(OPEN_ALL)
+    assert page.execute_script(
+        "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+
+
+def test_without_a_script_all_content_is_there(page, site):
+    page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    page.get((site / "index.html").as_uri())
+    try:
+        assert len(visible(page, "article")) == 31 and len(visible(page, ".claim")) == 5
+        assert not one(page, "#filter").is_displayed() and not all_of(page, ".counts button")
+        assert one(page, "#figure_08 a.zoom").get_property("href").endswith("figure_08.svg")
+    finally:
+        page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_figures_stay_on_white_in_the_dark(page):
+    show(page, 1280, dark=True)
+    colour = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
+    assert page.execute_script(colour, "figure a.zoom") == "rgb(255, 255, 255)"
+    assert page.execute_script(colour, "body") == "rgb(20, 23, 26)"
+
+
+def test_print_leaves_out_what_paper_cannot_do(page):
+    show(page, 700, media="print")
+    for selector in ("#filter", ".toc", ".downloads", "article details", "a[download]"):
+        assert not one(page, selector).is_displayed(), selector
+    assert one(page, "#claim-C1").is_displayed() and one(page, "#figure_08 img").is_displayed()
+
+
+@pytest.mark.skipif(
+    not AXE.exists(),
+    reason="no axe-core: npm install --no-save --no-package-lock axe-core@4.14.1, or AXE_CORE",
+)
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing(page, width, dark):
+    show(page, width, dark=dark)
+    page.execute_script(OPEN_ALL)
+    page.execute_script(AXE.read_text())
+    found = page.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert len(found["passes"]) > 20
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found["violations"]] == []
