@@ -11,7 +11,7 @@ from simclr.encoder import ResNet, resnet
 from simclr.randomness import permutation
 from simclr.schedule import peak_learning_rate, total_steps, warmup_cosine, warmup_steps
 from simclr.sgd import Sgd
-from simclr.views import ViewPolicy, evaluation_view
+from simclr.views import Images, ViewPolicy, as_images, evaluation_view
 
 EVALUATION_BATCH = 500
 
@@ -19,7 +19,8 @@ EVALUATION_BATCH = 500
 class Classification:
     """Softmax cross-entropy on one view per image, with momentum SGD and a cosine schedule.
 
-    images: uint8 (n, 3, H, W); labels: int64 (n,). With `frozen` the encoder stays in evaluation mode and outside the
+    images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or what gives one of these for an int64 index tensor and has
+    len() and `device`; labels: int64 (n,). With `frozen` the encoder stays in evaluation mode and outside the
     graph: neither its weights nor its batch-norm statistics change. The views come from gin's ViewPolicy; a batch that
     an epoch cannot fill is dropped, as in the official code.
     """
@@ -27,7 +28,7 @@ class Classification:
     def __init__(
         self,
         encoder: ResNet,
-        images: Tensor,
+        images: Images,
         labels: Tensor,
         classes: int,
         seed: int,
@@ -42,6 +43,7 @@ class Classification:
             raise ValueError(f"batch_size must be between 1 and the {len(images)} images, found {batch_size}")
         if epochs < 1:
             raise ValueError(f"epochs must be at least 1, found {epochs}")
+        images = as_images(images)
         self.encoder = encoder.to(images.device, memory_format=torch.channels_last)
         self.images, self.labels, self.seed = images, labels, seed
         self.head = nn.Linear(encoder.feature_dim, classes).to(images.device)
@@ -78,11 +80,14 @@ class Classification:
         return {"loss": loss.detach(), "top1": top_k(logits.detach(), labels, 1)}
 
     @torch.no_grad()
-    def logits(self, images: Tensor) -> Tensor:
-        """Scores (n, classes) of uint8 images (n, 3, H, W) under the test preprocessing, encoder in evaluation mode."""
+    def logits(self, images: Images) -> Tensor:
+        """Scores (n, classes) of uint8 images under the test preprocessing, encoder in evaluation mode.
+
+        images: as for training; those of different sizes are read and preprocessed a part at a time.
+        """
         self.encoder.eval()
         parts = []
-        for batch in images.split(EVALUATION_BATCH):
+        for batch in as_images(images).split(EVALUATION_BATCH):
             view = evaluation_view(batch, self.policy.size).to(memory_format=torch.channels_last)
             parts.append(self.head(self.encoder(view)))
         return torch.cat(parts)
@@ -114,7 +119,7 @@ class Classification:
 @gin.configurable
 def linear_evaluation(
     encoder: ResNet,
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     classes: int,
     seed: int,
@@ -133,7 +138,7 @@ def linear_evaluation(
 
 @gin.configurable
 def supervised(
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     classes: int,
     seed: int,
