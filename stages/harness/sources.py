@@ -15,7 +15,8 @@ from pathlib import Path
 
 # These decide which images a run sees and how it steps; the rest of the harness moves files and prints lines.
 HARNESS_THAT_DECIDES_NUMBERS = tuple(
-    f"stages.harness.{name}" for name in ("datasets", "splits", "execution", "loop", "classifying")
+    f"stages.harness.{name}"
+    for name in ("datasets", "splits", "trees", "photographs", "execution", "loop", "classifying")
 )
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,6 +41,12 @@ def code_hash(stage: str) -> str:
     for module in modules_of(stage):
         digest.update(f"{module}\n{_stripped_module(module)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+@functools.cache
+def module_hash(module: str) -> str:
+    """SHA-256 (16 hexadecimal digits) over the stripped source of one module."""
+    return hashlib.sha256(_stripped_module(module).encode()).hexdigest()[:16]
 
 
 def module_path(module: str) -> Path:

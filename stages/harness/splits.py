@@ -9,9 +9,13 @@ every version.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from stages.harness import files
 from stages.harness.errors import UserError
 
 
@@ -44,6 +48,51 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     if not 0 < fraction <= 1:
         raise UserError("not a fraction of the labels", expected="0 < label_fraction <= 1", found=fraction)
     return first_of_each_class(labels, _share(labels, fraction), seed, "label_fraction")
+
+
+def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray | None = None) -> np.ndarray:
+    """Indices (ascending, int64) of the images that a list names, one file name a line, without folders.
+
+    The official google-research/simclr lists of 1% and 10% of ImageNet are of this form ("n01440764_10026.JPEG").
+    names: the file name of every image of the split. With labels (n,) every class must have an image in the list.
+    UserError, naming the list, if it is missing, or has an unknown or repeated name.
+    """
+    try:
+        wanted = [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            "a list of images cannot be read", expected="one file name a line", found=error, where=path
+        ) from error
+    place = {name: index for index, name in enumerate(names)}
+    if len(place) < len(names):
+        raise UserError(
+            "file names do not tell these images apart", expected=f"{len(names)} names", found=len(place)
+        )
+    for problem, bad in (
+        ("a list names an image that the data set has not", [name for name in wanted if name not in place]),
+        ("a list names an image twice", [name for name, times in Counter(wanted).items() if times > 1]),
+        ("a list of images is empty", [] if wanted else ["no name"]),
+    ):
+        if bad:
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise UserError(
+                problem, expected="names of the split, each once", found=bad[0] + more, where=path
+            )
+    chosen = np.sort(np.array([place[name] for name in wanted], dtype=np.int64))
+    if labels is not None and len(absent := np.setdiff1d(labels, labels[chosen])):
+        raise UserError(
+            "a list leaves a class without an image",
+            expected="an image of every class",
+            found=f"none of label {', '.join(map(str, absent[:5]))}" + (", ..." if len(absent) > 5 else ""),
+            where=path,
+        )
+    return chosen
+
+
+def write_subset(path: str | Path, chosen: np.ndarray, labels: np.ndarray) -> bool:
+    """Write what a run chose, "index,label" a line below that header; labels (n,) are those of the whole split."""
+    rows = [f"{index},{labels[index]}" for index in chosen]
+    return files.write_text(path, "\n".join(["index,label", *rows]) + "\n", only_if_changed=True)
 
 
 def limited(labels: np.ndarray, limit: int) -> np.ndarray:
