@@ -14,6 +14,7 @@ from simclr.sgd import Sgd
 from simclr.views import Images, ViewPolicy, as_images, evaluation_view
 
 EVALUATION_BATCH = 500
+PHOTOGRAPHS = 100  # at a time: at their own size one may take megabytes
 
 
 class Classification:
@@ -86,8 +87,8 @@ class Classification:
         images: as for training; those of different sizes are read and preprocessed a part at a time.
         """
         self.encoder.eval()
-        parts = []
-        for batch in as_images(images).split(EVALUATION_BATCH):
+        images, parts = as_images(images), []
+        for batch in images.split(EVALUATION_BATCH if isinstance(images, Tensor) else PHOTOGRAPHS):
             view = evaluation_view(batch, self.policy.size).to(memory_format=torch.channels_last)
             parts.append(self.head(self.encoder(view)))
         return torch.cat(parts)

@@ -3,6 +3,7 @@
 Every builder lays its tree down below a folder and returns what a reader must find: {split: [(path, label)]}.
 """
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from scipy.io import savemat
 
 from stages.harness import datasets, files
 
+DECLARED = files.read_yaml(datasets.DECLARATIONS)
 Expected = dict[str, list[tuple[str, Any]]]
 
 
@@ -33,7 +35,8 @@ def photographs(tree: Path, expected: Expected) -> Expected:
 
 
 def text(path: Path, *lines: str) -> None:
-    files.write_text(path, "\n".join(lines) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
 
 
 def food101(tree: Path) -> Expected:
@@ -194,7 +197,7 @@ SMALLER = {
 
 def build(name: str, root: Path) -> tuple[dict[str, Any], Expected]:
     """Lay the data set down below root; returns its declaration with miniature numbers, and what is to be found."""
-    declared = datasets.read_declaration(name)
+    declared = {"name": name, **copy.deepcopy(DECLARED[name])}
     expected = BUILDERS[name](root / declared["folder"])
     sizes = {split: {"size": len(samples)} for split, samples in expected.items()}
     return {**declared, "classes": 2, "splits": sizes, **SMALLER.get(name, {})}, expected

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from stages.harness import datasets, survey
+from stages.harness import survey
 from stages.harness.errors import UserError
 from stages.harness.layouts import LAYOUTS
 from tests.stages import official
@@ -58,7 +58,7 @@ def test_official_validation_images_are_the_last_of_train(name, path, root):
 
 
 def test_every_layout_is_tested():
-    assert {datasets.read_declaration(name)["layout"] for name in NAMES} == set(LAYOUTS)
+    assert {official.DECLARED[name]["layout"] for name in NAMES} == set(LAYOUTS)
 
 
 @pytest.mark.parametrize("name", BY_LISTS)
@@ -94,7 +94,7 @@ def test_a_missing_class_folder_is_told(name, root):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_missing_folder_says_how_to_obtain_the_data_set(name, root):
-    declared = datasets.read_declaration(name)
+    declared = {"name": name, **official.DECLARED[name]}
     error = refused(declared, root)
     assert error.where == str(tree_of(declared, root)) and error.remedy == declared["by_hand"].strip()
 

@@ -14,7 +14,7 @@ from stages.harness import datasets, files, fingerprint, trees
 from stages.harness.errors import UserError
 from stages.harness.execution import dataset
 from stages.harness.photographs import Photographs
-from tests.stages import official
+from tests.stages import official, tiny
 
 
 @pytest.fixture
@@ -225,3 +225,18 @@ def test_the_data_hash_has_the_layout_and_its_code(project, monkeypatch):
     monkeypatch.setattr(fingerprint, "module_hash", lambda module: "0")
     assert len({before, *others, now()}) == 5
     assert fingerprint.data_hash("digits") == digits
+
+
+def test_stages_train_and_evaluate_on_photographs(project):
+    """From the official tree to accuracies: pretraining crops each photograph, evaluation its centre."""
+    declared, _ = official.build("oxford_pets", project / "data")
+    path = project / "params" / "datasets.yaml"
+    files.write_yaml(path, {"oxford_pets": declared})
+    fingerprint.data_hash.cache_clear()
+    prepare.prepare_all(["oxford_pets"], tiny.RESULTS / "smoke" / "data", project / "data", path)
+    here = {"dataset__name": "oxford_pets"}
+    upstream = tiny.a_run("pretrain", Pretraining__batch_size=2, **here)
+    tiny.work(upstream)
+    run = tiny.a_run("linear_eval", upstream, linear_evaluation__batch_size=2, **here)
+    metrics = files.read_json(tiny.work(run) / "metrics.json")
+    assert metrics["top1"] in (0, 50, 100) and metrics["top5"] == 100
