@@ -70,7 +70,7 @@ def combined_sha256(declared: dict[str, Any]) -> str:
     """One SHA-256 for all that decides which image is where: both splits' arrays and the validation split.
 
     `declared` has "splits" ({size, images, labels} each) and "validation". A manifest holds the same hash
-    when the declared arrays were found.
+    when the declared arrays were found. A manifest of photographs hashes its lists, which nothing declares.
     """
     cause = {"splits": declared["splits"], "validation": declared["validation"]}
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,9 @@ hash in the manifest all the same. Headers are decoded in both cases.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from stages.harness.trees import UNKNOWN, Entry, list_text, picture, read_list
 
 Known = dict[str, Entry]
 Surveyed = dict[str, tuple[tuple[Entry, ...], np.ndarray]]
-CHUNK = 10_000  # photographs between two lines of progress
+CHUNK = 10_000  # photographs looked at between two lines of progress
 
 
 def survey(declared: dict[str, Any], root: Path, known: Known) -> Surveyed:
@@ -102,28 +104,9 @@ def _check_labels(labels: np.ndarray, split: str, declared: dict[str, Any], tree
 
 
 def _entries(samples: list[Sample], tree: Path, declared: dict[str, Any], known: Known) -> tuple[Entry, ...]:
-    paths, found = [path for path, _ in samples], []
-    hashed = declared.get("content", "sha256") == "sha256"
-    with ThreadPoolExecutor() as pool:
-        sizes = _sizes(paths, tree, pool)
-        for start in range(0, len(paths), CHUNK):
-            part = paths[start : start + CHUNK]
-            found += pool.map(lambda path: _entry(tree, path, sizes[path], hashed, known), part)
-            if len(paths) > CHUNK:
-                print(
-                    f"{declared['name']}: {len(found):,} of {len(paths):,} photographs looked at", flush=True
-                )
-    return tuple(found)
-
-
-def _sizes(paths: list[str], tree: Path, pool: ThreadPoolExecutor) -> dict[str, int]:
-    """Every listed file's size; UserError with the number and the first of those that are not there."""
-
-    def size(path: str) -> int | None:
-        return (tree / path).stat().st_size if (tree / path).is_file() else None
-
-    sizes = dict(zip(paths, pool.map(size, paths), strict=True))
-    if missing := [path for path, found in sizes.items() if found is None]:
+    paths = [path for path, _ in samples]
+    sizes = dict(zip(paths, _for_all(paths, partial(_size, tree), ""), strict=True))
+    if missing := [path for path, size in sizes.items() if size is None]:
         raise UserError(
             "photographs are missing",
             expected=f"all {len(paths):,} that the official lists name",
@@ -131,7 +114,24 @@ def _sizes(paths: list[str], tree: Path, pool: ThreadPoolExecutor) -> dict[str, 
             where=tree / missing[0],
             remedy="unpack the official archive again",
         )
-    return sizes
+    hashed = declared.get("content", "sha256") == "sha256"
+    found = _for_all(paths, lambda path: _entry(tree, path, sizes[path], hashed, known), declared["name"])
+    return tuple(found)
+
+
+def _for_all(paths: list[str], function: Callable[[str], Any], name: str) -> list[Any]:
+    """function(path) of every path, in order, by threads; a name is told how far it is where that takes long."""
+    found: list[Any] = []
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(paths), CHUNK):  # a million waiting calls would take a gigabyte
+            found += pool.map(function, paths[start : start + CHUNK])
+            if name and len(paths) > CHUNK:
+                print(f"{name}: {len(found):,} of {len(paths):,} photographs looked at", flush=True)
+    return found
+
+
+def _size(tree: Path, path: str) -> int | None:
+    return (tree / path).stat().st_size if (tree / path).is_file() else None
 
 
 def _entry(tree: Path, path: str, size: int, hashed: bool, known: Known) -> Entry:

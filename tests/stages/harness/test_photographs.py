@@ -104,6 +104,15 @@ def test_a_prepared_set_is_kept_and_only_new_files_are_hashed(pets, capsys, monk
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == times
 
 
+def test_a_long_survey_goes_by_parts_and_says_how_far_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("stages.harness.survey.CHUNK", 2)
+    _, expected, folder, _ = prepared("caltech101", tmp_path)
+    assert [entry.path for entry in datasets.load(folder, "train+validation")[0].entries] == [
+        path for path, _ in expected["train"]
+    ]
+    assert "caltech101: 4 of 6 photographs looked at" in capsys.readouterr().out
+
+
 def test_the_same_tree_elsewhere_gives_the_same_manifest(pets, tmp_path):
     declared, _, folder, root = pets
     shutil.move(root, tmp_path / "moved")
