@@ -227,3 +227,45 @@ def test_a_photograph_in_another_format_than_its_suffix_is_read(root):
     Image.new("P", (5, 4)).save(stream, format="GIF")
     path.write_bytes(stream.getvalue())
     survey.survey(declared, root, {})
+
+
+def by_torchvision(name, root, tree):
+    """{split: [(path, label)]} as torchvision's own reader finds them in the same tree."""
+    from torchvision import datasets as theirs
+
+    train = {"oxford_pets": ["trainval"], "stanford_cars": ["train"]}.get(name, ["train", "val"])
+    if name == "stanford_cars":
+        savemat(tree / "devkit" / "cars_meta.mat", {"class_names": np.array([["Ford", "Audi"]], object)})
+    if name == "dtd":  # torchvision unpacks the archive's dtd/ below another dtd/
+        (root / "nested" / "dtd").mkdir(parents=True)
+        (root / "nested" / "dtd" / "dtd").symlink_to(tree)
+        root, tree = root / "nested", root / "nested" / "dtd" / "dtd"
+    reader = {
+        "stanford_cars": theirs.StanfordCars,
+        "oxford_pets": theirs.OxfordIIITPet,
+        "fgvc_aircraft": theirs.FGVCAircraft,
+        "dtd": theirs.DTD,
+    }[name]
+    return {
+        split: [sample for part in parts for sample in samples_of(reader(root, split=part), tree)]
+        for split, parts in {"train": train, "test": ["test"]}.items()
+    }
+
+
+def samples_of(reader, tree):
+    """(path below the tree, label) of torchvision's data sets, which have no public name for these."""
+    if hasattr(reader, "_samples"):
+        pairs = reader._samples
+    else:
+        pairs = zip(getattr(reader, "_image_files", None) or reader._images, reader._labels, strict=True)
+    return [(str(Path(path).relative_to(tree)), label) for path, label in pairs]
+
+
+@pytest.mark.parametrize("name", ["stanford_cars", "oxford_pets", "fgvc_aircraft", "dtd"])
+def test_torchvision_finds_the_same(name, root):
+    declared, _ = official.build(name, root)
+    found = survey.survey(declared, root, {})
+    theirs = by_torchvision(name, root, tree_of(declared, root))
+    for split, samples in theirs.items():
+        entries, labels = found[split]
+        assert [(entry.path, label) for entry, label in zip(entries, labels, strict=True)] == samples
