@@ -27,8 +27,9 @@ def crop_boxes_torchvision(
 ) -> Tensor:
     """n boxes int64 (n, 4) as torchvision's RandomResizedCrop finds them: the paper's words, Appendix A.
 
-    The area is uniform in `area` (a fraction of the image), the aspect w / h log-uniform in `aspect`. After
-    the last attempt the box is the image's centre, with the nearest admissible aspect.
+    height and width are those of all images, or int64 (n,). The area is uniform in `area` (a fraction of the
+    image), the aspect w / h log-uniform in `aspect`. After the last attempt the box is the image's centre, with
+    the nearest admissible aspect.
     """
     propose = partial(_propose_torchvision, area=area, aspect=aspect)
     fallback = partial(_centre_box, aspect=aspect)

@@ -67,7 +67,8 @@ class FileList:
                 expected=f"{entry.size:,} bytes, sha256 {entry.sha256}",
                 found=f"{len(data):,} bytes, sha256 {found}",
                 where=self.root / entry.path,
-                remedy=REMEDY,
+                remedy="restore it from the official archive; or, if this is the right one, delete the prepared lists "
+                "and run `python -m stages prepare` again",
             )
         return data
 
