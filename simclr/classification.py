@@ -13,9 +13,10 @@ from simclr.encoder import ResNet, resnet
 from simclr.randomness import permutation
 from simclr.schedule import peak_learning_rate, total_steps, warmup_cosine, warmup_steps
 from simclr.sgd import Sgd
-from simclr.views import ViewPolicy, evaluation_view
+from simclr.views import Images, ViewPolicy, as_images, evaluation_view
 
 EVALUATION_BATCH = 500
+PHOTOGRAPHS = 100  # at a time: at their own size one may take megabytes
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,8 @@ def whole_batches(n: int, batch_size: int) -> int:
 class Classification:
     """Cross-entropy on one view per image, with momentum SGD and a cosine schedule.
 
-    images: uint8 (n, 3, H, W), or anything with len() n that gives what gin's ViewPolicy takes for an int64 index
-    tensor; labels: int64 (n,), or (n, classes) of 0 and 1 for images with several labels, on the device that trains.
-    With `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
+    images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or anything with len() n that gives one of these for an int64
+    index tensor; labels: int64 (n,), or (n, classes) of 0 and 1 for several labels, on the device that trains. With `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
     statistics change. A batch that an epoch cannot fill is dropped, as in the official code. weight_decay: gin's
     Sgd.weight_decay if None.
     """
@@ -74,7 +74,7 @@ class Classification:
     def __init__(
         self,
         encoder: ResNet,
-        images: Tensor,
+        images: Images,
         labels: Tensor,
         classes: int,
         seed: int,
@@ -83,7 +83,7 @@ class Classification:
         frozen: bool,
         weight_decay: float | None = None,
     ) -> None:
-        self.device, self.schedule = labels.device, schedule
+        self.device, self.schedule, images = labels.device, schedule, as_images(images)
         self.encoder = encoder.to(self.device, memory_format=torch.channels_last)
         self.images, self.labels, self.seed = images, labels, seed
         self.head = nn.Linear(encoder.feature_dim, classes).to(self.device)
@@ -118,11 +118,14 @@ class Classification:
         return {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}
 
     @torch.no_grad()
-    def logits(self, images: Tensor) -> Tensor:
-        """Scores (n, classes) of uint8 images (n, 3, H, W) under the test preprocessing, encoder in evaluation mode."""
+    def logits(self, images: Images) -> Tensor:
+        """Scores (n, classes) of uint8 images under the test preprocessing, encoder in evaluation mode.
+
+        images: as for training; those of different sizes are read and preprocessed a part at a time.
+        """
         self.encoder.eval()
-        parts = []
-        for batch in images.split(EVALUATION_BATCH):
+        images, parts = as_images(images), []
+        for batch in images.split(EVALUATION_BATCH if isinstance(images, Tensor) else PHOTOGRAPHS):
             view = evaluation_view(batch, self.policy.size).to(memory_format=torch.channels_last)
             parts.append(self.head(self.encoder(view)))
         return torch.cat(parts)
@@ -154,7 +157,7 @@ class Classification:
 @gin.configurable
 def linear_evaluation(
     encoder: ResNet,
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     classes: int,
     seed: int,
@@ -173,7 +176,7 @@ def linear_evaluation(
 
 @gin.configurable
 def supervised(
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     classes: int,
     seed: int,

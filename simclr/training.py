@@ -12,7 +12,7 @@ from simclr.heads import Dense, projection_head
 from simclr.lars import Lars
 from simclr.randomness import permutation
 from simclr.schedule import learning_rate
-from simclr.views import ViewPolicy
+from simclr.views import Images, ViewPolicy, as_images
 
 OBJECTIVES = {
     "nt_xent": objectives.nt_xent,
@@ -38,7 +38,8 @@ class Networks(nn.Module):
 class Pretraining:
     """SimCLR on a data set held in memory, resumable to the bit.
 
-    images: uint8 (n, 3, H, W), or anything with len() n that gives such rows for an int64 index tensor.
+    images: uint8 (n, 3, H, W), a list of n uint8 images (3, h, w), or anything with len() n that gives one of
+        these for an int64 index tensor.
     seed: of weights, order and views.
     batch_size: N, over all processes. epochs: passes over the data. base_lr, warmup_epochs, lr_scaling: see
         simclr.schedule. Views, encoder, head and optimizer take their own gin bindings.
@@ -58,7 +59,7 @@ class Pretraining:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Images,
         seed: int,
         batch_size: int = gin.REQUIRED,
         epochs: int = gin.REQUIRED,
@@ -74,7 +75,7 @@ class Pretraining:
         precision: str = "float32",
     ):
         _check(len(images), batch_size, epochs, loss, precision, online_classifier, labels)
-        self.images = images.to(device) if isinstance(images, Tensor) else images
+        self.images = images.to(device) if isinstance(images, Tensor) else as_images(images)
         self.labels = labels if online_classifier else None
         self.seed, self.batch_size, self.precision = seed, batch_size, precision
         self.device = torch.device(device)

@@ -1,10 +1,12 @@
-"""Obtain data sets, verify them, and store them as plain arrays that can be memory-mapped.
+"""Obtain data sets, verify them, and store them as plain arrays that can be memory-mapped, or list their photographs.
 
     python -m stages prepare --scale smoke                 what its plan reads, to results/smoke/data/
     python -m stages prepare --dataset cifar10 --out DIR   one data set, to DIR/cifar10/
 
 Sources are tried in the order of params/datasets.yaml; the first whose arrays have the declared checksums is
-taken. What is already there and whole is kept, so the command may be repeated at any time.
+taken. Photographs of all sizes stay in the folder that their official archive unpacks to, below --root; what is
+written is the list of their splits. What is already there and whole is kept, so the command may be repeated at any
+time.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.harness import datasets, files
+from stages.harness import datasets, files, survey, trees
 from stages.harness.errors import UserError, command
 from stages.harness.formats import FORMATS, Arrays
 from stages.harness.obtain import describe, open_source
@@ -78,6 +80,9 @@ def prepare(declared: dict[str, Any], folder: Path, root: Path) -> None:
 
     UserError, with a line for every source, if none has it.
     """
+    if "layout" in declared:
+        prepare_photographs(declared, folder, root)
+        return
     if any(
         (datasets.REPOSITORY / source["path"]).resolve() == folder.resolve()
         for source in declared["sources"]
@@ -100,6 +105,27 @@ def prepare(declared: dict[str, Any], folder: Path, root: Path) -> None:
     # last, because a manifest says that all else is there
     files.write_json(folder / "manifest.json", _manifest(declared, _found(arrays)), only_if_changed=True)
     print(f"{declared['name']}: prepared in {folder} from {source}")
+
+
+def prepare_photographs(declared: dict[str, Any], folder: Path, root: Path) -> None:
+    """Make `folder` hold the verified lists of the photographs below root/<declared folder>.
+
+    UserError if the tree is missing or is not the declared one; nothing is written then.
+    """
+    files.discard_partials(folder)
+    tree = (root / declared["folder"]).resolve()
+    found = survey.survey(declared, root, survey.known_entries(folder))
+    written = []
+    for split, (entries, labels) in found.items():
+        path = folder / f"{split}.files.txt"
+        written += [files.write_text(path, trees.list_text(entries), only_if_changed=True)]
+        written += [files.write_arrays(folder, {f"{split}.labels": labels}, only_if_changed=True)]
+    source = {"source": f"folder {declared['folder']}", "passed_over": [], "tree": str(tree)}
+    written += [files.write_json(folder / "source.json", source, only_if_changed=True)]
+    manifest = _manifest(declared, survey.described(found)) | {"layout": declared["layout"]}
+    written += [files.write_json(folder / "manifest.json", manifest, only_if_changed=True)]
+    state = f"prepared in {folder} from {tree}" if any(written) else f"already prepared and whole in {folder}"
+    print(f"{declared['name']}: {state}")
 
 
 def _kept(declared: dict[str, Any], folder: Path) -> dict[str, Any] | None:
@@ -169,12 +195,12 @@ def _check_content(images: np.ndarray, labels: np.ndarray, split: str, declared:
 
 def _found(arrays: dict[str, Arrays]) -> dict[str, Any]:
     """What a manifest says of arrays, in the form of the declaration."""
-
-    def of(array: np.ndarray) -> dict[str, Any]:
-        return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": datasets.array_sha256(array)}
-
     return {
-        split: {"size": len(labels), "images": of(images), "labels": of(labels)}
+        split: {
+            "size": len(labels),
+            "images": datasets.about_array(images),
+            "labels": datasets.about_array(labels),
+        }
         for split, (images, labels) in arrays.items()
     }
 
@@ -197,7 +223,8 @@ def _compare(declared: dict[str, Any], found: dict[str, Any]) -> None:
 def _manifest(declared: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """What decides a result, and nothing about where the bytes came from: equal from every source."""
     hashes = {
-        split: {"size": one["size"], "images": one["images"]["sha256"], "labels": one["labels"]["sha256"]}
+        split: {"size": one["size"]}
+        | {kind: one[kind]["sha256"] for kind in ("images", "files", "labels") if kind in one}
         for split, one in found.items()
     }
     about = {key: declared[key] for key in ("name", "title", "classes", "metric", "validation")}

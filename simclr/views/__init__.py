@@ -12,11 +12,11 @@ from simclr.views.color import (
     solarize,
 )
 from simclr.views.crop import (
-    as_float,
     centre_box,
     crop_boxes_official,
     crop_boxes_torchvision,
     evaluation_view,
+    shorter_side_view,
 )
 from simclr.views.filters import (
     autoaugment,
@@ -28,18 +28,22 @@ from simclr.views.filters import (
     sobel,
 )
 from simclr.views.policy import OPERATORS, ViewPolicy
-from simclr.views.resample import resize, resized_crop
+from simclr.views.ragged import Images, Ragged, as_images
+from simclr.views.resample import as_float, resize, resize_shorter_side, resized_crop
 
 __all__ = [
     "OPERATORS",
     "Address",
+    "Images",
     "Operator",
+    "Ragged",
     "ViewPolicy",
     "adjust_brightness",
     "adjust_contrast",
     "adjust_hue",
     "adjust_saturation",
     "as_float",
+    "as_images",
     "autoaugment",
     "centre_box",
     "color_jitter",
@@ -53,8 +57,10 @@ __all__ = [
     "grayscale",
     "motion_blur",
     "resize",
+    "resize_shorter_side",
     "resized_crop",
     "rotate",
+    "shorter_side_view",
     "sobel",
     "solarize",
 ]

@@ -47,6 +47,7 @@ class Operator:
 
     overshoots = False  # may its output leave [0, 1]?
     accepts_overshoot = False  # else the policy clips such an input first
+    takes_ragged = False  # else the policy applies it to images of different sizes one by one
 
     def __call__(self, images: Tensor, address: Address, size: int) -> tuple[Tensor, Drawn]:
         raise NotImplementedError

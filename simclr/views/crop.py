@@ -12,28 +12,32 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from simclr.views.resample import resize, resized_crop
+from simclr.views.ragged import Images, Ragged, as_images
+from simclr.views.resample import as_float, resize, resize_shorter_side, resized_crop
 
 Range = tuple[float, float]
+Sides = int | Tensor  # of all images, or int64 (n,), one of each
 Uniforms = Callable[[Tensor, int], Tensor]
 Proposals = tuple[Tensor, Tensor]  # boxes (rows, attempts, 4) and whether each fits (rows, attempts)
 EAGER = 2  # attempts drawn for every row; about 1 percent of the rows need more (6 if the image is oblong)
 
 
 def crop_boxes_torchvision(
-    uniforms: Uniforms, n: int, height: int, width: int, area: Range, aspect: Range, attempts: int = 10
+    uniforms: Uniforms, n: int, height: Sides, width: Sides, area: Range, aspect: Range, attempts: int = 10
 ) -> Tensor:
     """n boxes int64 (n, 4) as torchvision's RandomResizedCrop finds them: the paper's words, Appendix A.
 
-    The area is uniform in `area` (a fraction of the image), the aspect w / h log-uniform in `aspect`. After
-    the last attempt the box is the image's centre, with the nearest admissible aspect.
+    height and width are those of all images, or int64 (n,). The area is uniform in `area` (a fraction of the
+    image), the aspect w / h log-uniform in `aspect`. After the last attempt the box is the image's centre, with
+    the nearest admissible aspect.
     """
-    propose = partial(_propose_torchvision, height=height, width=width, area=area, aspect=aspect)
-    return _first_fitting(propose, uniforms, n, attempts, _centre_box(height, width, aspect))
+    propose = partial(_propose_torchvision, area=area, aspect=aspect)
+    fallback = partial(_centre_box, aspect=aspect)
+    return _first_fitting(propose, uniforms, _sides(n, height), _sides(n, width), attempts, fallback)
 
 
 def crop_boxes_official(
-    uniforms: Uniforms, n: int, height: int, width: int, area: Range, aspect: Range, attempts: int = 100
+    uniforms: Uniforms, n: int, height: Sides, width: Sides, area: Range, aspect: Range, attempts: int = 100
 ) -> Tensor:
     """n boxes int64 (n, 4) as TensorFlow's sample_distorted_bounding_box finds them for the official code.
 
@@ -42,8 +46,8 @@ def crop_boxes_official(
     After the last attempt the box is the whole image. TensorFlow never draws the last possible offset;
     neither does this.
     """
-    propose = partial(_propose_official, height=height, width=width, area=area, aspect=aspect)
-    return _first_fitting(propose, uniforms, n, attempts, (0, 0, height, width))
+    propose = partial(_propose_official, area=area, aspect=aspect)
+    return _first_fitting(propose, uniforms, _sides(n, height), _sides(n, width), attempts, _whole_box)
 
 
 def centre_box(height: int, width: int, proportion: float = 0.875) -> tuple[int, int, int, int]:
@@ -53,7 +57,7 @@ def centre_box(height: int, width: int, proportion: float = 0.875) -> tuple[int,
 
 
 def evaluation_view(
-    images: Tensor,
+    images: Images,
     size: int,
     crop: bool | None = None,
     proportion: float = 0.875,
@@ -61,44 +65,70 @@ def evaluation_view(
 ) -> Tensor:
     """The official test preprocessing: centre crop, one resize, clip.
 
-    images: uint8, or float in [0, 1], (n, c, H, W). Returns float32 (n, c, size, size).
+    images: uint8, or float in [0, 1], (n, c, H, W), or a list of images (c, h, w). Returns float32
+    (n, c, size, size).
     crop: whether to crop; None means only for size > 32, as in the official code, where images up to 32
     pixels are left alone. (If they do not have `size` they are resized here.)
     """
-    images = as_float(images)
-    height, width = images.shape[-2:]
-    if crop or (crop is None and size > 32):
-        box = torch.tensor([centre_box(height, width, proportion)], device=images.device)
-        return resized_crop(images, box.expand(len(images), 4), size, None, resample).clamp_(0, 1)
-    return resize(images, size, resample).clamp(0, 1)
+    images = as_images(images)
+    images = images if isinstance(images, Ragged) else as_float(images)
+    if not (crop or (crop is None and size > 32)):
+        return resize(images, size, resample).clamp(0, 1)
+    if isinstance(images, Ragged):
+        boxes = torch.tensor([centre_box(*image.shape[-2:], proportion) for image in images]).reshape(-1, 4)
+    else:
+        boxes = torch.tensor([centre_box(*images.shape[-2:], proportion)]).expand(len(images), 4)
+    return resized_crop(images, boxes, size, None, resample).clamp_(0, 1)
 
 
-def as_float(images: Tensor) -> Tensor:
-    """uint8 images as float32 in [0, 1]; float images as they are."""
-    return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images
+def shorter_side_view(images: Images, size: int, resample: str = "bicubic_tf2") -> Tensor:
+    """The preprocessing of the transfer experiments (Appendix B.8): shorter side to `size`, centre crop of `size`.
+
+    images: uint8, or float in [0, 1], (n, c, H, W), or a list of images (c, h, w), as `evaluation_view` has them.
+    Returns float32 (n, c, size, size), clipped; images that have this size already stay as they are.
+    """
+    images = as_images(images)
+    if isinstance(images, Ragged):
+        views = [resize_shorter_side(as_float(image)[None], size, resample)[0] for image in images]
+        return torch.stack(views).clamp_(0, 1) if views else torch.empty(0, 3, size, size)
+    return resize_shorter_side(as_float(images), size, resample).clamp_(0, 1)
+
+
+def _sides(n: int, side: Sides) -> Tensor:
+    return torch.as_tensor(side, dtype=torch.float64).expand(n)
 
 
 def _first_fitting(
-    propose: Callable[[Tensor], Proposals], uniforms: Uniforms, n: int, attempts: int, fallback: tuple
+    propose: Callable[..., Proposals],
+    uniforms: Uniforms,
+    heights: Tensor,
+    widths: Tensor,
+    attempts: int,
+    fallback: Callable[[int, int], tuple],
 ) -> Tensor:
     """Each row's first proposal that fits, else the fallback. Few rows need many attempts, so draw lazily."""
+    n = len(heights)
     rows, tried = torch.arange(n), min(EAGER, attempts)
     boxes = torch.empty(n, 4, dtype=torch.int64)
     while True:
-        proposed, fits = propose(uniforms(rows, tried).to(torch.float64))
+        unit = uniforms(rows, tried).to(torch.float64)
+        proposed, fits = propose(unit, height=heights[rows, None], width=widths[rows, None])
         first = fits.to(torch.uint8).argmax(1)
         boxes[rows] = proposed[torch.arange(len(rows)), first].to(torch.int64)
         rows = rows[~fits.any(1)]
         if len(rows) == 0:
             return boxes
         if tried == attempts:
-            boxes[rows] = torch.tensor(fallback)
+            sides = torch.stack([heights[rows], widths[rows]], dim=1).to(torch.int64).tolist()
+            boxes[rows] = torch.tensor([fallback(*both) for both in sides])
             return boxes
         tried = min(8 * tried, attempts)
 
 
-def _propose_torchvision(unit: Tensor, height: int, width: int, area: Range, aspect: Range) -> Proposals:
-    """Uniforms (area, aspect, y, x) -> boxes."""
+def _propose_torchvision(
+    unit: Tensor, height: Tensor, width: Tensor, area: Range, aspect: Range
+) -> Proposals:
+    """Uniforms (area, aspect, y, x) -> boxes; sides float64 (rows, 1)."""
     pixels = height * width * _between(unit[..., 0], area)
     ratio = _between(unit[..., 1], (math.log(aspect[0]), math.log(aspect[1]))).exp()
     h, w = (pixels / ratio).sqrt().round(), (pixels * ratio).sqrt().round()
@@ -106,13 +136,13 @@ def _propose_torchvision(unit: Tensor, height: int, width: int, area: Range, asp
     return torch.stack([y, x, h, w], dim=-1), (h > 0) & (h <= height) & (w > 0) & (w <= width)
 
 
-def _propose_official(unit: Tensor, height: int, width: int, area: Range, aspect: Range) -> Proposals:
-    """Uniforms (aspect, height, y, x) -> boxes."""
+def _propose_official(unit: Tensor, height: Tensor, width: Tensor, area: Range, aspect: Range) -> Proposals:
+    """Uniforms (aspect, height, y, x) -> boxes; sides float64 (rows, 1)."""
     smallest, largest = area[0] * height * width, area[1] * height * width
     ratio = _between(unit[..., 0], aspect)
     widest = ((width + 0.5) / ratio).floor()  # the largest height whose width rounds to at most the image's,
     widest = torch.where((widest * ratio).round() > width, widest - 1, widest)  # or one more before this line
-    high = torch.minimum((largest / ratio).sqrt().round(), widest).clamp_max(height)
+    high = torch.minimum((largest / ratio).sqrt().round(), widest).minimum(height)
     low = torch.minimum((smallest / ratio).sqrt().round(), high)
     h = low + (unit[..., 1] * (high - low + 1)).floor()
     # Rounding can miss the range of areas by one row.
@@ -128,6 +158,10 @@ def _propose_official(unit: Tensor, height: int, width: int, area: Range, aspect
 def _centre_box(height: int, width: int, aspect: Range) -> tuple[int, int, int, int]:
     h, w = min(height, round(width / aspect[0])), min(width, round(height * aspect[1]))
     return (height - h) // 2, (width - w) // 2, h, w
+
+
+def _whole_box(height: int, width: int) -> tuple[int, int, int, int]:
+    return 0, 0, height, width
 
 
 def _between(unit: Tensor, bounds: Range) -> Tensor:

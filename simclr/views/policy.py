@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import gin
 import torch
@@ -18,8 +19,8 @@ from simclr.views.ablations import (
     Solarize,
 )
 from simclr.views.base import Address, Drawn, Operator
-from simclr.views.crop import as_float
-from simclr.views.resample import resize
+from simclr.views.ragged import Images, Ragged, as_images
+from simclr.views.resample import as_float, resize
 from simclr.views.standard import ColorDistortion, GaussianBlur, Grayscale, RandomCrop, RandomFlip
 
 OPERATORS = {
@@ -72,10 +73,11 @@ class ViewPolicy:
         self.ops_b = None if ops_b is None else _build(ops_b)
 
     def __call__(
-        self, images: Tensor, index: Tensor, epoch: int, seed: int, return_parameters: bool = False
+        self, images: Images, index: Tensor, epoch: int, seed: int, return_parameters: bool = False
     ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, tuple[Drawn, Drawn]]:
         """uint8 or [0, 1] images (n, 3, H, W), index int64 (n,) -> two float32 views (n, 3, size, size).
 
+        images may also be a list of images (3, h, w), each of which is cropped from its own full size.
         index: each image's number in its data set. Parameters are drawn on index's device (keep it on the
         CPU: their branches would make a GPU wait) and pixels are made on images' device. With
         return_parameters, a third item says what was drawn for each of the two views, one row per image:
@@ -85,7 +87,7 @@ class ViewPolicy:
         if self.ops_b is None:  # both views in one batch: half the kernel launches
             views = torch.arange(2, device=index.device).repeat_interleave(n)
             address = Address(seed, "views", epoch, index.repeat(2), views)
-            both, drawn = self._run(self.ops, base.repeat(2, 1, 1, 1), address)
+            both, drawn = self._run(self.ops, _twice(base), address)
             a, b = both[:n], both[n:]
             drawn_a, drawn_b = ({k: v[half] for k, v in drawn.items()} for half in (slice(n), slice(n, None)))
         else:
@@ -95,7 +97,7 @@ class ViewPolicy:
 
     def one(
         self,
-        images: Tensor,
+        images: Images,
         index: Tensor,
         epoch: int,
         seed: int,
@@ -107,23 +109,23 @@ class ViewPolicy:
         one, drawn = self._branch(base, index, epoch, seed, view)
         return (one, shared | drawn) if return_parameters else one
 
-    def _share(self, images: Tensor, index: Tensor, epoch: int, seed: int) -> tuple[Tensor, Drawn]:
-        """The images both branches start from."""
-        if images.dim() != 4 or images.shape[1] != 3 or len(images) != len(index):
-            found = f"{tuple(images.shape)} and {tuple(index.shape)}"
-            raise ValueError(f"expected images (n, 3, H, W) and index (n,), found {found}")
+    def _share(self, images: Images, index: Tensor, epoch: int, seed: int) -> tuple[Images, Drawn]:
+        """The images both branches start from; Ragged ones as they are stored, because their crops are cheaper."""
+        images = as_images(images)
+        _check(images, index)
         address = Address(seed, "views/shared", epoch, index, torch.zeros_like(index))
-        images, drawn = _apply(self.shared, as_float(images), address, self.size)
-        images = images.clamp(0, 1) if self.shared else images
+        images = images if isinstance(images, Ragged) else as_float(images)
+        images, drawn = _apply(self.shared, images, address, self.size)
+        images = _clip(images) if self.shared else images
         return images, {f"shared/{name}": value for name, value in drawn.items()}
 
     def _branch(
-        self, images: Tensor, index: Tensor, epoch: int, seed: int, view: int
+        self, images: Images, index: Tensor, epoch: int, seed: int, view: int
     ) -> tuple[Tensor, Drawn]:
         ops = self.ops_b if view == 1 and self.ops_b is not None else self.ops
         return self._run(ops, images, Address(seed, "views", epoch, index, torch.full_like(index, view)))
 
-    def _run(self, ops: dict[str, Operator], images: Tensor, address: Address) -> tuple[Tensor, Drawn]:
+    def _run(self, ops: dict[str, Operator], images: Images, address: Address) -> tuple[Tensor, Drawn]:
         if "crop" not in ops and "crop" not in self.shared:
             images = resize(images, self.size).clamp(0, 1)
         images, drawn = _apply(ops, images, address, self.size)
@@ -144,12 +146,43 @@ def _build(names: Sequence[str]) -> dict[str, Operator]:
     return built
 
 
-def _apply(ops: dict[str, Operator], images: Tensor, address: Address, size: int) -> tuple[Tensor, Drawn]:
+def _check(images: Images, index: Tensor) -> None:
+    """Raises ValueError unless every image is (3, h, w) and has its number."""
+    shapes = {tuple(image.shape) for image in images} if isinstance(images, Ragged) else {images.shape[1:]}
+    if all(len(shape) == 3 and shape[0] == 3 for shape in shapes) and len(images) == len(index):
+        return
+    found = f"{len(images)} of {sorted(shapes)[:3]}" if isinstance(images, Ragged) else tuple(images.shape)
+    raise ValueError(
+        f"expected images (n, 3, H, W) or a list of (3, h, w), and index (n,), found {found} and {tuple(index.shape)}"
+    )
+
+
+def _twice(images: Images) -> Images:
+    return Ragged([*images, *images]) if isinstance(images, Ragged) else images.repeat(2, 1, 1, 1)
+
+
+def _clip(images: Images) -> Images:
+    if isinstance(images, Ragged):
+        return images.map(_clip)
+    return images.clamp(0, 1)
+
+
+def _one_by_one(op: Operator, images: Ragged, address: Address, size: int) -> tuple[Ragged, Drawn]:
+    """An operator that does not change sizes, on images of different sizes: before a crop, and rare."""
+    rows = torch.arange(len(images)).split(1)
+    pairs = [op(as_float(images[int(i)])[None], address.at(i), size) for i in rows]
+    drawn = {name: torch.cat([one[name] for _, one in pairs]) for name in (pairs[0][1] if pairs else ())}
+    return Ragged(image[0] for image, _ in pairs), drawn
+
+
+def _apply(ops: dict[str, Operator], images: Images, address: Address, size: int) -> tuple[Images, Drawn]:
     drawn, overshoot = {}, False
     for name, op in ops.items():
         if overshoot and not op.accepts_overshoot:
             images, overshoot = images.clamp(0, 1), False
-        images, parameters = op(images, address.under(name), size)
+        alone = isinstance(images, Ragged) and not op.takes_ragged
+        call = partial(_one_by_one, op) if alone else op
+        images, parameters = call(images, address.under(name), size)
         overshoot |= op.overshoots
         drawn |= {f"{name}/{key}": value for key, value in parameters.items()}
     return images, drawn

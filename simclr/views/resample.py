@@ -5,21 +5,27 @@ import functools
 import torch
 from torch import Tensor
 
+from simclr.views.ragged import Images, Ragged
+
 TABLE_STEPS = 1024  # TensorFlow rounds the fractional position to 1/1024; following it reproduces its pixels
+RAGGED_CHUNK = 64  # images whose weights are made in one go: bounds the memory they take
 
 
 def resized_crop(
-    images: Tensor, boxes: Tensor, size: int, flip: Tensor | None = None, resample: str = "bicubic_tf2"
+    images: Images, boxes: Tensor, size: int, flip: Tensor | None = None, resample: str = "bicubic_tf2"
 ) -> Tensor:
     """Cut boxes int64 (n, 4) of (y, x, height, width) out of float images (n, c, H, W) -> (n, c, size, size).
 
-    flip: optional bool (n,), which outputs to mirror left-right. resample:
+    images may be Ragged (each box then lies in its own image) and in that case also uint8. flip: optional bool (n,),
+    which outputs to mirror left-right. resample:
       "bicubic_tf2"  Keys' cubic, a = -0.5, pixel centres at +0.5; taps outside the crop get no weight
       "bicubic_tf1"  a = -0.75, no half-pixel offset, the crop's edge pixels repeat (TensorFlow 1, legacy)
       "bilinear"     triangle kernel, pixel centres at +0.5, edge pixels repeat
     None antialiases and none clips: the bicubics overshoot [0, 1], and the official code lets that overshoot
     reach the colour operators. Raises ValueError for another method.
     """
+    if isinstance(images, Ragged):
+        return _ragged_crop(images, boxes, size, flip, resample)
     height, width = images.shape[-2:]
     y, x, h, w = boxes.to(images.device).unbind(1)
     rows = _axis_weights(y, h, height, size, None, resample).to(images.dtype)
@@ -29,13 +35,60 @@ def resized_crop(
     return torch.matmul(rows[:, None], narrow)
 
 
-def resize(images: Tensor, size: int, resample: str = "bicubic_tf2") -> Tensor:
-    """Resample whole images (n, c, H, W) to (n, c, size, size), also when that changes their aspect."""
+def resize(images: Images, size: int, resample: str = "bicubic_tf2") -> Tensor:
+    """Resample whole images (n, c, H, W), or Ragged, to (n, c, size, size), also when that changes their aspect."""
+    if isinstance(images, Ragged):
+        heights, widths = images.sides()
+        whole = torch.stack([torch.zeros_like(heights), torch.zeros_like(widths), heights, widths], dim=1)
+        return resized_crop(images, whole, size, None, resample)
     height, width = images.shape[-2:]
     if height == width == size:
         return images
     whole = torch.tensor([[0, 0, height, width]]).expand(len(images), 4)
     return resized_crop(images, whole, size, None, resample)
+
+
+def resize_shorter_side(images: Tensor, size: int, resample: str = "bicubic_tf2") -> Tensor:
+    """The central (n, c, size, size) of float images (n, c, H, W) whose shorter side was resampled to `size`.
+
+    The longer side becomes round(size x longer / shorter); columns outside the centre are not computed, but pixels
+    beside it count at its border, which a crop before the resampling would lose.
+    """
+    axes = []
+    for side in images.shape[-2:]:
+        resized = round(size * side / min(images.shape[-2:]))
+        start, length = torch.tensor([[0], [side]], device=images.device)
+        weights = _axis_weights(start, length, side, resized, None, resample).to(images.dtype)
+        first = (resized - size + 1) // 2
+        axes.append(weights[0, first : first + size])
+    return axes[0] @ (images @ axes[1].T)
+
+
+def as_float(images: Images) -> Images:
+    """uint8 images as float32 in [0, 1]; float images as they are."""
+    if isinstance(images, Ragged):
+        return images.map(as_float)
+    return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images
+
+
+def _ragged_crop(images: Ragged, boxes: Tensor, size: int, flip: Tensor | None, resample: str) -> Tensor:
+    """`resized_crop` of each image by itself: two small products after the weights of a chunk were made together."""
+    if not images:
+        return torch.empty(0, 3, size, size)
+    crops = []
+    for start in range(0, len(images), RAGGED_CHUNK):
+        part = slice(start, start + RAGGED_CHUNK)
+        h, w = boxes[part, 2:].to(images.device).unbind(1)
+        mirrored = None if flip is None else flip[part]
+        rows = _axis_weights(torch.zeros_like(h), h, int(h.max()), size, None, resample)
+        columns = _axis_weights(torch.zeros_like(w), w, int(w.max()), size, mirrored, resample)
+        for image, (y, x, high, wide), row, column in zip(
+            images[part], boxes[part].tolist(), rows, columns, strict=True
+        ):
+            cut = as_float(image[:, y : y + high, x : x + wide])
+            row, column = row[:, :high].to(cut.dtype), column[:, :wide].to(cut.dtype)
+            crops.append(row @ (cut @ column.T))
+    return torch.stack(crops)
 
 
 def _axis_weights(

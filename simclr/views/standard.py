@@ -9,6 +9,7 @@ from torch import Tensor
 
 from simclr.views import color, crop, filters
 from simclr.views.base import Address, Drawn, Operator, Sometimes, between, require_choice
+from simclr.views.ragged import Images, Ragged
 from simclr.views.resample import resized_crop
 
 SAMPLERS = {"torchvision": crop.crop_boxes_torchvision, "official": crop.crop_boxes_official}
@@ -22,7 +23,7 @@ class RandomCrop(Operator):
     """Random resized crop. sampler: "torchvision" (the paper's words) or "official" (the code: TensorFlow).
 
     area: fractions of the image; aspect: w / h; resample: see `resized_crop`. The output is not clipped.
-    Draws "box".
+    A Ragged batch is cropped image by image, each within its own size. Draws "box".
     """
 
     sampler: str = "torchvision"
@@ -30,16 +31,18 @@ class RandomCrop(Operator):
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
     resample: str = "bicubic_tf2"
     overshoots = True
+    takes_ragged = True
 
     def __post_init__(self) -> None:
         require_choice("random_crop.sampler", self.sampler, SAMPLERS)
 
-    def __call__(self, images: Tensor, address: Address, size: int) -> tuple[Tensor, Drawn]:
+    def __call__(self, images: Images, address: Address, size: int) -> tuple[Tensor, Drawn]:
         def uniforms(rows: Tensor, attempts: int) -> Tensor:
             draws = address.at(rows.to(address.index.device)).uniform(4 * attempts)
             return draws.reshape(len(rows), attempts, 4).cpu()
 
-        boxes = SAMPLERS[self.sampler](uniforms, len(images), *images.shape[-2:], self.area, self.aspect)
+        sides = images.sides() if isinstance(images, Ragged) else images.shape[-2:]
+        boxes = SAMPLERS[self.sampler](uniforms, len(images), *sides, self.area, self.aspect)
         return resized_crop(images, boxes, size, None, self.resample), {"box": boxes}
 
 

@@ -1,6 +1,7 @@
 """Data sets: what params/datasets.yaml declares, and what `prepare` left, read back and verified.
 
-A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json.
+A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json; where images
+are photographs of all sizes, {train,test}.files.txt lists them instead (stages/harness/trees.py).
 Images are uint8 (n, height, width, channels) in the official order; labels are int64 (n,), and label i means
 classes[i]. A multi-label set has labels (n, classes) of 0 and 1.
 
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from stages.harness import files, splits
+from stages.harness import files, splits, trees
 from stages.harness.errors import UserError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -60,11 +61,16 @@ def array_sha256(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def about_array(array: np.ndarray) -> dict[str, Any]:
+    """What a manifest says of an array."""
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": array_sha256(array)}
+
+
 def combined_sha256(declared: dict[str, Any]) -> str:
     """One SHA-256 for all that decides which image is where: both splits' arrays and the validation split.
 
     `declared` has "splits" ({size, images, labels} each) and "validation". A manifest holds the same hash
-    when the declared arrays were found.
+    when the declared arrays were found. A manifest of photographs hashes its lists, which nothing declares.
     """
     cause = {"splits": declared["splits"], "validation": declared["validation"]}
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()
@@ -90,19 +96,23 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
 
 def load(
     folder: str | Path, split: str, *, limit: int = 0, verify: bool = True, mmap: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of one of SPLITS of a prepared data set.
+) -> tuple[np.ndarray | trees.FileList, np.ndarray]:
+    """Images and labels of one of SPLITS of a prepared data set; photographs come as a list of their files.
 
     `limit` > 0 keeps about so many images of a training split, class-balanced and chosen by address.
     `verify` compares the SHA-256 of both arrays with the manifest (about 0.5 s per gigabyte); shape and
-    dtype are compared always. With `mmap` images that are not chosen from stay on disk, read-only, until
-    they are touched. UserError if anything is missing, truncated or not what was prepared.
+    dtype are compared always, and lists of photographs too (each file when it is read).
+    With `mmap` images that are not chosen from stay on disk, read-only, until they are touched. UserError if
+    anything is missing, truncated or not what was prepared.
     """
     manifest = read_manifest(folder)
     if split not in SPLITS:
         raise UserError("no such split", expected="one of " + ", ".join(SPLITS), found=split)
     stored = "test" if split == "test" else "train"
-    images = read_split_array(folder, manifest, stored, "images", verify=verify, mmap=mmap)
+    if "layout" in manifest:
+        images = trees.read_split(folder, manifest, stored)
+    else:
+        images = read_split_array(folder, manifest, stored, "images", verify=verify, mmap=mmap)
     labels = read_split_array(folder, manifest, stored, "labels", verify=verify)
     chosen = _chosen(labels, split, limit, manifest["validation"])
     return (images, labels) if chosen is None else (images[chosen], labels[chosen])

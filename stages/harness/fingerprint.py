@@ -15,10 +15,13 @@ from typing import Any
 from stages.harness import files
 from stages.harness.declaration import PARAMS, nearest
 from stages.harness.errors import UserError
-from stages.harness.sources import code_hash
+from stages.harness.sources import code_hash, module_hash
 
 # These bindings say where and how fast a run computes, not what.
 NOT_PART = ("execution.device", "execution.checkpoint_minutes")
+# Photographs have no checksum to declare: what lists them decides which they are, and in which order.
+LISTING = ("layout", "difficult", "training_images")
+LISTING_CODE = ("stages.harness.layouts", "stages.harness.lists")
 
 
 def fingerprint(
@@ -38,7 +41,10 @@ def fingerprint(
 
 @functools.cache
 def data_hash(dataset: str) -> str:
-    """SHA-256 over what params/datasets.yaml declares of a data set's arrays; `prepare` holds the arrays to it."""
+    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` holds them to it.
+
+    Of photographs that is the layout with the code that reads it, the sizes of the splits and their rules.
+    """
     declared = files.read_yaml(PARAMS / "datasets.yaml")
     if dataset not in declared:
         raise UserError(
@@ -48,6 +54,9 @@ def data_hash(dataset: str) -> str:
             where=PARAMS / "datasets.yaml",
         )
     decides = {name: declared[dataset].get(name) for name in ("splits", "validation", "image")}
+    if "layout" in declared[dataset]:
+        decides |= {name: declared[dataset][name] for name in LISTING if name in declared[dataset]}
+        decides["listed_by"] = [module_hash(module) for module in LISTING_CODE]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 

@@ -6,6 +6,7 @@ declaration. It raises UserError, naming the file, when the bytes are not in its
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import pickle
@@ -21,21 +22,26 @@ from stages.harness.obtain import Reader
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
-def cifar_binary(read: Reader, names: list[str], declared: dict[str, Any]) -> Arrays:
-    """The binary version of CIFAR-10: rows of one label byte, then the red, green and blue planes."""
+def cifar_binary(read: Reader, names: list[str], declared: dict[str, Any], label_bytes: int = 1) -> Arrays:
+    """The binary version of CIFAR: rows of label bytes, then the red, green and blue planes.
+
+    CIFAR-10 has one label byte; CIFAR-100 two, coarse and fine, of which the last counts.
+    """
     height, width, channels = declared["image"]
     pixels = height * width * channels
-    rows = np.concatenate([_rows(read(name), 1 + pixels, name) for name in names])
-    images = rows[:, 1:].reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(images), rows[:, 0].astype(np.int64)
+    rows = np.concatenate([_rows(read(name), label_bytes + pixels, name) for name in names])
+    images = rows[:, label_bytes:].reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), rows[:, label_bytes - 1].astype(np.int64)
 
 
-def cifar_pickle(read: Reader, names: list[str], declared: dict[str, Any]) -> Arrays:
-    """The Python version of CIFAR-10: pickled dicts with b"data" (n, 3072) and b"labels"."""
+def cifar_pickle(
+    read: Reader, names: list[str], declared: dict[str, Any], labelled: bytes = b"labels"
+) -> Arrays:
+    """The Python version of CIFAR: pickled dicts with b"data" (n, 3072) and b"labels" (CIFAR-100: b"fine_labels")."""
     height, width, channels = declared["image"]
-    batches = [_unpickle(read(name), name) for name in names]
+    batches = [_unpickle(read(name), name, labelled) for name in names]
     images = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, channels, height, width)
-    labels = np.concatenate([np.asarray(batch[b"labels"], dtype=np.int64) for batch in batches])
+    labels = np.concatenate([np.asarray(batch[labelled], dtype=np.int64) for batch in batches])
     return np.ascontiguousarray(images.transpose(0, 2, 3, 1)), labels
 
 
@@ -151,22 +157,27 @@ class _ArraysOnly(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it names {module}.{name}, which no batch of images needs")
 
 
-def _unpickle(data: bytes, name: str) -> dict[bytes, Any]:
+def _unpickle(data: bytes, name: str, labelled: bytes) -> dict[bytes, Any]:
     try:
         batch = _ArraysOnly(io.BytesIO(data), encoding="bytes").load()
-        if {b"data", b"labels"} <= batch.keys():
+        if {b"data", labelled} <= batch.keys():
             return batch
         found: object = sorted(batch)
     except Exception as error:  # a damaged pickle can raise nearly anything
         found = error
     raise UserError(
-        "not a batch of CIFAR-10", expected="a pickled dict with data and labels", found=found, where=name
+        "not a batch of CIFAR",
+        expected=f"a pickled dict with data and {labelled.decode()}",
+        found=found,
+        where=name,
     )
 
 
 FORMATS: dict[str, Callable[[Reader, list[str], dict[str, Any]], Arrays]] = {
     "cifar_binary": cifar_binary,
     "cifar_pickle": cifar_pickle,
+    "cifar100_binary": functools.partial(cifar_binary, label_bytes=2),
+    "cifar100_pickle": functools.partial(cifar_pickle, labelled=b"fine_labels"),
     "image_rows": image_rows,
     "idx": idx,
     "digits_csv": digits_csv,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from simclr.encoder import ResNet
+    from stages.harness.photographs import Photographs
 
 LIBRARIES = ("torch", "torchvision", "numpy", "gin-config", "scipy", "scikit-learn")
 CHECKPOINT = "checkpoint.safetensors"
@@ -47,8 +48,8 @@ class Job:
         self.execution = execution()
         self.device = self.execution.prepare()
 
-    def data(self, split: str) -> tuple[Tensor, Tensor]:
-        """Images uint8 (n, 3, H, W) and labels (n,) of one split of the declared data set."""
+    def data(self, split: str) -> tuple[Tensor | Photographs, Tensor]:
+        """Images uint8 (n, 3, H, W), or photographs, and labels (n,) of one split of the declared data set."""
         return dataset(self.results / self.run.scale / "data", split, self.device)
 
     def upstream_encoder(self) -> ResNet:

@@ -19,6 +19,8 @@ HARNESS_THAT_DECIDES_NUMBERS = tuple(
     for name in (
         "datasets",
         "splits",
+        "trees",
+        "photographs",
         "execution",
         "loop",
         "classifying",
@@ -48,6 +50,12 @@ def code_hash(stage: str) -> str:
     for module in modules_of(stage):
         digest.update(f"{module}\n{_stripped_module(module)}\n".encode())
     return digest.hexdigest()[:16]
+
+
+@functools.cache
+def module_hash(module: str) -> str:
+    """SHA-256 (16 hexadecimal digits) over the stripped source of one module."""
+    return hashlib.sha256(_stripped_module(module).encode()).hexdigest()[:16]
 
 
 def module_path(module: str) -> Path:

@@ -9,6 +9,7 @@ every version.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,21 +51,42 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray | None = None) -> np.ndarray:
-    """Indices (ascending) of the images that a list of file names (one a line, without folders) holds.
+    """Indices (ascending, int64) of the images that a list names, one file name a line, without folders.
 
-    names: the file name of every image, in order. UserError for a missing or empty list, or a name that is not there.
+    The official google-research/simclr lists of 1% and 10% of ImageNet are of this form ("n01440764_10026.JPEG").
+    names: the file name of every image of the split. With labels (n,) every class must have an image in the list.
+    UserError, naming the list, if it is missing, or has an unknown or repeated name.
     """
-    listed = files.read_bytes(path).decode().split()
-    place = {name: index for index, name in enumerate(names)}
-    unknown = [name for name in listed if name not in place]
-    if unknown or not listed:
+    try:
+        wanted = [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            "a list of labelled images does not fit the data set",
-            expected=f"names among its {len(place)} images, one a line",
-            found=f"{len(unknown)} unknown names, the first is {unknown[0]}" if unknown else "an empty list",
+            "a list of images cannot be read", expected="one file name a line", found=error, where=path
+        ) from error
+    place = {name: index for index, name in enumerate(names)}
+    if len(place) < len(names):
+        raise UserError(
+            "file names do not tell these images apart", expected=f"{len(names)} names", found=len(place)
+        )
+    for problem, bad in (
+        ("a list names an image that the data set has not", [name for name in wanted if name not in place]),
+        ("a list names an image twice", [name for name, times in Counter(wanted).items() if times > 1]),
+        ("a list of images is empty", [] if wanted else ["no name"]),
+    ):
+        if bad:
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise UserError(
+                problem, expected="names of the split, each once", found=bad[0] + more, where=path
+            )
+    chosen = np.sort(np.array([place[name] for name in wanted], dtype=np.int64))
+    if labels is not None and len(absent := np.setdiff1d(labels, labels[chosen])):
+        raise UserError(
+            "a list leaves a class without an image",
+            expected="an image of every class",
+            found=f"none of label {', '.join(map(str, absent[:5]))}" + (", ..." if len(absent) > 5 else ""),
             where=path,
         )
-    return np.unique(np.array([place[name] for name in listed], np.int64))
+    return chosen
 
 
 def write_subset(path: str | Path, chosen: np.ndarray, labels: np.ndarray) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from stages.harness import datasets, files
 from stages.harness.errors import UserError
 from stages.harness.formats import FORMATS
+from stages.harness.layouts import LAYOUTS
 from stages.harness.obtain import KINDS
 
 DECLARED = files.read_yaml(datasets.DECLARATIONS)
@@ -165,21 +166,56 @@ def test_every_declaration_is_complete(name):
         "metric",
         "splits",
         "validation",
-        "sources",
         "by_hand",
     }
+    assert declared.keys() >= ({"layout", "folder", "disk"} if declared["image"] is None else {"sources"})
     assert declared["metric"] in {"top1", "mean_per_class", "map11"}
     assert datasets.class_count(declared) > 1
     assert set(declared["validation"]) in ({"fraction", "seed"}, {"official"})
     for split in datasets.STORED:
-        assert declared["splits"][split].keys() == {"size", "images", "labels"}
+        sums = set() if declared["image"] is None else {"images", "labels"}
+        assert declared["splits"][split].keys() == {"size"} | sums
+
+
+# Appendix B.8: classes, training (with validation) and test images, metric, official validation images
+TRANSFER = {
+    "food101": (101, 75_750, 25_250, "top1", None),
+    "cifar10": (10, 50_000, 10_000, "top1", None),
+    "cifar100": (100, 50_000, 10_000, "top1", None),
+    "birdsnap": (500, 47_386, 2_443, "top1", None),
+    "sun397": (397, 19_850, 19_850, "top1", None),
+    "stanford_cars": (196, 8_144, 8_041, "top1", None),
+    "fgvc_aircraft": (100, 6_667, 3_333, "mean_per_class", 3_333),
+    "voc2007": (20, 5_011, 4_952, "map11", 2_510),
+    "dtd": (47, 3_760, 1_880, "top1", 1_880),
+    "oxford_pets": (37, 3_680, 3_669, "mean_per_class", None),
+    "caltech101": (102, 3_060, 6_084, "mean_per_class", None),
+    "flowers102": (102, 2_040, 6_149, "mean_per_class", 1_020),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFER)
+def test_the_transfer_sets_are_those_of_the_paper(name):
+    declared = DECLARED[name]
+    sizes = [declared["splits"][split]["size"] for split in datasets.STORED]
+    found = (
+        datasets.class_count(declared),
+        *sizes,
+        declared["metric"],
+        declared["validation"].get("official"),
+    )
+    assert found == TRANSFER[name]
 
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_source_can_be_opened_by_some_code_and_every_file_has_a_checksum(name):
+    if "layout" in DECLARED[name]:
+        assert DECLARED[name]["layout"] in LAYOUTS
+        return
     for source in DECLARED[name]["sources"]:
         assert source["kind"] in KINDS
         assert source["format"] in FORMATS
         assert set(source["splits"]) == set(datasets.STORED)
-        assert all(CHECK.fullmatch(check) for check in source.get("files", {}).values())
+        covered = CHECK.fullmatch(source.get("check", ""))  # by its archive's checksum
+        assert all(CHECK.fullmatch(check) if check else covered for check in source.get("files", {}).values())
         assert {names[0] for names in source["splits"].values()} <= set(source.get("files", ["index.csv"]))

@@ -67,6 +67,22 @@ def test_cifar_pickle_of_the_official_kind():
     assert labels.tolist() == [7, 9]
 
 
+def test_cifar100_binary_rows_have_a_coarse_and_a_fine_label():
+    files = reader(a=b"\x07\x63" + PLANES + b"\x01\x02" + PLANES)
+    images, labels = formats.FORMATS["cifar100_binary"](files, ["a"], DECLARED)
+    assert images.tolist() == [PIXELS, PIXELS] and labels.tolist() == [99, 2]
+    with pytest.raises(UserError, match="truncated"):
+        formats.FORMATS["cifar100_binary"](reader(a=b"\x07" + PLANES), ["a"], DECLARED)
+
+
+def test_cifar100_pickles_give_the_fine_labels():
+    batch = python_2_batch([7, 99], [PLANES, PLANES]).replace(b"U\x06labels", b"U\x0bfine_labels")
+    images, labels = formats.FORMATS["cifar100_pickle"](reader(a=batch), ["a"], DECLARED)
+    assert images.tolist() == [PIXELS, PIXELS] and labels.tolist() == [7, 99]
+    with pytest.raises(UserError, match="not a batch"):
+        formats.cifar_pickle(reader(a=batch), ["a"], DECLARED)
+
+
 class Evil:
     def __init__(self, function, argument):
         self.call = function, (argument,)

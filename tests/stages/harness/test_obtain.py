@@ -159,6 +159,23 @@ def test_a_member_with_another_checksum_is_refused(tmp_path):
         obtain.open_source(source, tmp_path)
 
 
+def test_a_member_without_a_checksum_is_taken_from_a_verified_archive_only(tmp_path):
+    source = archive_at(tmp_path / "x.tar.gz", packed(("inside/a", b"other")), a=None)
+    assert obtain.open_source(source, tmp_path)("a") == b"other"
+    with pytest.raises(UserError, match="wrong checksum"):
+        obtain.open_source({**source, "check": sha256(b"official")}, tmp_path)
+
+
+def test_an_archive_that_the_user_brought_is_verified_and_not_downloaded(tmp_path):
+    source = archive_at(tmp_path / "x.tar.gz", packed(("inside/a", DATA)))
+    source["url"] = "https://no.such.host.invalid/pub/x.tar.gz"
+    assert obtain.open_source(source, tmp_path)("a") == DATA
+    (tmp_path / "x.tar.gz").write_bytes(b"half")
+    with pytest.raises(UserError, match="wrong checksum") as caught:
+        obtain.open_source(source, tmp_path)
+    assert caught.value.where == str(tmp_path / "x.tar.gz")
+
+
 def test_an_archive_with_another_checksum_is_not_opened(tmp_path):
     source = archive_at(tmp_path / "x.tar.gz", packed(("inside/a", DATA)))
     with pytest.raises(UserError, match="wrong checksum"):

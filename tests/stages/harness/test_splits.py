@@ -81,3 +81,52 @@ def test_hold_out_never_empties_a_class(labels, fraction):
 def test_images_with_several_labels_cannot_be_balanced():
     with pytest.raises(UserError, match="several labels"):
         splits.label_subset(np.eye(3, dtype=int), 0.5, 0)
+
+
+NAMES = [f"n{label:02d}_{k}.JPEG" for label in range(3) for k in range(4)]
+LABELS = np.repeat(np.arange(3), 4)
+
+
+def write_list(tmp_path, *names):
+    path = tmp_path / "1percent.txt"
+    path.write_text("\n".join(names) + "\n")
+    return path
+
+
+def test_an_official_list_becomes_ascending_indices(tmp_path):
+    path = write_list(tmp_path, "n02_1.JPEG", "n00_3.JPEG", "", "n01_0.JPEG")
+    assert splits.read_subset_file(path, NAMES).tolist() == [3, 4, 9]
+    found = splits.read_subset_file(path, NAMES, LABELS)
+    assert found.dtype == np.int64 and found.tolist() == [3, 4, 9]
+
+
+@pytest.mark.parametrize(
+    ("names", "says", "found"),
+    [
+        (["n00_0.JPEG", "n09_0.JPEG", "n09_1.JPEG"], "has not", "n09_0.JPEG and 1 more"),
+        (["n00_0.JPEG", "n01_0.JPEG", "n00_0.JPEG"], "twice", "n00_0.JPEG"),
+        ([], "empty", "no name"),
+        (["n00_0.JPEG", "n01_0.JPEG"], "class without an image", "none of label 2"),
+    ],
+)
+def test_a_list_that_does_not_fit_is_refused_by_name(tmp_path, names, says, found):
+    path = write_list(tmp_path, *names)
+    with pytest.raises(UserError, match=says) as caught:
+        splits.read_subset_file(path, NAMES, LABELS)
+    assert caught.value.found == found and caught.value.where == str(path)
+
+
+def test_a_missing_list_and_names_that_repeat_are_refused(tmp_path):
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        splits.read_subset_file(tmp_path / "none.txt", NAMES)
+    assert caught.value.where == str(tmp_path / "none.txt")
+    with pytest.raises(UserError, match="do not tell"):
+        splits.read_subset_file(write_list(tmp_path, "n00_0.JPEG"), [*NAMES, NAMES[0]])
+
+
+def test_a_stored_subset_says_index_and_label(tmp_path):
+    chosen = splits.label_subset(LABELS, 0.5, 0)
+    splits.write_subset(tmp_path / "subset.csv", chosen, LABELS)
+    table = np.loadtxt(tmp_path / "subset.csv", delimiter=",", skiprows=1, dtype=int)
+    assert (tmp_path / "subset.csv").read_text().startswith("index,label\n")
+    assert table.tolist() == [[index, LABELS[index]] for index in chosen]

@@ -1,0 +1,220 @@
+"""Which photographs the official distribution of a data set has in which split, with which label.
+
+Every layout takes the folder that the official archives unpack to and the declaration, and returns, for "train" (with
+validation, which comes last where it is official) and "test", pairs of (path below the folder, label) in the official
+order. A label is an int, or a list of 0 and 1 where an image has several. Only lists are read here, no photograph.
+UserError, naming the list, if it is missing or says what it cannot say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stages.harness import lists, splits
+from stages.harness.errors import UserError
+from stages.harness.lists import Sample
+
+Listing = dict[str, list[Sample]]
+
+
+def food101(tree: Path, declared: dict[str, Any]) -> Listing:
+    """Food-101: meta/classes.txt, meta/{train,test}.txt with lines "apple_pie/1005649", images/<class>/*.jpg."""
+    classes = lists.Classes(lists.lines(tree / "meta" / "classes.txt"))
+
+    def samples(split: str) -> list[Sample]:
+        path = tree / "meta" / f"{split}.txt"
+        return [(f"images/{name}.jpg", classes.label(name.split("/")[0], path)) for name in lists.lines(path)]
+
+    return {"train": samples("train"), "test": samples("test")}
+
+
+def birdsnap(tree: Path, declared: dict[str, Any]) -> Listing:
+    """Birdsnap: images.txt (tab-separated, with "path" and "species_id" from 1), test_images.txt, images/<path>.
+
+    The official download script puts images into download/images; both places are looked at.
+    """
+    folder = next((name for name in ("images", "download/images") if (tree / name).is_dir()), "images")
+    header, *rows = (line.split("\t") for line in lists.lines(tree / "images.txt"))
+    path, species = (lists.column(header, name, tree / "images.txt") for name in ("path", "species_id"))
+    of = {row[path]: lists.number(row[species], tree / "images.txt") - 1 for row in rows}
+    test = set(lists.lines(tree / "test_images.txt")[1:])
+    if not test <= of.keys():
+        raise UserError(
+            "a test image is none of the images",
+            expected="a path in images.txt",
+            found=min(test - of.keys()),
+            where=tree / "test_images.txt",
+        )
+    samples = {name: (f"{folder}/{name}", label) for name, label in of.items()}
+    return {
+        "train": [sample for name, sample in samples.items() if name not in test],
+        "test": [sample for name, sample in samples.items() if name in test],
+    }
+
+
+def sun397(tree: Path, declared: dict[str, Any]) -> Listing:
+    """SUN397, first split: ClassName.txt, {Training,Testing}_01.txt (in Partitions/ or beside it), a/abbey/*.jpg.
+
+    The lists have lines "/a/abbey/sun_aaalbzqrimafwbiv.jpg"; a class is the folder, "/c/church/indoor" too.
+    """
+    classes = lists.Classes(lists.lines(tree / "ClassName.txt"))
+    parts = tree / "Partitions" if (tree / "Partitions").is_dir() else tree
+
+    def samples(part: str) -> list[Sample]:
+        path = parts / f"{part}_01.txt"
+        return [(name.lstrip("/"), classes.label(name.rsplit("/", 1)[0], path)) for name in lists.lines(path)]
+
+    return {"train": samples("Training"), "test": samples("Testing")}
+
+
+def stanford_cars(tree: Path, declared: dict[str, Any]) -> Listing:
+    """Stanford Cars: devkit/cars_train_annos.mat, cars_test_annos_withlabels.mat, cars_{train,test}/*.jpg."""
+
+    def samples(split: str, path: Path) -> list[Sample]:
+        rows = np.atleast_1d(lists.matlab(path, "annotations"))
+        if not {"fname", "class"} <= set(rows.dtype.names or ()):
+            raise UserError(
+                "annotations without labels",
+                expected="fields fname and class",
+                found=", ".join(rows.dtype.names or ("no fields",)),
+                where=path,
+                remedy="the file cars_test_annos_withlabels.mat has them for the test images",
+            )
+        return [(f"cars_{split}/{row['fname']}", int(row["class"]) - 1) for row in rows]
+
+    return {
+        "train": samples("train", tree / "devkit" / "cars_train_annos.mat"),
+        "test": samples("test", tree / "cars_test_annos_withlabels.mat"),
+    }
+
+
+def aircraft(tree: Path, declared: dict[str, Any]) -> Listing:
+    """FGVC Aircraft, variants: data/variants.txt, data/images_variant_{train,val,test}.txt, data/images/*.jpg.
+
+    The lists have lines "1025794 707-320". The banner at an image's foot stays, as in torchvision.
+    """
+    data = tree / "data"
+    classes = lists.Classes(lists.lines(data / "variants.txt"))
+
+    def samples(split: str) -> list[Sample]:
+        path = data / f"images_variant_{split}.txt"
+        return [
+            (f"data/images/{name}.jpg", classes.label(variant, path)) for name, variant in lists.rows(path, 2)
+        ]
+
+    return {"train": samples("train") + samples("val"), "test": samples("test")}
+
+
+def voc2007(tree: Path, declared: dict[str, Any]) -> Listing:
+    """VOC 2007 classification: ImageSets/Main/{train,val,test}.txt and <class>_<split>.txt, JPEGImages/*.jpg.
+
+    A class's list says for every image 1, -1, or 0 where all its objects are marked difficult; declared["difficult"]
+    says whether 0 counts as "present" or "absent".
+    """
+    main = tree / "ImageSets" / "Main"
+    values = {"1": 1, "0": int(declared["difficult"] == "present"), "-1": 0}
+
+    def column(name: str, split: str, images: list[str]) -> list[int]:
+        path = main / f"{name}_{split}.txt"
+        found = dict(lists.rows(path, 2))
+        wrong = [image for image in images if found.get(image) not in values]
+        if wrong:
+            raise UserError(
+                "an image has no label",
+                expected="1, 0 or -1",
+                found=f"{found.get(wrong[0])} for {wrong[0]}",
+                where=path,
+            )
+        return [values[found[image]] for image in images]
+
+    def samples(split: str) -> list[Sample]:
+        images = lists.lines(main / f"{split}.txt")
+        table = zip(*(column(name, split, images) for name in declared["classes"]), strict=True)
+        return [(f"JPEGImages/{image}.jpg", list(row)) for image, row in zip(images, table, strict=True)]
+
+    return {"train": samples("train") + samples("val"), "test": samples("test")}
+
+
+def dtd(tree: Path, declared: dict[str, Any]) -> Listing:
+    """DTD, first split: labels/{train,val,test}1.txt with lines "banded/banded_0002.jpg", images/<class>/*.jpg."""
+    names = {split: lists.lines(tree / "labels" / f"{split}1.txt") for split in ("train", "val", "test")}
+    classes = lists.Classes(sorted({name.split("/")[0] for part in names.values() for name in part}))
+    of = {
+        split: [(f"images/{name}", classes[name.split("/")[0]]) for name in part]
+        for split, part in names.items()
+    }
+    return {"train": of["train"] + of["val"], "test": of["test"]}
+
+
+def oxford_pets(tree: Path, declared: dict[str, Any]) -> Listing:
+    """Oxford-IIIT Pets: annotations/{trainval,test}.txt with lines "Abyssinian_100 1 1 1", images/*.jpg."""
+
+    def samples(split: str) -> list[Sample]:
+        path = tree / "annotations" / f"{split}.txt"
+        return [
+            (f"images/{name}.jpg", lists.number(label, path) - 1) for name, label, *_ in lists.rows(path, 4)
+        ]
+
+    return {"train": samples("trainval"), "test": samples("test")}
+
+
+def caltech101(tree: Path, declared: dict[str, Any]) -> Listing:
+    """Caltech-101: 101_ObjectCategories/<class>/*.jpg; BACKGROUND_Google is a class.
+
+    There is no official split: of every class as many images as declared["training_images"] says, chosen by address,
+    are for training, and the others for the test.
+    """
+    samples = lists.folders(tree, "101_ObjectCategories", ".jpg", declared)
+    labels = np.array([label for _, label in samples])
+    each, seed = declared["training_images"]["each"], declared["training_images"]["seed"]
+    train = splits.first_of_each_class(labels, np.full(labels.max() + 1, each), seed, "caltech101 train")
+    test = np.setdiff1d(np.arange(len(labels)), train)
+    return {"train": [samples[i] for i in train], "test": [samples[i] for i in test]}
+
+
+def flowers102(tree: Path, declared: dict[str, Any]) -> Listing:
+    """Oxford 102 Flowers: setid.mat (trnid, valid, tstid), imagelabels.mat (labels from 1), jpg/image_00001.jpg."""
+    labels = np.atleast_1d(lists.matlab(tree / "imagelabels.mat", "labels"))
+
+    def samples(name: str) -> list[Sample]:
+        numbers = np.atleast_1d(lists.matlab(tree / "setid.mat", name)).astype(int)
+        if len(numbers) and not 1 <= numbers.min() <= numbers.max() <= len(labels):
+            raise UserError(
+                "a split names an image without a label",
+                expected=f"1 to {len(labels)}",
+                found=f"{numbers.min()} to {numbers.max()}",
+                where=tree / "setid.mat",
+            )
+        return [(f"jpg/image_{i:05d}.jpg", int(labels[i - 1]) - 1) for i in numbers]
+
+    return {"train": samples("trnid") + samples("valid"), "test": samples("tstid")}
+
+
+def imagenet(tree: Path, declared: dict[str, Any]) -> Listing:
+    """ImageNet: {train,val}/<WordNet id>/*.JPEG; the official validation images are the test split, as in the paper."""
+    return {
+        split: lists.folders(tree, name, ".JPEG", declared)
+        for split, name in (("train", "train"), ("test", "val"))
+    }
+
+
+LAYOUTS: dict[str, Callable[[Path, dict[str, Any]], Listing]] = {
+    layout.__name__: layout
+    for layout in (
+        food101,
+        birdsnap,
+        sun397,
+        stanford_cars,
+        aircraft,
+        voc2007,
+        dtd,
+        oxford_pets,
+        caltech101,
+        flowers102,
+        imagenet,
+    )
+}
