@@ -66,7 +66,8 @@ class Classification:
     """Cross-entropy on one view per image, with momentum SGD and a cosine schedule.
 
     images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or anything with len() n that gives one of these for an int64
-    index tensor; labels: int64 (n,), or (n, classes) of 0 and 1 for several labels, on the device that trains. With `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
+    index tensor; labels: int64 (n,), or (n, classes) of 0 and 1 for several labels, on the device that trains. With
+    `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
     statistics change. A batch that an epoch cannot fill is dropped, as in the official code. weight_decay: gin's
     Sgd.weight_decay if None.
     """
