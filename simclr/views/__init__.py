@@ -17,6 +17,7 @@ from simclr.views.crop import (
     crop_boxes_official,
     crop_boxes_torchvision,
     evaluation_view,
+    shorter_side_view,
 )
 from simclr.views.filters import (
     autoaugment,
@@ -55,6 +56,7 @@ __all__ = [
     "resize",
     "resized_crop",
     "rotate",
+    "shorter_side_view",
     "sobel",
     "solarize",
 ]

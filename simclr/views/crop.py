@@ -73,6 +73,14 @@ def evaluation_view(
     return resize(images, size, resample).clamp(0, 1)
 
 
+def shorter_side_view(images: Tensor, size: int, resample: str = "bicubic_tf2") -> Tensor:
+    """The preprocessing of transfer (Appendix B.8): shorter side to `size`, centre crop of `size`, clip.
+
+    images: uint8, or float in [0, 1], (n, c, H, W). Returns float32 (n, c, size, size). Small images are enlarged.
+    """
+    return evaluation_view(images, size, crop=True, proportion=1.0, resample=resample)
+
+
 def as_float(images: Tensor) -> Tensor:
     """uint8 images as float32 in [0, 1]; float images as they are."""
     return images.to(torch.float32).div_(255) if images.dtype == torch.uint8 else images
