@@ -1,4 +1,4 @@
-"""Transfer by logistic regression, end to end in one process: frozen encoder, choice on validation, one look at test."""
+"""Transfer by logistic regression, end to end in one process: frozen encoder, a choice, one look at the test split."""
 
 from pathlib import Path
 
