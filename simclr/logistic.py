@@ -14,7 +14,7 @@ What makes a path fast, and changes no solution:
   every orthonormal basis), once for the path. There the Hessian is close to a diagonal that the singular values give,
   and L-BFGS starts from its inverse instead of from a multiple of the identity.
 - Penalties go from strong to weak, each from where the last two solutions point to.
-- Along a search direction the logits are a line, so however many points a line search tries it costs one product.
+- Along a step the logits are a line: however many points a line search tries, an iteration costs two products with x.
 
 A fit ends when the next step of L-BFGS, before any line search, is shorter than `tolerance` times the weights, for
 every class, and the gradient is as small as scikit-learn's default asks for. All sums are float64.
@@ -23,7 +23,6 @@ every class, and the gradient is as small as scikit-learn's default asks for. Al
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ from torch import Tensor
 
 CHUNK = 4096  # examples that are converted to float64 at a time
 HISTORY = 20  # steps that L-BFGS remembers
-SLOPE = 0.1  # a line search ends where the slope is at most this share of where it began
+SLOPE = 0.5  # a line search ends where the slope is at most this share of where it began
 TRIALS = 40  # points of one line search
 TINY = 1e-12  # keeps what never varies and is hardly penalised from a division by zero
 GRADIENT = 1e-4  # scikit-learn's own bound on the largest entry of the gradient of the mean objective
@@ -126,28 +125,41 @@ class Problem:
 
 
 class InverseHessian:
-    """What L-BFGS knows of the inverse Hessian (Nocedal and Wright, Algorithm 7.4), around a diagonal start."""
+    """What L-BFGS knows of the inverse Hessian, around a diagonal start (d + 1, 1 or classes).
 
-    def __init__(self, diagonal: Tensor) -> None:
-        self.diagonal, self.scale = diagonal, diagonal.new_tensor(1.0)
-        self.steps: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=HISTORY)
+    In the compact form of Byrd, Nocedal and Schnabel (1994, equation 3.1): a few matrix products instead of two loops
+    over the steps, which for small problems would take longer than the data do.
+    """
+
+    def __init__(self, diagonal: Tensor, shape: torch.Size) -> None:
+        self.shape, self.diagonal = shape, diagonal.expand(shape).reshape(-1)
+        self.steps = self.changes = self.diagonal.new_empty(0, len(self.diagonal))
 
     def learn(self, step: Tensor, change: Tensor) -> None:
-        """`step` has changed the gradient by `change`."""
+        """`step` has changed the gradient by `change`, both (d + 1, classes)."""
+        step, change = step.reshape(1, -1), change.reshape(1, -1)
         curvature = (step * change).sum()
-        if curvature > 0:  # always, but for rounding
-            self.steps.append((step, change, curvature))
-            self.scale = curvature / (self.diagonal * change**2).sum()
+        if curvature <= 0:  # never, but for rounding
+            return
+        self.steps = torch.cat([self.steps[1 - HISTORY :], step])
+        self.changes = torch.cat([self.changes[1 - HISTORY :], change])
+        self.scale = curvature / (self.diagonal * change**2).sum()
+        self.scaled = self.changes * (self.diagonal * self.scale)
+        products = self.steps @ self.changes.T
+        self.upper = products.triu()
+        self.middle = self.changes @ self.scaled.T + products.diag().diag()
 
     def __matmul__(self, gradient: Tensor) -> Tensor:
-        product, weights = gradient.clone(), []
-        for step, change, curvature in reversed(self.steps):
-            weights.append((step * product).sum() / curvature)
-            product -= weights[-1] * change
-        product *= self.diagonal * self.scale
-        for step, change, curvature in self.steps:
-            product += (weights.pop() - (change * product).sum() / curvature) * step
-        return product
+        gradient = gradient.reshape(-1)
+        if len(self.steps) == 0:
+            return (self.diagonal * gradient).view(self.shape)
+        along = torch.linalg.solve_triangular(self.upper, (self.steps @ gradient)[:, None], upper=True)
+        beside = self.middle @ along - (self.scaled @ gradient)[:, None]
+        weights = torch.linalg.solve_triangular(self.upper.T, beside, upper=False)
+        product = (
+            self.diagonal * self.scale * gradient + weights[:, 0] @ self.steps - along[:, 0] @ self.scaled
+        )
+        return product.view(self.shape)
 
 
 def minimize(
@@ -157,47 +169,59 @@ def minimize(
     weights, penalty, logits = start, l2 * problem.penalized, problem.x @ start
     residuals = problem.residuals(logits)
     gradient = problem.x.T @ residuals + penalty * weights
-    inverse = InverseHessian(1 / (problem.curvature(residuals) * problem.energy + penalty + TINY))
+    diagonal = 1 / (problem.curvature(residuals) * problem.energy + penalty + TINY)
+    inverse = InverseHessian(diagonal, weights.shape)
     for iteration in range(max_iterations + 1):
-        direction = -(inverse @ gradient)
-        if _converged(direction, weights, gradient / len(logits), tolerance):
+        step = -(inverse @ gradient)
+        if _converged(step, weights, gradient / len(logits), tolerance):
             return weights, iteration
-        along = problem.x @ direction
-        linear, square = (penalty * weights * direction).sum(), (penalty * direction**2).sum()
-        length = _line_search(
-            lambda t: float((problem.residuals(logits + t * along) * along).sum() + linear + t * square)  # noqa: B023
-        )
-        weights, logits = weights + length * direction, logits + length * along
-        before, gradient = gradient, problem.x.T @ problem.residuals(logits) + penalty * weights
-        inverse.learn(length * direction, gradient - before)
+        line = Line(problem, logits, step, penalty * weights, penalty * step)
+        length = _line_search(line.slope, float((gradient * step).sum()))
+        weights, logits = weights + length * step, line.logits
+        before, gradient = gradient, problem.x.T @ line.residuals + penalty * weights
+        inverse.learn(length * step, gradient - before)
     raise NotConverged(f"no minimum for l2 = {l2:g} within {max_iterations} iterations of L-BFGS")
 
 
-def _converged(direction: Tensor, weights: Tensor, mean_gradient: Tensor, tolerance: float) -> bool:
+class Line:
+    """The objective along weights + t * step; keeps logits and residuals of the last t that it was asked for."""
+
+    def __init__(self, problem: Problem, logits: Tensor, step: Tensor, pull: Tensor, stretch: Tensor) -> None:
+        self.problem, self.start, self.along = problem, logits, problem.x @ step
+        self.linear, self.square = float((pull * step).sum()), float((stretch * step).sum())  # of the penalty
+
+    def slope(self, t: float) -> float:
+        """The derivative by t."""
+        self.logits = torch.add(self.start, self.along, alpha=t)
+        self.residuals = self.problem.residuals(self.logits)
+        return float(torch.vdot(self.residuals.view(-1), self.along.view(-1))) + self.linear + t * self.square
+
+
+def _converged(step: Tensor, weights: Tensor, mean_gradient: Tensor, tolerance: float) -> bool:
     size = weights.norm(dim=0) + 1e-6  # where every weight is zero, as of constant features
-    return bool((direction.norm(dim=0) <= tolerance * size).all() and mean_gradient.abs().max() <= GRADIENT)
+    return bool((step.norm(dim=0) <= tolerance * size).all() and mean_gradient.abs().max() <= GRADIENT)
 
 
-def _line_search(slope: Callable[[float], float]) -> float:
-    """A length t > 0 where the slope of a convex function is almost zero: 1 if it serves, else by false position.
+def _line_search(slope: Callable[[float], float], first: float) -> float:
+    """A length t > 0 at which a convex function, of slope `first` at 0, is almost level: 1 if it serves.
 
-    A slope needs no values of the function, whose differences are rounding near the minimum.
+    Doubling, then false position. Slopes need no values of the function, whose differences are rounding near the
+    minimum. `slope` was last asked for the length that is returned.
     """
-    low, high, t = 0.0, math.inf, 1.0
-    at_low = first = slope(0.0)
-    at_high = math.nan
+    low, at_low, high, at_high, t = 0.0, first, math.inf, math.nan, 1.0
     for _ in range(TRIALS):
         here = slope(t)
         if abs(here) <= SLOPE * abs(first):
-            break
+            return t
         if here < 0:
             low, at_low = t, here
         else:
             high, at_high = t, here
-        if math.isinf(high):
-            t = 2 * low
-        else:
-            width = high - low
-            guess = low - at_low * width / (at_high - at_low)
-            t = min(max(guess, low + 0.1 * width), high - 0.1 * width)
+        t = 2 * low if math.isinf(high) else _between(low, high, at_low / (at_low - at_high))
+    slope(t)
     return t
+
+
+def _between(low: float, high: float, share: float) -> float:
+    """`share` of the way, but away from both ends."""
+    return low + min(max(share, 0.1), 0.9) * (high - low)
