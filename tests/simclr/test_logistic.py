@@ -168,3 +168,43 @@ def test_too_few_iterations_are_said_and_a_penalty_of_nothing_is_refused(digits)
 def test_equal_inputs_have_equal_bytes(digits):
     once, again = (list(path(*digits, 10, [1.0, 0.1])) for _ in range(2))
     assert all(torch.equal(a.weight, b.weight) for a, b in zip(once, again, strict=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 2**31))
+def test_the_compact_form_is_the_two_loops_of_lbfgs(steps, seed):
+    """Nocedal and Wright, Algorithm 7.4, on a random convex quadratic; the last change is inverted exactly."""
+    draw = torch.Generator().manual_seed(seed)
+    root = torch.randn(12, 12, dtype=torch.float64, generator=draw)
+    hessian = root @ root.T + torch.eye(12)
+    diagonal = torch.rand(12, dtype=torch.float64, generator=draw) + 0.1
+    inverse = logistic.InverseHessian(diagonal[:, None], torch.Size((12, 1)))
+    gradient, pairs = torch.randn(12, dtype=torch.float64, generator=draw), []
+    for _ in range(steps):
+        step = torch.randn(12, dtype=torch.float64, generator=draw)
+        pairs = [*pairs, (step, hessian @ step)][-logistic.HISTORY :]
+        inverse.learn(step[:, None], (hessian @ step)[:, None])
+    q, weights = gradient.clone(), []
+    for step, change in reversed(pairs):
+        weights.append(step @ q / (step @ change))
+        q -= weights[-1] * change
+    step, change = pairs[-1]
+    q *= diagonal * inverse.scale
+    for (s, y), weight in zip(pairs, reversed(weights), strict=True):
+        q += (weight - y @ q / (s @ y)) * s
+    torch.testing.assert_close((inverse @ gradient[:, None])[:, 0], q, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close((inverse @ change[:, None])[:, 0], step, rtol=1e-6, atol=1e-8)
+    assert float(inverse.scale) == pytest.approx(float(step @ change / (diagonal * change**2).sum()))
+
+
+@given(st.floats(0.01, 1000), st.floats(0.1, 10))
+def test_a_line_search_ends_where_the_slope_has_halved(root, steepness):
+    """For any place of the minimum, before or behind the first trial."""
+    asked = []
+
+    def slope(t: float) -> float:
+        asked.append(t)
+        return np.tanh(steepness * (t - root) / root)
+
+    found = logistic._line_search(slope, slope(0.0))
+    assert abs(slope(found)) <= 0.5 * abs(slope(0.0)) and asked[-3] == found
