@@ -1,26 +1,47 @@
-"""How the transfer data sets are scored besides top-1 (Appendix B.8), in percent."""
-
-from __future__ import annotations
+"""The measures of the transfer data sets (Appendix B.8), all in percent: accuracy, mean per class, 11-point mAP."""
 
 import torch
 from torch import Tensor
 
 
+def accuracy(predictions: Tensor, labels: Tensor) -> Tensor:
+    """Share of entries that agree, in percent (float64 scalar): of examples (n,), or of labels (n, classes)."""
+    return (predictions == labels).double().mean() * 100
+
+
 def mean_per_class(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
-    """Mean over the classes that occur of each class's share of right predictions; both int64 (n,)."""
+    """The mean over classes of the share of a class's examples that are found, in percent (float64 scalar).
+
+    predictions, labels: int64 (n,). Raises ValueError if a class has no example: its share would be 0 / 0.
+    """
     sizes = torch.bincount(labels, minlength=classes)
-    right = torch.bincount(labels[predictions == labels], minlength=classes)
-    return (right[sizes > 0].double() / sizes[sizes > 0]).mean() * 100
+    if bool((sizes == 0).any()):
+        raise ValueError(f"no example of class {int(sizes.argmin())}: it has no accuracy")
+    found = torch.bincount(labels[predictions == labels], minlength=classes)
+    return (found / sizes.double()).mean() * 100
 
 
 def map11(scores: Tensor, labels: Tensor) -> Tensor:
-    """11-point interpolated average precision (VOC 2007), mean over classes; scores and 0/1 labels (n, classes)."""
-    return torch.stack([_ap11(scores[:, c], labels[:, c]) for c in range(labels.shape[1])]).mean() * 100
+    """Mean over classes of the 11-point interpolated average precision of PASCAL VOC 2007, in percent (float64 scalar).
+
+    scores: (n, classes), higher is surer; labels: 0 and 1, (n, classes). Raises ValueError if a class has no positive.
+    """
+    pairs = zip(scores.unbind(1), labels.unbind(1), strict=True)
+    return torch.stack([average_precision11(s, p) for s, p in pairs]).mean() * 100
 
 
-def _ap11(scores: Tensor, labels: Tensor) -> Tensor:
-    found = labels[scores.argsort(descending=True, stable=True)].double().cumsum(0)
-    precision = found / torch.arange(1, len(found) + 1, device=found.device)
-    recall = found / found[-1].clamp_min(1)
-    points = [precision[recall >= k / 10 - 1e-12] for k in range(11)]
-    return torch.stack([part.max() if len(part) else precision.new_zeros(()) for part in points]).mean()
+def average_precision11(scores: Tensor, positive: Tensor) -> Tensor:
+    """The mean over recalls t = 0, 0.1, ..., 1 of the best precision at a recall of at least t (float64 in [0, 1]).
+
+    scores, positive: (n,). Examples of equal score are above or below a threshold together, so their order is nothing.
+    """
+    total = int(positive.sum())
+    if total == 0:
+        raise ValueError("a class without a positive example has no average precision")
+    ranked, order = scores.sort(descending=True)
+    hits = (positive[order] > 0).cumsum(0)
+    last = torch.cat([ranked[1:] != ranked[:-1], ranked.new_ones(1, dtype=torch.bool)])  # of its equals
+    hits, taken = hits[last], torch.arange(1, len(ranked) + 1, device=hits.device)[last]
+    best = (hits.double() / taken).flip(0).cummax(0).values.flip(0)  # from here to higher recalls
+    tenths = torch.arange(11, device=hits.device) * total
+    return best[torch.searchsorted(hits * 10, tenths)].mean()  # in whole numbers: 0.1 * 3 is not 0.3

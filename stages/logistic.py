@@ -1,0 +1,156 @@
+"""Stage logistic: transfer by a linear classifier on frozen features (Appendix B.8, "transfer learning via a linear
+classifier"). The penalty is chosen on validation, the classifier retrained on train and validation, test read once.
+"""
+
+from __future__ import annotations
+
+import gin
+import numpy as np
+import torch
+from torch import Tensor
+
+from simclr import logistic
+from simclr.encoder import ResNet
+from simclr.metrics import accuracy, map11, mean_per_class
+from simclr.views import shorter_side_view
+from stages.harness.datasets import class_count, read_manifest
+from stages.harness.errors import UserError
+from stages.harness.job import Job
+
+METRICS = ("top1", "mean_per_class", "map11")
+
+
+@gin.configurable
+def l2_path(
+    lowest: float = gin.REQUIRED, highest: float = gin.REQUIRED, values: int = gin.REQUIRED
+) -> list[float]:
+    """`values` penalties, evenly spaced in the logarithm, strongest first (45 from 1e-6 to 1e5 in the paper).
+
+    A penalty is the l2 of simclr.logistic: l2 / 2 * |W|^2 beside the sum, not the mean, of the examples' losses.
+    """
+    if not 0 < lowest <= highest or values < 1:
+        raise UserError(
+            "not a path of penalties",
+            expected="0 < l2_path.lowest <= l2_path.highest, and l2_path.values of 1 or more",
+            found=f"lowest {lowest}, highest {highest}, values {values}",
+        )
+    exponents = np.linspace(np.log10(highest), np.log10(lowest), values)
+    return [float(f"{10.0**exponent:.12g}") for exponent in exponents]  # 1e-06, not 1.0000000000000002e-06
+
+
+@gin.configurable
+@torch.no_grad()
+def representation(
+    encoder: ResNet, images: Tensor, size: int = gin.REQUIRED, batch_size: int = 250
+) -> Tensor:
+    """h float32 (n, feature_dim) of images whose shorter side is resized to `size`, without augmentation."""
+    encoder.eval()
+    starts = range(0, len(images), batch_size)
+    views = (shorter_side_view(images[start : start + batch_size], size) for start in starts)
+    return torch.cat([encoder(view.to(memory_format=torch.channels_last)) for view in views])
+
+
+def work(job: Job) -> None:
+    """Features of all splits, the path, the choice, the retraining, and one look at the test split."""
+    manifest = read_manifest(job.results / job.run.scale / "data" / job.run.dataset)
+    metric, classes = manifest["metric"], class_count(manifest)
+    encoder = job.upstream_encoder().to(job.device, memory_format=torch.channels_last)
+    train, validation = (
+        features_of(job, encoder, split, metric, classes) for split in ("train", "validation")
+    )
+    l2, best = choose(train, validation, classes, metric)
+    both = [torch.cat(pair) for pair in zip(train, validation, strict=True)]
+    del train, validation
+    [classifier] = solutions(*both, classes, [l2])
+    features, labels = features_of(job, encoder, "test", metric, classes)
+    logits = classifier.logits(features)
+    predictions = predicted(logits, labels)
+    job.save_arrays({"logistic_predictions": predictions.cpu().numpy(), "logistic_labels": stored(labels)})
+    measured = {
+        metric: score(metric, logits, labels, classes),
+        "accuracy": float(accuracy(predictions, labels)),
+    }
+    job.finish({**measured, "chosen_l2": l2, "validation": best})
+
+
+def features_of(job: Job, encoder: ResNet, split: str, metric: str, classes: int) -> tuple[Tensor, Tensor]:
+    """h (n, d) and labels of one split. UserError for labels that cannot be learned or measured."""
+    images, labels = job.data(split)
+    check_labels(labels, split, metric, classes, job.run.dataset)
+    return representation(encoder, images), labels
+
+
+def check_labels(labels: Tensor, split: str, metric: str, classes: int, dataset: str) -> None:
+    """UserError where a class has nothing to learn from, or nothing to be measured on."""
+    if metric not in METRICS or (labels.dim() == 2) != (metric == "map11"):
+        raise UserError(
+            "the metric does not suit the labels",
+            expected="top1 or mean_per_class for labels (n,), map11 for labels (n, classes)",
+            found=f"metric {metric}, labels of shape {tuple(labels.shape)}",
+            where=f"data set {dataset}",
+        )
+    several = labels.dim() == 2
+    counts = labels.sum(dim=0) if several else torch.bincount(labels, minlength=classes)
+    empty = (counts == 0).nonzero()[:, 0].tolist()
+    full = (counts == len(labels)).nonzero()[:, 0].tolist() if several and split == "train" else []
+    needed = split == "train" or metric != "top1"
+    if needed and (empty or full):
+        raise UserError(
+            f"a class without {'an example' if empty else 'a counterexample'} in {split}",
+            expected=f"examples of all {classes} classes" + (", and of their absence" if several else ""),
+            found=f"none for label {', '.join(map(str, empty or full))}",
+            where=f"data set {dataset}",
+            remedy="check the split, or raise dataset.limit",
+        )
+
+
+def choose(
+    train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], classes: int, metric: str
+) -> tuple[float, float]:
+    """(l2, score): the penalty whose classifier is best on validation; of equals the strongest."""
+    chosen, best = 0.0, -1.0
+    for classifier in solutions(*train, classes, l2_path()):
+        here = score(metric, classifier.logits(validation[0]), validation[1], classes)
+        if here > best:
+            chosen, best = classifier.l2, here
+    return chosen, best
+
+
+def solutions(features: Tensor, labels: Tensor, classes: int, penalties: list[float]):
+    """simclr.logistic.path, with a UserError where features cannot be fitted."""
+    if not bool(torch.isfinite(features).all()):
+        raise UserError(
+            "the encoder's features are not finite",
+            expected="numbers",
+            found="NaN or infinity",
+            remedy="the upstream run has diverged: lower its learning rate",
+        )
+    try:
+        yield from logistic.path(features, labels, classes, penalties)
+    except logistic.NotConverged as error:
+        raise UserError(
+            "a logistic regression does not converge",
+            found=error,
+            remedy="raise l2_path.lowest",
+        ) from error
+
+
+def predicted(logits: Tensor, labels: Tensor) -> Tensor:
+    """The likeliest class int64 (n,), or for several labels the likelier of 0 and 1 of each, uint8 (n, classes)."""
+    return logits.argmax(dim=1) if labels.dim() == 1 else (logits > 0).to(torch.uint8)
+
+
+def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
+    """One of METRICS, in percent."""
+    if metric == "map11":
+        return float(map11(logits, labels))
+    predictions = predicted(logits, labels)
+    found = (
+        accuracy(predictions, labels) if metric == "top1" else mean_per_class(predictions, labels, classes)
+    )
+    return float(found)
+
+
+def stored(labels: Tensor) -> np.ndarray:
+    """Labels as predictions are stored: int64 (n,) or uint8 (n, classes)."""
+    return labels.to(torch.int64 if labels.dim() == 1 else torch.uint8).cpu().numpy()
