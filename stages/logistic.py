@@ -40,7 +40,7 @@ def l2_path(
 
 @gin.configurable
 @torch.no_grad()
-def representation(
+def frozen_features(
     encoder: ResNet, images: Tensor, size: int = gin.REQUIRED, batch_size: int = 250
 ) -> Tensor:
     """h float32 (n, feature_dim) of images whose shorter side is resized to `size`, without augmentation."""
@@ -77,7 +77,7 @@ def features_of(job: Job, encoder: ResNet, split: str, metric: str, classes: int
     """h (n, d) and labels of one split. UserError for labels that cannot be learned or measured."""
     images, labels = job.data(split)
     check_labels(labels, split, metric, classes, job.run.dataset)
-    return representation(encoder, images), labels
+    return frozen_features(encoder, images), labels
 
 
 def check_labels(labels: Tensor, split: str, metric: str, classes: int, dataset: str) -> None:

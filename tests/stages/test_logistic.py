@@ -19,7 +19,7 @@ from tests.stages import tiny
 BOUND = {
     "dataset.name": "tiny",
     "execution.device": "cpu",
-    "representation.size": 8,
+    "frozen_features.size": 8,
     "l2_path.lowest": 1e-4,
     "l2_path.highest": 1e4,
     "l2_path.values": 9,
@@ -174,7 +174,7 @@ def test_of_equally_good_penalties_the_strongest_is_chosen(upstream, monkeypatch
 def test_features_do_not_depend_on_the_batch(upstream):
     job = Job(a_run(upstream), tiny.RESULTS)
     encoder, (images, _) = job.upstream_encoder(), job.data("train")
-    few, many = (logistic.representation(encoder, images, batch_size=size) for size in (7, 100))
+    few, many = (logistic.frozen_features(encoder, images, batch_size=size) for size in (7, 100))
     torch.testing.assert_close(few, many, rtol=1e-5, atol=1e-6)
     assert not many.requires_grad and many.shape == (36, 16)
 
