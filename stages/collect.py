@@ -135,7 +135,7 @@ def _knob_names(plan: Plan) -> list[str]:
 def _provenance(
     plan: Plan, finished: dict[str, dict[str, Any]], missing: list[str], results: Path
 ) -> dict[str, Any]:
-    runs, versions = {}, {}
+    runs, versions, costs = {}, {}, {}
     for stage in plan.stages:
         for run in plan.runs(stage):
             if run.id in finished[stage]:
@@ -145,6 +145,7 @@ def _provenance(
                     "adopted": adoption_of(stage),
                     **({"imported": cause["imported"]} if "imported" in cause else {}),
                 }
+                costs[run.fingerprint] = cause.get("cost", {})  # a run that two cells show was paid for once
                 for name, version in cause["versions"].items():
                     versions.setdefault(name, set()).add(version)
     return {
@@ -152,6 +153,7 @@ def _provenance(
         "exhibit": plan.exhibit,
         "dataset": ", ".join(datasets_of([plan])),
         "missing": missing,
+        "cost": {name: sum(cost.get(name, 0) for cost in costs.values()) for name in ("images", "flops")},
         "runs": runs,
         "versions": {name: ", ".join(sorted(found)) for name, found in versions.items()},
     }

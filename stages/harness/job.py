@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import os
@@ -17,6 +18,7 @@ import gin
 import numpy as np
 
 from stages.harness import files, store
+from stages.harness.cost import cost_of
 from stages.harness.errors import UserError
 from stages.harness.execution import dataset, execution
 from stages.harness.fingerprint import adoption_of, data_hash
@@ -144,7 +146,8 @@ class Job:
         )
         files.write_text(self.folder / "operative.gin", gin.operative_config_str())
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        cause = cause_of(self.run) | ({"imported": imported} if imported else {})
+        cause = cause_of(self.run) | {"cost": dataclasses.asdict(cost_of(self.run))}
+        cause |= {"imported": imported} if imported else {}
         store.finish(self.folder, store.store_folder(self.results, self.run), cause, self._record())
 
     def _record(self) -> dict[str, Any]:
