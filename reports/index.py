@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from reports import verdict
 from reports.declaration import check_scale
 from reports.digest import digest
 from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_scale(options.scale, options.params / "exhibits")
     folder = options.out / options.scale
     entries = contents(options.scale, folder, options.params)
+    verdict.write(folder, options.scale, [entry.record for entry in entries if entry.record])
     write_bytes(folder / "index.html", page(options.scale, entries, folder).encode())
     tree = digest(entry.record for entry in entries if entry.record)
     write_bytes(options.metrics / f"{options.scale}.json", json_text(tree).encode())
