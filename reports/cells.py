@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from reports.contrast import Missing, Order, Row
+from reports.contrast import Missing, Row
 from reports.digest import cell_name
-from reports.evidence import PAPER_COLUMNS, Evidence, canonical, sort_key
-from reports.summary import values_of
+from reports.evidence import PAPER_COLUMNS, Evidence
 
 UNKNOWN = "?"
 
@@ -61,22 +59,6 @@ def of_paper(paper: pd.DataFrame) -> Cells:
     return _table(numbers, knobs, list(numbers["metric"].unique()))
 
 
-def order_of(paper: pd.DataFrame) -> Order:
-    """How values of a knob are ordered: numbers by size; words as the paper prints them, then by spelling."""
-
-    @cache
-    def places(knob: str) -> dict[str, int]:
-        return {value: place for place, value in enumerate(values_of(paper, knob))}
-
-    def order(knob: str, values: Iterable[str]) -> list[str]:
-        printed = places(knob)
-        if all(not sort_key(value)[0] for value in values if value):
-            return sorted(values, key=sort_key)
-        return sorted(values, key=lambda value: (printed.get(value, len(printed)), sort_key(value)))
-
-    return order
-
-
 def _table(frame: pd.DataFrame, knobs: Sequence[str], metrics: Sequence[str]) -> Cells:
     rows = frame[frame["metric"].isin(metrics)]
     wide = rows.pivot(index=[*knobs, "metric"], columns="seed", values="value")
@@ -110,7 +92,5 @@ def _identity(key: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _named(key: Mapping[str, str]) -> str:
-    where = ", ".join(
-        f"{knob}={canonical(value)}" for knob, value in key.items() if knob != "metric" and value
-    )
+    where = ", ".join(f"{knob}={value}" for knob, value in key.items() if knob != "metric" and value)
     return f"{key['metric']} of {where}" if where else key["metric"]

@@ -17,8 +17,10 @@ after plain values and from left to right. An empty text means that the exhibit 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
@@ -34,7 +36,6 @@ PLACES: dict[str, Callable[[list[str]], list[str]]] = {
     "any": lambda values: values,
 }
 OTHERS = "others"
-Order = Callable[[str, Iterable[str]], list[str]]
 
 
 class Missing(Exception):
@@ -61,27 +62,24 @@ class Row:
 
 
 def rows_of(
-    keys: Sequence[Mapping[str, str]],
-    where: Mapping[str, Any],
-    steps: Sequence[Mapping[str, Any]],
-    order: Order,
+    keys: Sequence[Mapping[str, str]], where: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
 ) -> list[Row]:
     """The contrasts of the cells `keys`. Missing if a selection finds no cell, ReportError for an unknown step."""
     unit = np.eye(len(keys))
-    rows = select([Row(key, unit[place]) for place, key in enumerate(keys)], where, order)
+    rows = select([Row(key, unit[place]) for place, key in enumerate(keys)], where)
     for step in steps:
         ((name, body),) = step.items()
         if name not in STEPS:
             raise ReportError(f"expected one of {', '.join(STEPS)} in a claim's contrast; found {name}.")
-        rows = STEPS[name](rows, body, order)
+        rows = STEPS[name](rows, body)
     return rows
 
 
-def select(rows: Sequence[Row], selection: Mapping[str, Any], order: Order) -> list[Row]:
+def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     """The rows that a selection names."""
     found = list(rows)
     for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
-        present = order(knob, {row.key.get(knob, "") for row in found})
+        present = in_order({row.key.get(knob, "") for row in found})
         found = [row for row in found if _fits(row.key, knob, wanted, present)]
         spelled = set(_plain(wanted))
         absent = set() if "" in spelled else spelled - set(present)
@@ -90,14 +88,14 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any], order: Order) -> l
     return found
 
 
-def minus(rows: Sequence[Row], sides: Sequence[Any], order: Order) -> list[Row]:
+def minus(rows: Sequence[Row], sides: Sequence[Any]) -> list[Row]:
     """Every difference between two selections."""
     one, other = sides
-    left = _side(rows, one, order)
+    left = _side(rows, one)
     if isinstance(other, int | float):
         return [Row(row.key, row.weights, row.constant - other) for row in left]
     taken = {id(row) for row in left}
-    right = [row for row in rows if id(row) not in taken] if other == OTHERS else _side(rows, other, order)
+    right = [row for row in rows if id(row) not in taken] if other == OTHERS else _side(rows, other)
     named = _knobs(one) | _knobs(other)
     partners: dict[tuple, list[Row]] = {}
     for row in right:
@@ -106,7 +104,7 @@ def minus(rows: Sequence[Row], sides: Sequence[Any], order: Order) -> list[Row]:
     return _some(found, f"{_named(one)} beside {_named(other)}")
 
 
-def swap(rows: Sequence[Row], knobs: Sequence[str], order: Order) -> list[Row]:
+def swap(rows: Sequence[Row], knobs: Sequence[str]) -> list[Row]:
     """Each unordered pair of values once."""
     a, b = knobs
     found = [
@@ -117,42 +115,51 @@ def swap(rows: Sequence[Row], knobs: Sequence[str], order: Order) -> list[Row]:
     return _some(found, f"{a} and {b} exchanged")
 
 
-def pairs(rows: Sequence[Row], knob: str, order: Order) -> list[Row]:
+def pairs(rows: Sequence[Row], knob: str) -> list[Row]:
     """Within each group of rows that differ in `knob` alone."""
     found = [_difference(a, b, {knob}) for group in _groups(rows, knob) for a, b in combinations(group, 2)]
     return _some(found, f"two values of {knob}")
 
 
-def mean(rows: Sequence[Row], knob: str, order: Order) -> list[Row]:
+def mean(rows: Sequence[Row], knob: str) -> list[Row]:
     """One row per group."""
     return [_weighted(group, np.full(len(group), 1 / len(group)), {knob}) for group in _groups(rows, knob)]
 
 
-def trend(rows: Sequence[Row], knob: str, order: Order) -> list[Row]:
+def trend(rows: Sequence[Row], knob: str) -> list[Row]:
     """One row per group with two values or more; rows that share a value are averaged first."""
     found = []
     for group in _groups(rows, knob):
-        values = order(knob, {row.key.get(knob, "") for row in group})
+        values = in_order({row.key.get(knob, "") for row in group})
         if len(values) < 2:
             continue
-        levels = [
-            mean([row for row in group if row.key.get(knob, "") == value], knob, order)[0] for value in values
-        ]
+        levels = [mean([row for row in group if row.key.get(knob, "") == value], knob)[0] for value in values]
         rank = np.arange(len(values)) - (len(values) - 1) / 2
         row = _weighted(levels, rank / (rank @ rank) * (len(values) - 1), {knob})
         found.append(Row(row.key, row.weights, row.constant, tuple(levels)))
     return _some(found, f"two values of {knob}")
 
 
+def in_order(values: Iterable[str]) -> list[str]:
+    """Numbers, also 1/8, by size and before words; numbers within words count: ResNet-8, ResNet-50, ResNet-50 (2x)."""
+    return sorted(values, key=_size)
+
+
+def _size(value: str) -> tuple[bool, float, list[str | int]]:
+    try:
+        return False, float(Fraction(value)), []
+    except ValueError:
+        parts = re.split(r"(\d+)", value)
+        return True, 0.0, [int(part) if place % 2 else part for place, part in enumerate(parts)]
+
+
 STEPS = {"minus": minus, "swap": swap, "pairs": pairs, "mean": mean, "trend": trend}
 
 
-def _side(rows: Sequence[Row], side: Any, order: Order) -> list[Row]:
+def _side(rows: Sequence[Row], side: Any) -> list[Row]:
     """One selection, or a list of them."""
     return [
-        row
-        for selection in (side if isinstance(side, list) else [side])
-        for row in select(rows, selection, order)
+        row for selection in (side if isinstance(side, list) else [side]) for row in select(rows, selection)
     ]
 
 

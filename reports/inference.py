@@ -15,6 +15,7 @@ Each gives a p for the claim and a p for its opposite; either is at least unifor
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -79,7 +80,9 @@ class Estimates:
     freedom: int | None = None
 
 
-def test(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound, noise: float | None = None) -> Result:
+def infer(
+    rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound, noise: float | None = None
+) -> Result:
     """The condition that `of` the contrasts (mean, every, or a share such as 5/12) are within `bound`.
 
     cells: (k, n seeds), complete where a contrast has weight. noise: a known standard deviation of one cell.
@@ -132,10 +135,13 @@ def seeds_needed(result: Result, tests: int, power: float = 0.8, most: int = 200
     from statsmodels.stats.power import TTestPower
 
     size, level = abs(result.margin) / result.sd, LEVEL / max(1, tests)
-    for n in range(max(3, result.n + 1), most + 1):
-        if TTestPower().power(size, n, level, df=result.freedom * (n - 1), alternative="larger") >= power:
-            return n
-    return None
+
+    def reached(n: int) -> float:
+        return TTestPower().power(size, n, level, df=result.freedom * (n - 1), alternative="larger")
+
+    candidates = range(max(3, result.n + 1), most + 2)
+    n = candidates[bisect_left(candidates, power, hi=len(candidates) - 1, key=reached)]
+    return n if n <= most else None
 
 
 def correlation(x: np.ndarray, y: np.ndarray, method: str, bound: Bound) -> Result:

@@ -20,11 +20,11 @@ import pandas as pd
 
 from reports import cells as tables
 from reports.claims import SCALES, Claim, Condition, in_order, parse
-from reports.contrast import Missing, Order, minus, rows_of
+from reports.contrast import Missing, minus, rows_of
 from reports.declaration import check_scale
 from reports.evidence import Evidence
 from reports.files import exit_code, json_text, read_json, write_bytes
-from reports.inference import LEVEL, Result, both, correlation, exact, seeds_needed, test
+from reports.inference import LEVEL, Result, both, correlation, exact, infer, seeds_needed
 from reports.summary import metric
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPORT = VERDICTS = (
@@ -77,7 +77,7 @@ def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
     """The paper's own effect and whether its numbers support the claim (None: they do not decide, or it has none)."""
     unit = _unit_of_metric(claim, paper)
     try:
-        found = evaluate(claim, tables.of_paper(paper), tables.order_of(paper), noise=REPEATS.get(unit, 0.0))
+        found = evaluate(claim, tables.of_paper(paper), noise=REPEATS.get(unit, 0.0))
     except Missing:
         return {"effect": None, "unit": "", "supports": None}
     decided = {True: found.p, False: found.opposite} if found.p is not None else {}
@@ -85,9 +85,9 @@ def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
     return {"effect": found.effect, "unit": _unit(claim, found, paper), "supports": supports}
 
 
-def evaluate(claim: Claim, table: tables.Cells, order: Order, noise: float | None = None) -> Result:
+def evaluate(claim: Claim, table: tables.Cells, noise: float | None = None) -> Result:
     """A claim on a table of cells. Missing if it lacks some. noise: of one cell, where it is known."""
-    return both([_condition(claim, condition, table, order, noise) for condition in claim.conditions])
+    return both([_condition(claim, condition, table, noise) for condition in claim.conditions])
 
 
 def judge(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -138,23 +138,21 @@ def write(folder: Path, scale: str, records: Iterable[Mapping[str, Any]]) -> Non
     write_bytes(folder / "verdicts.json", json_text(document(scale, records)).encode())
 
 
-def _condition(
-    claim: Claim, condition: Condition, table: tables.Cells, order: Order, noise: float | None
-) -> Result:
+def _condition(claim: Claim, condition: Condition, table: tables.Cells, noise: float | None) -> Result:
     table = table.of_metrics(condition.metrics)
-    rows = rows_of(table.keys, condition.where, condition.contrast, order)
+    rows = rows_of(table.keys, condition.where, condition.contrast)
     if condition.correlate:
-        return _correlation(condition, rows, table, order)
+        return _correlation(condition, rows, table)
     values = table.complete(rows)
     if claim.type == "A":
         return exact(rows, values, condition.of, condition.bound)
-    return test(rows, values, condition.of, condition.bound, noise)
+    return infer(rows, values, condition.of, condition.bound, noise)
 
 
-def _correlation(condition: Condition, rows: Sequence[Any], table: tables.Cells, order: Order) -> Result:
+def _correlation(condition: Condition, rows: Sequence[Any], table: tables.Cells) -> Result:
     """Over the cells in which two selections can be paired; the difference of each pair says which cells they are."""
     method, one, other = condition.correlate
-    paired = minus(rows, [one, other], order)
+    paired = minus(rows, [one, other])
     values = table.complete(paired).mean(axis=1)
     x, y = (np.array([values[(sign * row.weights) > 0][0] for row in paired]) for sign in (1, -1))
     return correlation(x, y, method, condition.bound)
@@ -165,11 +163,7 @@ def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
     if not claim.sensible_at(evidence.exhibit.scale):
         return empty | {"below_scale": True}
     try:
-        found = evaluate(
-            claim,
-            tables.of_evidence(evidence, claim.metrics),
-            tables.order_of(evidence.paper),
-        )
+        found = evaluate(claim, tables.of_evidence(evidence, claim.metrics))
     except Missing as missing:
         return empty | {"missing": missing.cells}
     return empty | asdict(found) | {"unit": _unit(claim, found, evidence.paper)}
