@@ -31,6 +31,32 @@ class Cells:
             raise Missing([f"metric {' or '.join(names)}"])
         return Cells([self.keys[place] for place in kept], self.values[kept])
 
+    def tuned(self, knobs: Sequence[str]) -> Cells:
+        """Of cells that differ in `knobs` alone, the one that is best on validation, with its values on the test split.
+
+        Cells of an exhibit that does not tell splits apart stay as they are.
+        """
+        if not knobs or not any(key.get("split") for key in self.keys):
+            return self
+        groups: dict[tuple, list[int]] = {}
+        for place, key in enumerate(self.keys):
+            groups.setdefault(_identity(_without(key, [*knobs, "split"])), []).append(place)
+        chosen = [self._test_of_best(places) for places in groups.values()]
+        return Cells([_without(self.keys[place], [*knobs, "split"]) for place in chosen], self.values[chosen])
+
+    def _test_of_best(self, places: Sequence[int]) -> int:
+        validation = [place for place in places if self.keys[place]["split"] == "validation"]
+        whole = [place for place in validation if not np.isnan(self.values[place]).any()]
+        if (
+            len(whole) < len(validation) or not validation
+        ):  # a choice among those that finished would be another choice
+            raise Missing([_named(self.keys[place]) for place in set(validation) - set(whole) or places])
+        best = self.keys[max(validation, key=lambda place: self.values[place].mean())] | {"split": "test"}
+        found = [place for place in places if self.keys[place] == best]
+        if not found:
+            raise Missing([_named(best)])
+        return found[0]
+
     def complete(self, rows: Sequence[Row]) -> np.ndarray:
         """The values (cells, n) of the seeds that every cell of `rows` has; Missing names the cells that have none."""
         used = np.any([row.weights != 0 for row in rows], axis=0)
@@ -85,6 +111,10 @@ def _absent(evidence: Evidence, metrics: Sequence[str]) -> list[dict[str, str]]:
 def _value(knob: str, tokens: Sequence[str], known: Mapping[frozenset, Mapping[str, str]]) -> str:
     telling = {token for token in tokens if re.fullmatch(rf"part\d+|{re.escape(knob)}\d+", token)}
     return next((row[knob] for other, row in known.items() if telling <= other), UNKNOWN)
+
+
+def _without(key: Mapping[str, str], knobs: Sequence[str]) -> dict[str, str]:
+    return {knob: value for knob, value in key.items() if knob not in knobs}
 
 
 def _identity(key: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,8 @@
 
 A claim stands under `claims:` of params/exhibits/<id>.yaml, as what it says, its type, and one condition or several
 (`all:`). A condition names a metric (or some), the cells (`where`), what is compared (`contrast`, see
-reports.contrast, or `correlate`), over how much of it (`of`: mean, every, or a share such as 5/12), and a bound.
+reports.contrast, or `correlate`), over how much of it (`of`: mean, every, or a share such as 5/12), and a bound. Where
+an exhibit tries several settings of a cell, `tuned_over` names their knobs: validation chooses, the test split counts.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ TYPES = {
     "A": "analytic",
     "report": "a number without a verdict",
 }
-OWN_WORDS = ("metric", "where", "contrast", "correlate", "of", "above", "below", "within")
+OWN_WORDS = ("metric", "tuned_over", "where", "contrast", "correlate", "of", "above", "below", "within")
 NOTE = {True: "yes", False: "**no**", None: "undecided"}
 
 
@@ -38,6 +39,7 @@ class Condition:
     """One comparison; correlate is (method, one side, other side) or None."""
 
     metrics: tuple[str, ...]
+    tuned_over: Sequence[str]
     where: Mapping[str, Any]
     contrast: Sequence[Mapping[str, Any]]
     correlate: tuple[str, Any, Any] | None
@@ -104,6 +106,7 @@ def _condition(body: Mapping[str, Any]) -> Condition:
     method, sides = next(iter((body.get("correlate") or {}).items()), (None, (None, None)))
     return Condition(
         metrics=tuple([metrics] if isinstance(metrics, str) else metrics),
+        tuned_over=body.get("tuned_over", []),
         where=body.get("where", {}),
         contrast=body.get("contrast", []),
         correlate=(method, *sides) if method else None,

@@ -139,7 +139,7 @@ def write(folder: Path, scale: str, records: Iterable[Mapping[str, Any]]) -> Non
 
 
 def _condition(claim: Claim, condition: Condition, table: tables.Cells, noise: float | None) -> Result:
-    table = table.of_metrics(condition.metrics)
+    table = table.of_metrics(condition.metrics).tuned(condition.tuned_over)
     rows = rows_of(table.keys, condition.where, condition.contrast)
     if condition.correlate:
         return _correlation(condition, rows, table)

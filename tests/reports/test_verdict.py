@@ -170,8 +170,9 @@ def test_the_family_is_corrected_by_holm():
     assert judge([{"claims": [one | {"id": "A1"}]}])[0]["verdict"] == "confirmed"
 
 
-def test_a_family_without_effects_is_rarely_wrong_at_all():
+def test_a_family_without_effects_is_rarely_wrong_at_all(monkeypatch):
     """Twelve claims on noise, 60 times: some confirmation in at most about one of twenty."""
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels would call it in each of 120 corrections
     claims = parse(
         {"C1": {"says": "x", "type": "D", "metric": "m", "contrast": [{"minus": [{"k": "a"}, {"k": "b"}]}]}}
     )
@@ -207,6 +208,31 @@ def test_order_names_of_seeds_and_a_shift_of_all_numbers_change_nothing(
         if claim.id in ("C1", "C4"):
             one, two = evaluate(claim, plain), evaluate(claim, other)
             assert (two.p, two.low, two.high) == pytest.approx((one.p, one.low, one.high), rel=1e-6, abs=1e-9)
+
+
+def tuned(values: list[list[float]]) -> Cells:
+    """Two settings of one cell, (validation, test) each."""
+    keys = [
+        {"loss": "a", "lr": lr, "split": split, "metric": "m"}
+        for lr in ("1", "2")
+        for split in ("validation", "test")
+    ]
+    return Cells(keys, np.array(values)).tuned(["lr"])
+
+
+def test_validation_chooses_and_the_test_split_counts():
+    found = tuned([[50, 52], [90, 91], [60, 61], [10, 11]])
+    assert found.keys == [{"loss": "a", "metric": "m"}] and found.values.tolist() == [[10, 11]]
+
+
+def test_nothing_is_chosen_among_those_that_happened_to_finish():
+    with pytest.raises(Missing, match="m of loss=a, lr=2, split=validation"):
+        tuned([[50, 52], [90, 91], [60, np.nan], [10, 11]])
+
+
+def test_an_exhibit_without_splits_has_nothing_to_tune():
+    cells = Cells([{"loss": "a", "metric": "m"}], np.ones((1, 1)))
+    assert cells.tuned(["lr"]) is cells
 
 
 def test_a_cell_that_was_never_measured_says_so():
