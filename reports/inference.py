@@ -2,7 +2,8 @@
 
 Their noise, with two seeds or more, is that of a randomized block design: cells by seeds, a seed being a block; the
 residual variance has (cells - 1)(seeds - 1) degrees of freedom, pooled over the claim's own cells. For two cells this
-is the paired t test. A contrast whose weights do not sum to zero (a cell against a number) keeps its blocks.
+is the paired t test. A contrast whose weights do not sum to zero (a cell against a number) keeps its blocks. Pooling
+assumes that the claim's cells are about equally noisy; it is what makes three seeds enough for claims of many cells.
 
 With one seed there are no residuals. What is left: a claim about a mean over pairs that share no cell is tested by a
 paired t over the pairs, and a claim about one trend by the t test of a regression's slope. Else nothing can be said.
@@ -15,7 +16,6 @@ Each gives a p for the claim and a p for its opposite; either is at least unifor
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -105,13 +105,10 @@ def exact(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Resu
     """The same condition of numbers without noise; p is 0 or 1."""
     values = np.stack([row.value(cells) for row in rows])
     values = values.mean(axis=0, keepdims=True) if of == "mean" else values
-    holds = bound.holds(values).all(axis=1)
-    is_true = int(holds.sum()) >= _needed(of, len(values))
-    worst = values.flat[int(np.argmin(np.where(bound.holds(values), np.inf, 0)))]
-    effect = worst if not is_true else values.flat[int(np.argmin(bound.distance(values)))]
-    return Result(
-        float(effect), None, None, cells.shape[1], "exact comparison", float(not is_true), float(is_true)
-    )
+    is_true = int(bound.holds(values).all(axis=1).sum()) >= _needed(of, len(values))
+    weakest = float(values.flat[int(np.argmin(bound.distance(values)))])
+    seeds = cells.shape[1]
+    return Result(weakest, None, None, seeds, "exact comparison", float(not is_true), float(is_true))
 
 
 def both(results: Sequence[Result]) -> Result:
@@ -121,49 +118,6 @@ def both(results: Sequence[Result]) -> Result:
         return untested[0]
     binding = max(results, key=lambda result: (result.p, -(result.margin or 0)))
     return replace(binding, opposite=min(1.0, len(results) * min(result.opposite for result in results)))
-
-
-def seeds_needed(result: Result, tests: int, power: float = 0.8, most: int = 200) -> int | None:
-    """How many seeds would settle the claim at the observed effect and spread, with Bonferroni over `tests`.
-
-    Three if there is no spread to go by; None if it is more than `most`, or if seeds are not what a test is short of.
-    """
-    if result.effect is None or (result.p is not None and result.sd is None):
-        return None
-    if not result.sd or result.margin is None or result.freedom is None:
-        return 3
-    from statsmodels.stats.power import TTestPower
-
-    size, level = abs(result.margin) / result.sd, LEVEL / max(1, tests)
-
-    def reached(n: int) -> float:
-        return TTestPower().power(size, n, level, df=result.freedom * (n - 1), alternative="larger")
-
-    candidates = range(max(3, result.n + 1), most + 2)
-    n = candidates[bisect_left(candidates, power, hi=len(candidates) - 1, key=reached)]
-    return n if n <= most else None
-
-
-def correlation(x: np.ndarray, y: np.ndarray, method: str, bound: Bound) -> Result:
-    """That the correlation of two series, (n,) each, is above or below a number: Fisher's z transformation.
-
-    For Spearman the variance of z is 1.06 / (n - 3) (Fieller, Hartley and Pearson 1957). Fewer than four: untested.
-    """
-    from scipy.stats import pearsonr, spearmanr
-
-    n, name = len(x), {"pearson": "Pearson", "spearman": "Spearman"}[method]
-    if n < 4 or not (np.ptp(x) and np.ptp(y)):
-        return Result(None, None, None, n, "a correlation needs four pairs that differ")
-    r = float({"pearson": pearsonr, "spearman": spearmanr}[method](x, y).statistic)
-    r_inside, error = (
-        float(np.clip(r, -1 + 1e-12, 1 - 1e-12)),
-        math.sqrt({"Pearson": 1, "Spearman": 1.06}[name] / (n - 3)),
-    )
-    z = math.atanh(r_inside)
-    low, high = (math.tanh(z + sign * _reach(math.inf) * error) for sign in (-1, 1))
-    distance = (z - math.atanh(bound.value)) / error * (1 if bound.kind == "above" else -1)
-    p, opposite = (float(_tail(np.array(sign * distance), math.inf)) for sign in (1, -1))
-    return Result(r, low, high, n, f"Fisher's z of {name}'s correlation", p, opposite)
 
 
 def _estimates(
@@ -193,30 +147,22 @@ def _residual_variance(weights: np.ndarray, cells: np.ndarray) -> tuple[float, i
 
 
 def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -> Estimates | None:
-    """Pairs or lines as the sample, or the levels of one trend around their line."""
-    values = np.array([row.value(cells)[0] for row in rows])
-    if len(rows) > 1:
-        shared = (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1
-        error = values.std(ddof=1) / math.sqrt(len(values))
-        name = f"t over {len(rows)} pairs of cells of one seed"
-        return (
-            None
-            if shared
-            else Estimates(values.mean(keepdims=True), error[None], len(rows) - 1, len(rows), name)
+    """Pairs or lines as the sample, if they share no cell; or the levels of one trend around their line."""
+    values, n = np.array([row.value(cells)[0] for row in rows]), len(rows)
+    if n > 1:
+        if (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1:
+            return None
+        error = values.std(ddof=1, keepdims=True) / math.sqrt(n)
+        return Estimates(
+            values.mean(keepdims=True), error, n - 1, n, f"t over {n} pairs of cells of one seed"
         )
     levels = np.array([level.value(cells)[0] for level in rows[0].levels])
     if len(levels) < 3:
         return None
-    from scipy.stats import linregress
-
-    error = linregress(np.arange(len(levels)), levels).stderr * (len(levels) - 1)
-    return Estimates(
-        values,
-        np.array([error]),
-        len(levels) - 2,
-        len(levels),
-        f"slope over {len(levels)} values of one seed",
-    )
+    n = len(levels)
+    _, covariance = np.polyfit(np.arange(n), levels, 1, cov=True)
+    error = np.sqrt(covariance[:1, 0]) * (n - 1)
+    return Estimates(values, error, n - 2, n, f"slope over {n} values of one seed")
 
 
 def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarray]:
@@ -234,19 +180,19 @@ def _one_sided(estimates: Estimates, value: float) -> tuple[np.ndarray, np.ndarr
     distance, noisy = estimates.mean - value, estimates.error > 0
     statistic = distance / np.where(noisy, estimates.error, 1)
     return tuple(
-        np.where(noisy, _tail(sign * statistic, estimates.df), sign * distance <= 0).astype(float)
+        np.where(noisy, tail(sign * statistic, estimates.df), sign * distance <= 0).astype(float)
         for sign in (1, -1)
     )
 
 
-def _tail(statistic: np.ndarray, df: float) -> np.ndarray:
+def tail(statistic: np.ndarray, df: float) -> np.ndarray:
     """P(T > statistic). scipy.special and not scipy.stats, which costs a second to import."""
     from scipy.special import ndtr, stdtr
 
     return ndtr(-statistic) if math.isinf(df) else stdtr(df, -statistic)
 
 
-def _reach(df: float) -> float:
+def reach(df: float) -> float:
     """Standard errors on either side of an estimate that make its 95 % interval."""
     from scipy.special import ndtri, stdtrit
 
@@ -255,7 +201,7 @@ def _reach(df: float) -> float:
 
 def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Result:
     effect, error = round(float(estimates.mean[binding]), 10), float(estimates.error[binding])
-    reach = error * _reach(estimates.df)
+    half = error * reach(estimates.df)
     margin, sd = float(bound.distance(estimates.mean)[binding]), error * math.sqrt(estimates.n)
     known = {
         "n": estimates.n,
@@ -265,7 +211,7 @@ def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Resu
         "freedom": estimates.freedom,
     }
     if of in ("mean", "every"):
-        return Result(effect, effect - reach, effect + reach, **known)
+        return Result(effect, effect - half, effect + half, **known)
     return Result(float(bound.holds(estimates.mean).sum()), None, None, of=len(estimates.mean), **known)
 
 
@@ -273,10 +219,9 @@ def _untested(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> 
     values = np.array([row.value(cells).mean() for row in rows])
     binding = int(np.argsort(bound.distance(values), kind="stable")[len(values) - _needed(of, len(values))])
     is_share = of not in ("mean", "every")
-    effect = float(bound.holds(values).sum()) if is_share else float(values[binding])
-    return Result(
-        effect, None, None, cells.shape[1], "one seed shows no spread", of=len(values) if is_share else None
-    )
+    effect = float(bound.holds(values).sum()) if is_share else round(float(values[binding]), 10)
+    of_how_many = len(values) if is_share else None
+    return Result(effect, None, None, cells.shape[1], "one seed shows no spread", of=of_how_many)
 
 
 def _at_least(p: np.ndarray, needed: int) -> float:
@@ -289,8 +234,8 @@ def _needed(of: str, rows: int) -> int:
 
 
 def _mean(rows: Sequence[Row]) -> Row:
-    weights, constants = (
+    weights, constant = (
         np.mean([row.weights for row in rows], axis=0),
         np.mean([row.constant for row in rows]),
     )
-    return Row({}, weights, float(constants), rows[0].levels if len(rows) == 1 else ())
+    return Row({}, weights, float(constant), rows[0].levels if len(rows) == 1 else ())

@@ -19,12 +19,14 @@ import numpy as np
 import pandas as pd
 
 from reports import cells as tables
-from reports.claims import SCALES, Claim, Condition, in_order, parse
+from reports.claims import Claim, Condition, in_order, parse
 from reports.contrast import Missing, minus, rows_of
+from reports.correlation import correlation
 from reports.declaration import check_scale
 from reports.evidence import Evidence
 from reports.files import exit_code, json_text, read_json, write_bytes
-from reports.inference import LEVEL, Result, both, correlation, exact, infer, seeds_needed
+from reports.inference import LEVEL, Result, both, exact, infer
+from reports.power import seeds_needed
 from reports.summary import metric
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPORT = VERDICTS = (
@@ -118,16 +120,13 @@ def written_effect(effect: float | None, unit: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.verdict", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", required=True, choices=SCALES)
+    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10 or paper")
     parser.add_argument("--out", type=Path, default=Path("reports/out"), help="drawings lie in <out>/<scale>")
     parser.add_argument("--params", type=Path, default=Path("params"), help="declarations of exhibits")
     options = parser.parse_args(arguments)
     check_scale(options.scale, options.params / "exhibits")
-    folder, names = (
-        options.out / options.scale,
-        [path.stem for path in (options.params / "exhibits").glob("*.yaml")],
-    )
-    paths = [folder / f"{name}.json" for name in sorted(names)]
+    folder, declared = options.out / options.scale, sorted((options.params / "exhibits").glob("*.yaml"))
+    paths = [folder / f"{path.stem}.json" for path in declared]
     again = f"Draw it again: python -m reports.draw --scale {options.scale}."
     records = [read_json(path, "the record of a drawing", again) for path in paths if path.exists()]
     write(folder, options.scale, records)

@@ -8,7 +8,9 @@ import pytest
 from scipy import stats
 
 from reports.contrast import Row, rows_of
-from reports.inference import Bound, Result, both, correlation, exact, infer, seeds_needed
+from reports.correlation import correlation
+from reports.inference import Bound, Result, both, exact, infer
+from reports.power import seeds_needed
 
 ABOVE, RUNS = Bound("above", 0), 400
 TOLERATED = stats.binom.ppf(0.999, RUNS, 0.05) / RUNS  # what 5 % may look like in RUNS draws
@@ -124,6 +126,13 @@ def test_pairs_of_one_seed_are_the_paired_t_test_over_pairs():
     known = stats.ttest_rel(cells[6:, 0], cells[:6, 0], alternative="greater")
     found = infer(contrasts(grid("ab", 6), *PAIRS), cells, "mean", ABOVE)
     assert (found.p, found.n) == (pytest.approx(known.pvalue), 6)
+
+
+def test_one_trend_of_one_seed_is_a_regression():
+    cells = np.random.default_rng(6).normal(size=(5, 1))
+    known = stats.linregress(range(5), cells[:, 0], alternative="greater")
+    found = infer(contrasts(grid("a", 5), {"trend": "dim"}), cells, "mean", ABOVE)
+    assert (found.p, found.effect) == (pytest.approx(known.pvalue), pytest.approx(4 * known.slope))
 
 
 def test_blocks_are_the_two_way_analysis_of_variance():
