@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from reports import cells as tables
-from reports.claims import Claim, Condition, in_order, parse
+from reports.claim import Claim, Condition, in_order, parse
 from reports.contrast import Missing, minus, rows_of
 from reports.correlation import correlation
 from reports.declaration import check_scale

@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 
 import jsonschema
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
 from reports import cells
-from reports.claims import ALL, main, page, parse
+from reports.claim import parse
+from reports.claims import ALL, main, page
 from reports.contrast import Missing
 from reports.evidence import PAPER_COLUMNS, load_paper
 from reports.files import ReportError
@@ -36,6 +39,11 @@ WITHOUT_NUMBERS = {
 }
 
 
+@cache
+def paper_of(exhibit: str) -> pd.DataFrame:
+    return load_paper(PAPER / f"{exhibit}.csv")
+
+
 def test_71_claims_are_declared_and_no_other():
     missing, unknown = set(ALL) - set(CLAIMS), set(CLAIMS) - set(ALL)
     assert len(ALL) == 71 and not missing and not unknown, f"missing {missing}, unknown {unknown}"
@@ -52,10 +60,28 @@ def test_claims_obey_the_schema_and_keep_their_bytes_through_yaml(path, tmp_path
         assert again.read_text().split("claims:")[-1] == path.read_text().split("claims:")[-1]
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"of": "all"}, "'all' does not match"),
+        ({"abvoe": 5}, "'abvoe' was unexpected"),
+        ({"type": "Equal"}, "not one of"),
+        ({"contrast": [{"pair": "dim"}]}, "'pair' was unexpected"),
+        ({"contrast": [{"minus": [{"kind": "a"}]}]}, "too short"),
+        ({"within": 0}, "less than or equal to the minimum"),
+        ({"where": {"kind": {"unlike": "a"}}}, "not valid"),
+    ],
+)
+def test_the_schema_refuses_what_has_no_meaning(change, complaint):
+    claim = {"says": "x", "type": "D", "metric": "top1"} | change
+    with pytest.raises(jsonschema.ValidationError, match=complaint):
+        jsonschema.validate({"C1": claim}, SCHEMA["properties"]["claims"] | {"$defs": SCHEMA["$defs"]})
+
+
 @each
 def test_the_papers_own_numbers_say_what_the_paper_says(name):
     exhibit, claim = CLAIMS[name]
-    found = on_paper(claim, load_paper(PAPER / f"{exhibit}.csv"))
+    found = on_paper(claim, paper_of(exhibit))
     if name in WITHOUT_NUMBERS:
         assert found == {"effect": None, "unit": "", "supports": None}
         assert claim.paper_text or claim.type == "A"
@@ -88,15 +114,14 @@ def test_the_papers_own_numbers_say_what_the_paper_says(name):
 )
 def test_known_effects_of_the_paper(name, effect):
     exhibit, claim = CLAIMS[name]
-    assert on_paper(claim, load_paper(PAPER / f"{exhibit}.csv"))["effect"] == pytest.approx(effect, abs=0.05)
+    assert on_paper(claim, paper_of(exhibit))["effect"] == pytest.approx(effect, abs=0.05)
 
 
 @pytest.mark.parametrize("name", [name for name in ALL if name not in WITHOUT_NUMBERS])
 def test_a_mirrored_paper_is_contradicted(name):
     """What was more is less. Only equal is still equal, as are a correlation and "each wins on a quarter"."""
     exhibit, claim = CLAIMS[name]
-    paper = load_paper(PAPER / f"{exhibit}.csv")
-    paper["number"] = 100 - paper["number"]
+    paper = paper_of(exhibit).assign(number=lambda frame: 100 - frame["number"])
     mirrored = dict.fromkeys(("A6", "B5", "C4", "D9", "G1", "G2"), True) | {"E9": None}
     assert on_paper(claim, paper)["supports"] is mirrored.get(name, False)
 
@@ -105,7 +130,7 @@ def test_a_mirrored_paper_is_contradicted(name):
 def test_selections_name_knobs_that_the_exhibit_has(name):
     """A misspelt knob would make the claim wait for cells that never come."""
     exhibit, claim = CLAIMS[name]
-    known = set(load_paper(PAPER / f"{exhibit}.csv").columns) - {*PAPER_COLUMNS, "number"}
+    known = set(paper_of(exhibit).columns) - {*PAPER_COLUMNS, "number"}
     path = ROOT / "params" / "exhibits" / f"{exhibit}.yaml"
     if path.exists():
         tree = YAML(typ="safe").load(path.read_text())
@@ -173,7 +198,7 @@ def test_a_broken_claim_is_refused_by_name(body):
 
 def test_noise_decides_how_sure_the_paper_is():
     exhibit, claim = CLAIMS["G3"]
-    paper = load_paper(PAPER / f"{exhibit}.csv")
+    paper = paper_of(exhibit)
     table = cells.of_paper(paper)
     p = [evaluate(claim, table, noise=noise).p for noise in (0.05, 0.15, 1.0)]
     assert p == sorted(p) and p[0] < 1e-6 and p[2] > 0.3
@@ -181,7 +206,7 @@ def test_noise_decides_how_sure_the_paper_is():
 
 def test_a_claim_about_a_metric_that_nobody_measured_is_missing():
     exhibit, claim = CLAIMS["C2"]
-    paper = load_paper(PAPER / f"{exhibit}.csv")
+    paper = paper_of(exhibit)
     other = replace(claim, conditions=tuple(replace(each, metrics=("top9",)) for each in claim.conditions))
     with pytest.raises(Missing, match="top9"):
         evaluate(other, cells.of_paper(paper))

@@ -82,6 +82,15 @@ def test_false_confirmations_and_contradictions_stay_at_5_percent(edge, n):
     assert max(wrong) <= TOLERATED
 
 
+@pytest.mark.parametrize("edge", ["R", "R, the best"])
+def test_one_cell_that_is_three_times_as_noisy_costs_about_twice_the_level(edge):
+    """The price of pooling, said in the module's first lines."""
+    keys, steps, of, bound, truth, _ = EDGES[edge]
+    rows, sizes = contrasts(keys, *steps), np.c_[[3, 1, 1, 1]]
+    wrong, _ = rates(lambda g: infer(rows, np.c_[truth] + sizes * g.normal(size=(4, 3)), of, bound))
+    assert 0.05 < wrong < 0.15
+
+
 @pytest.mark.parametrize("edge", ["D, the mean of pairs", "R"])
 def test_a_single_seed_is_not_more_often_wrong(edge):
     keys, steps, of, bound, _, _ = EDGES[edge]

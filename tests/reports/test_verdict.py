@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.cells import Cells, of_evidence
-from reports.claims import parse
+from reports.claim import parse
 from reports.contrast import Missing
 from reports.verdict import FIELDS, VERDICTS, evaluate, judge, main, results
 from tests.reports.conftest import SCALE, Lab
