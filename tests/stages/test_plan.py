@@ -94,6 +94,15 @@ def test_an_edit_writes_only_the_plans_that_it_touches(declared, edit, capsys):
     assert capsys.readouterr().out.strip().endswith("; changed: figure_08, table_05")
 
 
+def test_a_claim_changes_no_plan(declared):
+    """What the paper says is judged by the reports: nobody trains again for it."""
+    run(*SCALE_SMOKE)
+    before, exhibit = age(), Path("params/exhibits/figure_08.yaml")
+    exhibit.write_text(exhibit.read_text() + "claims: {C1: {says: More., type: D, metric: top1}}\n")
+    run(*SCALE_SMOKE)
+    assert times() == before
+
+
 def test_a_written_plan_is_what_the_stages_accept(declared):
     run(*SCALE_SMOKE)
     for name in ("table_02", "table_05", "figure_08"):
