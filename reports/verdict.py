@@ -36,6 +36,11 @@ REPEATS = {
     "%": 0.15,
     "nat": 0.05,
 }  # standard deviation of the paper's repeats; of what it prints to one decimal
+OWN_NUMBERS = {
+    True: "Its own numbers agree.",
+    False: "Its own numbers say the opposite.",
+    None: "Its own numbers do not decide.",
+}
 FIELDS = (
     *(
         "id",
@@ -170,11 +175,7 @@ def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
 
 def _paper_fields(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
     found = on_paper(claim, paper)
-    numbers = {True: "Its own numbers agree.", False: "Its own numbers say the opposite.", None: ""}[
-        found["supports"]
-    ]
-    if found["effect"] is not None and found["supports"] is None:
-        numbers = "Its own numbers do not decide."
+    numbers = OWN_NUMBERS[found["supports"]] if found["effect"] is not None else None
     said = [claim.paper_text, claim.paper_differs or numbers]
     return {"paper_effect": found["effect"], "paper_says": " ".join(text for text in said if text)}
 
@@ -203,13 +204,11 @@ def _holm(p: Sequence[float]) -> list[float]:
 
 
 def _judged(claim: Mapping[str, Any], holm: tuple[float, float] | None, tests: int) -> dict[str, Any]:
+    """holm: the corrected p of the claim and of its opposite, if there was a test."""
     verdict, reason, seeds = _verdict(claim, holm, tests)
-    found = dict(claim) | {
-        "verdict": verdict,
-        "reason": reason,
-        "seeds_needed": seeds,
-        "p_holm": holm and holm[0],
-    }
+    test, p, p_holm = (claim["test"], claim["p"], holm[0]) if holm else (None, None, None)
+    found = dict(claim) | {"test": test, "p": p, "p_holm": p_holm}
+    found |= {"verdict": verdict, "reason": reason, "seeds_needed": seeds}
     return {name: found[name] for name in FIELDS}
 
 
@@ -225,20 +224,15 @@ def _verdict(
         return REPORT, "a number, without a verdict", None
     if claim["type"] == "A":
         return (CONTRADICTED if claim["p"] else CONFIRMED), "compared exactly", None
-    if holm and min(holm) < LEVEL:
-        is_so = holm[0] < LEVEL
-        side = "the claim" if is_so else "its opposite"
-        return (
-            (CONFIRMED if is_so else CONTRADICTED),
-            f"p of {side} {min(holm):.2g} after Holm over {tests} tests",
-            None,
-        )
-    result = Result(**{name: claim[name] for name in Result.__dataclass_fields__})
-    seeds = seeds_needed(result, tests)
-    if result.p is None:
-        return INCONCLUSIVE, claim["test"] + ("; at least 3 seeds are needed" if seeds else ""), seeds
+    for verdict, corrected, what in zip(
+        (CONFIRMED, CONTRADICTED), holm or (), ("the claim", "its opposite"), strict=False
+    ):
+        if corrected < LEVEL:
+            return verdict, f"p of {what} {corrected:.2g} after Holm over {tests} tests", None
+    seeds = seeds_needed(Result(**{name: claim[name] for name in Result.__dataclass_fields__}), tests)
     more = {None: "", 3: "; at least 3 seeds are needed"}.get(seeds, f"; about {seeds} seeds would settle it")
-    return INCONCLUSIVE, f"p {result.p:.2g}, after Holm over {tests} tests {holm[0]:.2g}{more}", seeds
+    why = f"p {claim['p']:.2g}, after Holm over {tests} tests {holm[0]:.2g}" if holm else claim["test"]
+    return INCONCLUSIVE, why + more, seeds
 
 
 if __name__ == "__main__":
