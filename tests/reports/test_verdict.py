@@ -120,6 +120,11 @@ def test_a_missing_cell_is_named_by_its_settings(lab):
     assert found["C8"]["verdict"] == "report"  # it does not need that cell
 
 
+def test_nothing_measured_at_all_is_not_run(lab):
+    found = verdicts(heads(lab, [], ("pretrain/projection1-output_dim1-seed0",)))
+    assert {claim["verdict"] for claim in found.values()} == {"not run"}
+
+
 def test_a_missing_seed_leaves_the_seeds_that_all_cells_have(lab):
     kept = [row for row in rows(8.0) if row[-1] != "projection2-output_dim2-seed3"]
     found = verdicts(heads(lab, kept, ("linear_eval/projection2-output_dim2-seed3",)))["C1"]
