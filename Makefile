@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
-.PHONY: help install reports test lint plan official bench clean
+.PHONY: help install reports test lint plan compare official bench clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -37,6 +37,9 @@ lint: $(INSTALLED)  ## ruff and snakefmt
 
 plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and cost
 	$(BIN)/python -m stages plan --cost $(if $(filter command environment,$(firstword $(origin SCALE))),--scale $(SCALE))
+
+compare: $(INSTALLED)  ## what changed since BASE (a git revision, or another results folder): parameters, numbers, verdicts
+	$(BIN)/python -m reports.compare --base $(or $(BASE),HEAD) --scale $(SCALE) $(if $(BASE_SCALE),--base-scale $(BASE_SCALE))
 
 official: $(INSTALLED)  ## TensorFlow, to read the published checkpoints (python -m stages import_official)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/official.txt

@@ -1,7 +1,9 @@
 """What an exhibit's YAML says that a reader of its report needs; the rest of it is for planning."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
 
@@ -22,6 +24,7 @@ class Declaration:
     scale: str
     thinned: str | None
     knobs: tuple[str, ...]
+    claims: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_declaration(path: Path, scale: str) -> Declaration:
@@ -34,7 +37,11 @@ def load_declaration(path: Path, scale: str) -> Declaration:
                 f"expected {key}: {' or '.join(allowed)} in {path}; found {words[key]}. Correct the file."
             )
     return Declaration(
-        **words, scale=scale, thinned=_thinned(tree, scale, path), knobs=tuple(_mapping(tree, "knobs", path))
+        **words,
+        scale=scale,
+        thinned=_thinned(tree, scale, path),
+        knobs=tuple(_mapping(tree, "knobs", path)),
+        claims=_mapping(tree, "claims", path),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from statistics import fmean
@@ -17,6 +19,15 @@ def digest(records: Iterable[Mapping[str, Any]]) -> Tree:
     shows as a metric that moved and not as a cell that vanished and one that appeared.
     """
     return {record["exhibit"]: _cells(record["raw"]) for record in records if record["raw"]}
+
+
+def tidy_rows(record: Mapping[str, Any]) -> str:
+    """A record's measured rows as CSV: knobs, seed, metric, value, run, as `collect` has them."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(record["raw"][0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(record["raw"])
+    return stream.getvalue()
 
 
 def cell_name(run: str) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,10 +105,16 @@ def _load_provenance(path: Path, declaration: Declaration) -> dict[str, Any]:
 
 
 def _load_measured(path: Path, declaration: Declaration) -> pd.DataFrame:
-    header, rows = read_csv(
-        path, f"tidy rows of {declaration.id} at scale {declaration.scale}", COLLECT_AGAIN
-    )
-    absent = [column for column in (*declaration.knobs, *MEASURED_COLUMNS) if column not in header]
+    what = f"tidy rows of {declaration.id} at scale {declaration.scale}"
+    header, rows = read_csv(path, what, COLLECT_AGAIN)
+    return measured_from(header, rows, path, declaration.knobs)
+
+
+def measured_from(
+    header: list[str], rows: list[list[str]], path: Path, knobs: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Tidy rows as `collect` writes them: text knobs, numbers as floats, in a fixed order. ReportError names `path`."""
+    absent = [column for column in (*knobs, *MEASURED_COLUMNS) if column not in header]
     if absent:
         raise ReportError(
             f"expected column {', '.join(absent)} in {path}; found {', '.join(header)}. {COLLECT_AGAIN}"

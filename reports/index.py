@@ -1,7 +1,7 @@
 """One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
 
-Reads what reports.draw and the verdicts left in <out>/<scale>; writes index.html there, and <metrics>/<scale>.json
-for DVC. Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
+Reads what reports.draw left in <out>/<scale>; writes verdicts.json and index.html there, <metrics>/<scale>.json for DVC
+and <evidence>/<scale>/<exhibit>.csv for comparisons, both small enough to be committed. Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
 """
 
 import argparse
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from reports import board, trace
+from reports import board, trace, verdict
 from reports.declaration import check_scale
-from reports.digest import digest
+from reports.digest import digest, tidy_rows
 from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
 from reports.record import banner, label
 from reports.tables import render
@@ -46,13 +46,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/out"), help="drawings lie in <out>/<scale>")
     parser.add_argument("--params", type=Path, default=Path("params"), help="the paper's contents")
     parser.add_argument("--metrics", type=Path, default=Path("reports/metrics"), help="one JSON per scale")
+    parser.add_argument("--evidence", type=Path, default=Path("reports/evidence"), help="tidy rows, by scale")
     options = parser.parse_args(arguments)
     check_scale(options.scale, options.params / "exhibits")
     folder = options.out / options.scale
     entries = contents(options.scale, folder, options.params)
+    verdict.write(folder, options.scale, [entry.record for entry in entries if entry.record])
     write_bytes(folder / "index.html", page(options.scale, entries, folder).encode())
     tree = digest(entry.record for entry in entries if entry.record)
     write_bytes(options.metrics / f"{options.scale}.json", json_text(tree).encode())
+    keep_rows(options.evidence / options.scale, [entry.record for entry in entries if entry.record])
+
+
+def keep_rows(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write <exhibit>.csv, the measured rows, for `make compare` to read at a later commit; the rest goes."""
+    kept = {f"{record['exhibit']}.csv": tidy_rows(record) for record in records if record["raw"]}
+    for path in folder.glob("*.csv"):
+        if path.name not in kept:
+            path.unlink()
+    for name, text in kept.items():
+        write_bytes(folder / name, text.encode())
 
 
 def contents(scale: str, folder: Path, params: Path) -> list[Entry]:

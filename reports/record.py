@@ -7,6 +7,7 @@ import pandas as pd
 
 from reports.evidence import Evidence
 from reports.summary import summarize, values_of
+from reports.verdict import results
 
 NAMED = 6  # missing runs that a drawing names; its record names all
 
@@ -67,6 +68,7 @@ def record(evidence: Evidence, endings: Sequence[str]) -> dict[str, Any]:
         "measured": _rows(summarize(measured, evidence.knobs)),
         "raw": _rows(measured),
         "paper": _rows(evidence.paper.drop(columns="number")),
+        "claims": results(evidence),
         "provenance": dict(evidence.provenance),
     }
 

@@ -1,5 +1,7 @@
 """Stage gradients: the formulae of Table 2 against automatic differentiation, in float64."""
 
+from collections.abc import Callable
+
 import gin
 import torch
 import torch.nn.functional as F
@@ -19,16 +21,40 @@ def gradient_check(
     dimension: int = 16,
     negatives: int = 12,
 ) -> dict[str, float]:
-    """The largest absolute difference over `cases` anchors for each of `parameters` (temperatures, or margins)."""
+    """The largest absolute difference over `cases` anchors for each of `parameters` (temperatures, or margins).
+
+    With two negatives or more also the least and the largest coupling, by which NT-Xent differs from the other losses.
+    """
     objective, gradient = getattr(objectives, f"objective_{loss}"), getattr(objectives, f"gradient_{loss}")
-    errors = []
+    errors, couplings = [], []
     for case in range(cases):
         u, positive, *others = _unit_rows(seed, case, 2 + negatives, dimension)
         for parameter in parameters:
             leaf = u.clone().requires_grad_()
             objective(leaf, positive, torch.stack(others), parameter).backward()
             errors.append((leaf.grad - gradient(u, positive, torch.stack(others), parameter)).abs().max())
-    return {"max_error": float(torch.stack(errors).max()), "cases": float(len(errors))}
+            couplings.append(coupling(objective, u, positive, torch.stack(others), parameter))
+    found = {"max_error": float(torch.stack(errors).max()), "cases": float(len(errors))}
+    if negatives > 1:
+        found |= {"least_coupling": min(couplings), "largest_coupling": max(couplings)}
+    return found
+
+
+def coupling(
+    objective: Callable[..., Tensor], u: Tensor, positive: Tensor, negatives: Tensor, parameter: float
+) -> float:
+    """By how much the weight of the last negative changes when the first becomes as hard as the positive (Section 5.1).
+
+    The weight of v- is minus the derivative of the objective by u.v-. Zero if a loss weighs each negative by itself.
+    """
+
+    def weight(others: Tensor) -> Tensor:
+        leaf = others.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(objective(u, positive, leaf, parameter), leaf)
+        return -slope[-1] @ u
+
+    harder = torch.cat([positive[None], negatives[1:]])
+    return float((weight(harder) - weight(negatives)).abs())
 
 
 def _unit_rows(seed: int, case: int, rows: int, dimension: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What a plan would cost: images through the network, floating-point operations, and hours where a rate was measured.
 
-Operations are counted by sending one image through each encoder. A backward pass counts as two forward
-passes. Heads, losses and augmentations are left out: for the paper's networks they are below a hundredth.
+Operations are those of the convolutions; a backward pass counts as two forward passes. What stands between them, heads,
+losses and augmentations are left out: for the paper's networks they are below a hundredth.
 """
 
 from __future__ import annotations
@@ -91,20 +91,31 @@ def _flops_per_image(opening: Run, size: int) -> float:
 
 @functools.cache
 def _count(shape: tuple[tuple[str, Any], ...], size: int) -> float:
-    """Multiplications and additions of the convolutions for one image; what is between them is below a hundredth."""
-    import torch
+    """Multiplications and additions of the convolutions of `resnet(**shape)` for one image of `size` pixels."""
+    from simclr.encoder import ARCHITECTURES
 
-    from simclr.encoder import Convolution, resnet
+    bound = dict(shape)
+    blocks, bottleneck, base = ARCHITECTURES[bound["depth"]]
+    channels = (bound.get("base_channels") or base) * bound.get("width", 1)
+    pooled = bound.get("stem", "imagenet") == "imagenet"
+    side = _half(size) if pooled else size
+    total = 2 * 3 * channels * (7 if pooled else 3) ** 2 * side**2
+    side, incoming = _half(side) if pooled else side, channels
+    for g, count in enumerate(blocks):
+        width = channels * 2**g
+        outgoing = 4 * width if bottleneck else width
+        for b in range(count):
+            before, side = side, _half(side) if g > 0 and b == 0 else side
+            # (channels in, channels out, kernel, side of the output)
+            layers = [(incoming, width, 3, side), (width, width, 3, side)]
+            if bottleneck:
+                layers = [(incoming, width, 1, before), (width, width, 3, side), (width, outgoing, 1, side)]
+            if b == 0:
+                layers.append((incoming, outgoing, 1, side))  # the shortcut
+            total += sum(2 * i * o * kernel**2 * out**2 for i, o, kernel, out in layers)
+            incoming = outgoing
+    return float(total)
 
-    operations = []
 
-    def count(layer: torch.nn.Conv2d, _: object, out: torch.Tensor) -> None:
-        operations.append(2 * out.numel() * layer.weight[0].numel())
-
-    with torch.no_grad():  # a real image: tensors without data would import a compiler
-        encoder = resnet(**dict(shape)).eval()
-        for module in encoder.modules():
-            if isinstance(module, Convolution):
-                module.register_forward_hook(count)
-        encoder(torch.zeros(1, 3, size, size))
-    return float(sum(operations))
+def _half(side: int) -> int:
+    return (side + 1) // 2

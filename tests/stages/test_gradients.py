@@ -1,7 +1,10 @@
 """The formulae of Table 2 agree with automatic differentiation, and the check would see if they did not."""
 
+import math
+
 import gin
 import pytest
+import torch
 
 from simclr import objectives
 from stages import gradients
@@ -61,6 +64,20 @@ def test_a_formula_without_its_temperature_is_caught(monkeypatch):
     right = objectives.gradient_nt_xent
     monkeypatch.setattr(objectives, "gradient_nt_xent", lambda u, p, n, t: right(u, p, n, t) * t)
     assert check("nt_xent")["max_error"] > 0.01
+
+
+def test_only_nt_xent_weighs_a_negative_beside_the_others():
+    found = {loss: check(loss) for loss in LOSSES}
+    assert found["nt_xent"]["least_coupling"] > 1e-9
+    assert found["nt_logistic"]["largest_coupling"] == found["margin_triplet"]["largest_coupling"] == 0.0
+    assert found["nt_logistic"]["least_coupling"] == 0.0
+
+
+def test_coupling_of_three_vectors_on_a_line():
+    """u.v+ = 1, u.v- = 0 and 0 at temperature 1: a weight of 1 / (e + 2) falls to 1 / (2 e + 1)."""
+    u, orthogonal = torch.eye(2, dtype=torch.float64)
+    found = gradients.coupling(objectives.objective_nt_xent, u, u, torch.stack([orthogonal] * 2), 1.0)
+    assert found == pytest.approx(1 / (math.e + 2) - 1 / (2 * math.e + 1))
 
 
 def test_cases_are_addressed_and_differ():

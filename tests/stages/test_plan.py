@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
+from simclr.encoder import resnet
 from stages import plan
 from stages.harness import cost, declaration, driver, files, planning, store
 from stages.harness.errors import UserError
@@ -93,6 +95,15 @@ def test_an_edit_writes_only_the_plans_that_it_touches(declared, edit, capsys):
     tiny.retune(declared, "pretrain")
     run(*SCALE_SMOKE)
     assert capsys.readouterr().out.strip().endswith("  changed: figure_08, table_05")
+
+
+def test_a_claim_changes_no_plan(declared):
+    """What the paper says is judged by the reports: nobody trains again for it."""
+    run(*SCALE_SMOKE)
+    before, exhibit = age(), Path("params/exhibits/figure_08.yaml")
+    exhibit.write_text(exhibit.read_text() + "claims: {C1: {says: More., type: D, metric: top1}}\n")
+    run(*SCALE_SMOKE)
+    assert times() == before
 
 
 def test_a_written_plan_is_what_the_stages_accept(declared):
@@ -191,6 +202,23 @@ def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared
 def test_a_resnet_50_costs_what_everybody_says():
     """4.1 thousand million multiply-adds at 224 px, so twice as many operations."""
     assert cost._count((("depth", 50), ("width", 1)), 224) == pytest.approx(8.2e9, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("depth", "stem", "size"), [(8, "cifar", 15), (18, "imagenet", 45), (50, "cifar", 9)]
+)
+def test_operations_are_those_of_the_convolutions(depth, stem, size):
+    """Against the outputs that the network really has, odd sides included."""
+    shape = {"depth": depth, "stem": stem, "base_channels": 4, "width": 2}
+    counted, encoder = [], resnet(**shape).eval()
+    for layer in encoder.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(
+                lambda conv, _, out: counted.append(2 * out.numel() * conv.weight[0].numel())
+            )
+    with torch.no_grad():
+        encoder(torch.zeros(1, 3, size, size))
+    assert cost._count(tuple(shape.items()), size) == sum(counted)
 
 
 def test_quiet_prints_nothing(declared, capsys):

@@ -1,0 +1,228 @@
+"""What a claim compares: weighted sums of an exhibit's cells, made step by step from its `contrast`.
+
+A row is one such sum, with the knob values that it still stands for. Selecting takes rows away; a step makes new ones:
+
+    minus: [A, B]   each row of A less each row of B that agrees on every knob which neither of them names; a side is
+                    a selection or a list of them; B may be a number, or the word others (the rows that are not in A)
+    swap: [a, b]    each row less the row with the values of the two knobs exchanged
+    pairs: knob     every difference between two values of a knob
+    mean: knob      the mean over a knob
+    trend: knob     the rise along a knob, from its first value to its last, of the least squares line over their
+                    ranks (the linear contrast of the analysis of variance)
+
+A selection is {knob: value}; for a value may stand a list, or words that mean the same at every scale: first, second,
+last, any (names the knob and takes all), {not: value}, {same: knob} and {differs: knob}. Words for places are read
+after plain values and from left to right. An empty text means that the exhibit does not have the knob.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from reports.evidence import canonical
+from reports.files import ReportError
+
+PLACES: dict[str, Callable[[list[str]], list[str]]] = {
+    "first": lambda values: values[:1],
+    "second": lambda values: values[1:2],
+    "last": lambda values: values[-1:],
+    "any": lambda values: values,
+}
+OTHERS = "others"
+
+
+class Missing(Exception):
+    """A selection that no cell answers: the claim cannot be evaluated. `cells` says which."""
+
+    def __init__(self, cells: Sequence[str]):
+        super().__init__("; ".join(cells))
+        self.cells = list(cells)
+
+
+@dataclass(frozen=True)
+class Row:
+    """`weights` of the cells and what is added to their sum; `levels` are the rows that a trend runs over."""
+
+    key: Mapping[str, str]
+    weights: np.ndarray
+    constant: float = 0.0
+    levels: tuple[Row, ...] = field(default=())
+
+    def value(self, cells: np.ndarray) -> np.ndarray:
+        """The sum for cells (k,) or (k, n seeds); cells without weight may be NaN."""
+        used = self.weights != 0
+        return self.weights[used] @ cells[used] + self.constant
+
+
+def rows_of(
+    keys: Sequence[Mapping[str, str]], where: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+) -> list[Row]:
+    """The contrasts of the cells `keys`. Missing if a selection finds no cell, ReportError for an unknown step."""
+    unit = np.eye(len(keys))
+    rows = select([Row(key, unit[place]) for place, key in enumerate(keys)], where)
+    for step in steps:
+        ((name, body),) = step.items()
+        if name not in STEPS:
+            raise ReportError(f"expected one of {', '.join(STEPS)} in a claim's contrast; found {name}.")
+        rows = STEPS[name](rows, body)
+    return rows
+
+
+def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
+    """The rows that a selection names."""
+    found = list(rows)
+    for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
+        present = in_order({row.key.get(knob, "") for row in found})
+        found = [row for row in found if _fits(row.key, knob, wanted, present)]
+        spelled = set(_plain(wanted))
+        absent = set() if "" in spelled else spelled - set(present)
+        if absent or not found:
+            raise Missing([_named({**selection, knob: value}) for value in sorted(absent) or [wanted]])
+    return found
+
+
+def minus(rows: Sequence[Row], sides: Sequence[Any]) -> list[Row]:
+    """Every difference between two selections."""
+    one, other = sides
+    left = _side(rows, one)
+    if isinstance(other, int | float):
+        return [Row(row.key, row.weights, row.constant - other) for row in left]
+    taken = {id(row) for row in left}
+    right = [row for row in rows if id(row) not in taken] if other == OTHERS else _side(rows, other)
+    named = _knobs(one) | _knobs(other)
+    partners: dict[tuple, list[Row]] = {}
+    for row in right:
+        partners.setdefault(_identity(row, named), []).append(row)
+    found = [_difference(a, b, named) for a in left for b in partners.get(_identity(a, named), [])]
+    return _some(found, f"{_named(one)} beside {_named(other)}")
+
+
+def swap(rows: Sequence[Row], knobs: Sequence[str]) -> list[Row]:
+    """Each unordered pair of values once."""
+    a, b = knobs
+    found = [
+        _difference(one, other, {a, b})
+        for one, other in combinations(rows, 2)
+        if {**one.key, a: one.key[b], b: one.key[a]} == dict(other.key)
+    ]
+    return _some(found, f"{a} and {b} exchanged")
+
+
+def pairs(rows: Sequence[Row], knob: str) -> list[Row]:
+    """Within each group of rows that differ in `knob` alone."""
+    found = [_difference(a, b, {knob}) for group in _groups(rows, knob) for a, b in combinations(group, 2)]
+    return _some(found, f"two values of {knob}")
+
+
+def mean(rows: Sequence[Row], knob: str) -> list[Row]:
+    """One row per group."""
+    return [_weighted(group, np.full(len(group), 1 / len(group)), {knob}) for group in _groups(rows, knob)]
+
+
+def trend(rows: Sequence[Row], knob: str) -> list[Row]:
+    """One row per group with two values or more; rows that share a value are averaged first."""
+    found = []
+    for group in _groups(rows, knob):
+        values = in_order({row.key.get(knob, "") for row in group})
+        if len(values) < 2:
+            continue
+        levels = [mean([row for row in group if row.key.get(knob, "") == value], knob)[0] for value in values]
+        rank = np.arange(len(values)) - (len(values) - 1) / 2
+        row = _weighted(levels, rank / (rank @ rank) * (len(values) - 1), {knob})
+        found.append(Row(row.key, row.weights, row.constant, tuple(levels)))
+    return _some(found, f"two values of {knob}")
+
+
+def in_order(values: Iterable[str]) -> list[str]:
+    """Numbers, also 1/8, by size and before words; numbers within words count: ResNet-8, ResNet-50, ResNet-50 (2x)."""
+    return sorted(values, key=_size)
+
+
+def _size(value: str) -> tuple[bool, float, list[str | int]]:
+    try:
+        return False, float(Fraction(value)), []
+    except ValueError:
+        parts = re.split(r"(\d+)", value)
+        return True, 0.0, [int(part) if place % 2 else part for place, part in enumerate(parts)]
+
+
+STEPS = {"minus": minus, "swap": swap, "pairs": pairs, "mean": mean, "trend": trend}
+
+
+def _side(rows: Sequence[Row], side: Any) -> list[Row]:
+    """One selection, or a list of them."""
+    return [
+        row for selection in (side if isinstance(side, list) else [side]) for row in select(rows, selection)
+    ]
+
+
+def _knobs(side: Any) -> set[str]:
+    if side == OTHERS:
+        return set()
+    return {knob for selection in (side if isinstance(side, list) else [side]) for knob in selection}
+
+
+def _difference(a: Row, b: Row, named: set[str]) -> Row:
+    return _weighted([a, b], np.array([1.0, -1.0]), named)
+
+
+def _weighted(rows: Sequence[Row], weights: np.ndarray, named: set[str]) -> Row:
+    total = weights @ np.stack([row.weights for row in rows])
+    return Row(_without(rows[0].key, named), total, float(weights @ [row.constant for row in rows]))
+
+
+def _groups(rows: Sequence[Row], knob: str) -> list[list[Row]]:
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_identity(row, {knob}), []).append(row)
+    return list(groups.values())
+
+
+def _identity(row: Row, named: set[str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(_without(row.key, named).items()))
+
+
+def _without(key: Mapping[str, str], named: set[str]) -> dict[str, str]:
+    return {knob: value for knob, value in key.items() if knob not in named}
+
+
+def _some(rows: list[Row], what: str) -> list[Row]:
+    if not rows:
+        raise Missing([what])
+    return rows
+
+
+def _is_place(wanted: Any) -> bool:
+    return wanted in PLACES if isinstance(wanted, str) else isinstance(wanted, dict)
+
+
+def _plain(wanted: Any) -> list[str]:
+    """The values that a selection spells out."""
+    if isinstance(wanted, dict) or _is_place(wanted):
+        return []
+    return [canonical(str(value)) for value in (wanted if isinstance(wanted, list) else [wanted])]
+
+
+def _fits(key: Mapping[str, str], knob: str, wanted: Any, present: list[str]) -> bool:
+    value = key.get(knob, "")
+    if not isinstance(wanted, dict):
+        return value in (PLACES[wanted](present) if _is_place(wanted) else _plain(wanted))
+    ((relation, body),) = wanted.items()
+    if relation == "not":
+        return not _fits(key, knob, body, present)
+    return (value == key.get(body, "")) == (relation == "same")
+
+
+def _named(selection: Any) -> str:
+    if isinstance(selection, list):
+        return " and ".join(map(_named, selection))
+    if selection == OTHERS:
+        return OTHERS
+    return ", ".join(f"{knob}={value}" for knob, value in selection.items())

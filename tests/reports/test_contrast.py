@@ -1,0 +1,113 @@
+"""Contrasts: the right cells with the right weights, whatever order they come in."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.contrast import Missing, in_order, rows_of
+from reports.files import ReportError
+
+GRID = [{"kind": kind, "dim": str(dim)} for kind in ("a", "b") for dim in (9, 10, 100)]
+VALUES = np.array([1.0, 2.0, 4.0, 10.0, 20.0, 40.0])
+
+
+def values(steps, where=None, keys=GRID, cells=VALUES):
+    return [float(row.value(np.asarray(cells))) for row in rows_of(keys, where or {}, steps)]
+
+
+def test_a_difference_pairs_the_cells_that_agree_on_all_else():
+    assert values([{"minus": [{"kind": "b"}, {"kind": "a"}]}]) == [9, 18, 36]
+
+
+def test_cells_without_a_partner_are_left_out():
+    keys = [*GRID, {"kind": "none", "dim": "100"}]
+    assert values([{"minus": [{"kind": "a"}, {"kind": "none"}]}], keys=keys, cells=[*VALUES, 1.0]) == [3]
+
+
+def test_a_knob_that_one_side_names_is_not_matched():
+    assert values([{"minus": [{"kind": "b", "dim": "last"}, {"kind": "a"}]}]) == [39, 38, 36]
+    assert values([{"minus": [{"kind": "b", "dim": "any"}, {"kind": "a", "dim": 9}]}]) == [9, 19, 39]
+
+
+def test_others_are_all_rows_of_the_same_group_that_are_not_in_the_first_side():
+    assert values([{"minus": [{"dim": 10}, "others"]}]) == [1, -2, 10, -20]
+
+
+def test_a_side_may_be_a_number_or_several_selections():
+    assert values([{"minus": [{"kind": "a"}, 1]}]) == [0, 1, 3]
+    sides = [{"kind": "a", "dim": 9}, {"kind": "b", "dim": 9}]
+    assert values([{"minus": [sides, {"kind": "b", "dim": 100}]}]) == [-39, -30]
+
+
+@pytest.mark.parametrize(("word", "dim"), [("first", 9), ("second", 10), ("last", 100)])
+def test_places_go_by_size_not_by_spelling(word, dim):
+    assert values([], {"kind": "a", "dim": word}) == values([], {"kind": "a", "dim": dim})
+
+
+def test_a_place_is_read_after_plain_values():
+    keys = [*GRID, {"kind": "c", "dim": "1000"}]
+    assert values([], {"dim": "last", "kind": "a"}, keys, [*VALUES, 7.0]) == [4]
+
+
+def test_fractions_go_by_size_and_words_by_the_numbers_in_them():
+    assert in_order(["1", "1/8", "1/2", "0.25"]) == ["1/8", "0.25", "1/2", "1"]
+    names = ["ResNet-50", "ResNet-50 (2x)", "ResNet-50 (4x)", "ResNet-152"]
+    assert in_order(reversed(["8", *names])) == ["8", *names]
+
+
+def test_a_trend_is_the_rise_of_the_fitted_line_from_first_to_last():
+    fitted = np.polyfit([0, 1, 2], VALUES[:3], 1)[0] * 2
+    assert values([{"trend": "dim"}], {"kind": "a"}) == [pytest.approx(fitted)]
+
+
+def test_steps_compose_to_a_difference_of_trends():
+    rise = values([{"trend": "dim"}])
+    assert values([{"minus": [{"kind": "b"}, {"kind": "a"}]}, {"trend": "dim"}]) == [
+        pytest.approx(rise[1] - rise[0])
+    ]
+
+
+def test_means_pairs_and_exchanged_knobs():
+    assert values([{"mean": "dim"}]) == [pytest.approx(7 / 3), pytest.approx(70 / 3)]
+    assert values([{"pairs": "dim"}], {"kind": "a"}) == [-1, -3, -2]
+    square = [{"one": a, "two": b} for a in "xyz" for b in "xyz"]
+    assert values([{"swap": ["one", "two"]}], keys=square, cells=np.arange(9.0)) == [-2, -4, -2]
+
+
+def test_cells_that_agree_with_themselves():
+    square = [{"one": a, "two": b} for a in "xy" for b in "xy"]
+    assert values([], {"one": {"same": "two"}}, square, np.arange(4.0)) == [0, 3]
+    assert values([], {"one": {"differs": "two"}}, square, np.arange(4.0)) == [1, 2]
+    assert values([], {"one": {"not": "x"}}, square, np.arange(4.0)) == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("where", "steps", "named"),
+    [
+        ({"kind": "c"}, [], "kind=c"),
+        ({"kind": ["a", "c"]}, [], "kind=c"),
+        ({"depth": 50}, [], "depth=50"),
+        ({}, [{"minus": [{"kind": "a"}, {"dim": 11}]}], "dim=11"),
+        ({"dim": 9}, [{"trend": "dim"}], "two values of dim"),
+    ],
+)
+def test_what_no_cell_answers_is_named(where, steps, named):
+    with pytest.raises(Missing, match=named):
+        values(steps, where)
+
+
+def test_an_empty_text_makes_a_value_optional():
+    assert values([], {"kind": "a", "layer": ["h", ""]}) == [1, 2, 4]
+
+
+def test_an_unknown_step_is_refused_by_name():
+    with pytest.raises(ReportError, match=r"minus, swap, pairs, mean, trend.*found median"):
+        values([{"median": "dim"}])
+
+
+@given(order=st.permutations(range(len(GRID))))
+def test_the_order_of_cells_does_not_matter(order):
+    steps = [{"minus": [{"kind": "b"}, {"kind": "a"}]}, {"trend": "dim"}]
+    keys = [GRID[place] for place in order]
+    assert values(steps, keys=keys, cells=VALUES[order]) == [pytest.approx(values(steps)[0])]

@@ -1,0 +1,273 @@
+"""From evidence to verdicts: four words, their reasons, and what does not change them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reports.cells import Cells, of_evidence
+from reports.claim import parse
+from reports.contrast import Missing
+from reports.verdict import FIELDS, VERDICTS, evaluate, judge, main, results
+from tests.reports.conftest import SCALE, Lab
+
+HEADS = """
+claims:
+  C1:
+    says: Nonlinear is better.
+    type: D
+    metric: top1
+    contrast:
+    - minus: [{projection: nonlinear}, {projection: linear}]
+  C4:
+    says: The width hardly matters.
+    type: E
+    metric: top1
+    contrast: [{pairs: output_dim}]
+    of: every
+    within: 2
+  C8:
+    says: A number.
+    type: report
+    metric: top1
+    where: {projection: linear, output_dim: first}
+  C5:
+    says: h is better than z.
+    type: D
+    metric: top1
+    contrast:
+    - minus: [{representation: h}, {representation: z}]
+    paper_text: More than 10 points.
+  B5:
+    says: Only on ImageNet.
+    type: E
+    metric: top1
+    within: 1
+    min_scale: paper
+"""
+GAINS = {"up": 8.0, "down": -8.0, "none": 0.0}
+DIMS = (8, 32, 64)
+
+
+def rows(gain: float, seeds: int = 4) -> list[list]:
+    """Two heads at three widths; noise of half a point, equal in every call."""
+    generator = np.random.default_rng(5)
+    found = []
+    for kind, lift in (("linear", 0.0), ("nonlinear", gain)):
+        for place, dim in enumerate(DIMS, start=1):
+            run = f"projection{1 + (kind != 'linear')}-output_dim{place}"
+            noise = generator.normal(size=4)
+            found += [
+                [kind, dim, s, "top1", 40 + lift + 0.3 * noise[s], f"{run}-seed{s}"] for s in range(seeds)
+            ]
+    return found
+
+
+def heads(lab: Lab, measured: list[list], missing: tuple[str, ...] = (), claims: str = HEADS) -> Lab:
+    lab.put("figure_08", ["projection", "output_dim"], measured, missing=missing)
+    path = lab.params / "exhibits" / "figure_08.yaml"
+    path.write_text(path.read_text() + claims)
+    return lab
+
+
+def verdicts(lab: Lab) -> dict[str, dict]:
+    return {claim["id"]: claim for claim in judge([{"claims": results(lab.load("figure_08"))}])}
+
+
+@pytest.mark.parametrize(
+    ("gain", "verdict"), [("up", "confirmed"), ("down", "contradicted"), ("none", "inconclusive")]
+)
+def test_a_difference_is_found_in_its_direction(lab, gain, verdict):
+    found = verdicts(heads(lab, rows(GAINS[gain])))["C1"]
+    assert found["verdict"] == verdict and found["low"] < found["effect"] < found["high"]
+    assert found["effect"] == pytest.approx(GAINS[gain], abs=0.5)
+    assert (found["n"], found["unit"]) == (4, "points")
+    assert (found["seeds_needed"] is None) == (verdict != "inconclusive") or "would settle" not in found[
+        "reason"
+    ]
+
+
+def test_equivalence_needs_numbers_that_are_close(lab):
+    found = verdicts(heads(lab, rows(0.0)))["C4"]
+    assert found["verdict"] == "confirmed" and abs(found["effect"]) < 2
+
+
+def test_a_report_has_a_number_and_no_verdict(lab):
+    found = verdicts(heads(lab, rows(0.0)))["C8"]
+    assert found["verdict"] == "report" and found["effect"] == pytest.approx(40, abs=1)
+
+
+def test_what_is_not_measured_is_named(lab):
+    found = verdicts(heads(lab, rows(0.0)))
+    assert (found["C5"]["verdict"], found["C5"]["missing"]) == ("not run", ["representation=h"])
+    assert found["C5"]["paper_says"] == "More than 10 points."
+    assert found["B5"]["verdict"] == "not run" and "paper" in found["B5"]["reason"]
+
+
+def test_a_missing_cell_is_named_by_its_settings(lab):
+    """Its runs left nothing; where it stands in the grid tells what it was."""
+    kept = [row for row in rows(8.0) if row[:2] != ["nonlinear", 32]]
+    gone = tuple(
+        f"{stage}/projection2-output_dim2-seed{s}" for stage in ("pretrain", "linear_eval") for s in range(4)
+    )
+    found = verdicts(heads(lab, kept, gone))
+    assert found["C1"]["verdict"] == "not run"
+    assert found["C1"]["missing"] == ["top1 of projection=nonlinear, output_dim=32"]
+    assert found["C4"]["verdict"] == "not run"
+    assert found["C8"]["verdict"] == "report"  # it does not need that cell
+
+
+def test_nothing_measured_at_all_is_not_run(lab):
+    found = verdicts(heads(lab, [], ("pretrain/projection1-output_dim1-seed0",)))
+    assert {claim["verdict"] for claim in found.values()} == {"not run"}
+
+
+def test_a_missing_seed_leaves_the_seeds_that_all_cells_have(lab):
+    kept = [row for row in rows(8.0) if row[-1] != "projection2-output_dim2-seed3"]
+    found = verdicts(heads(lab, kept, ("linear_eval/projection2-output_dim2-seed3",)))["C1"]
+    assert (found["verdict"], found["n"]) == ("confirmed", 3)
+
+
+def test_cells_without_a_common_seed_are_not_compared(lab):
+    kept = [row for row in rows(8.0) if (row[0] == "linear") == (row[2] < 2)]
+    assert verdicts(heads(lab, kept))["C1"]["verdict"] == "not run"
+
+
+def test_one_pair_of_one_seed_is_inconclusive_and_asks_for_three(lab):
+    kept = [row for row in rows(8.0, seeds=1) if row[1] == 8]
+    found = verdicts(heads(lab, kept))["C1"]
+    assert (found["verdict"], found["seeds_needed"], found["p"]) == ("inconclusive", 3, None)
+    assert found["effect"] == pytest.approx(8, abs=1) and "at least 3 seeds" in found["reason"]
+
+
+def test_the_paper_s_effect_is_computed_from_its_values(lab):
+    found = verdicts(heads(lab, rows(0.0)))
+    printed = pd.read_csv(lab.params / "paper" / "figure_08.csv").pivot(
+        index="output_dim", columns="projection", values="value"
+    )
+    gain = (printed["nonlinear"] - printed["linear"]).mean()
+    assert found["C1"]["paper_effect"] == pytest.approx(gain)
+    assert found["C1"]["paper_says"] == "Its own numbers agree."
+
+
+def test_the_family_is_corrected_by_holm():
+    """Four equal p of 0.02 are 0.08 together, and inconclusive; one alone is confirmed."""
+    one = dict.fromkeys(FIELDS) | {
+        "type": "D",
+        "below_scale": False,
+        "missing": [],
+        "section": "1",
+        "unit": "points",
+    }
+    one |= dict.fromkeys(("of", "sd", "margin", "freedom")) | {
+        "effect": 1.0,
+        "n": 3,
+        "p": 0.02,
+        "opposite": 0.98,
+    }
+    one |= {"test": "t", "min_scale": "smoke"}
+    family = judge([{"claims": [one | {"id": f"A{place}"} for place in range(1, 5)]}])
+    assert {claim["verdict"] for claim in family} == {"inconclusive"}
+    assert [claim["p_holm"] for claim in family] == [pytest.approx(0.08)] * 4
+    assert judge([{"claims": [one | {"id": "A1"}]}])[0]["verdict"] == "confirmed"
+
+
+def test_a_family_without_effects_is_rarely_wrong_at_all(monkeypatch):
+    """Twelve claims on noise, 60 times: some confirmation in at most about one of twenty."""
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels would call it in each of 120 corrections
+    claims = parse(
+        {"C1": {"says": "x", "type": "D", "metric": "m", "contrast": [{"minus": [{"k": "a"}, {"k": "b"}]}]}}
+    )
+    keys = [{"k": kind, "d": str(d), "metric": "m"} for kind in "ab" for d in range(3)]
+    generator, wrong = np.random.default_rng(3), 0
+    for _ in range(60):
+        found = [evaluate(claims[0], Cells(keys, generator.normal(size=(6, 3)))) for _ in range(12)]
+        base = dict.fromkeys(FIELDS) | {
+            "type": "D",
+            "below_scale": False,
+            "missing": [],
+            "min_scale": "smoke",
+        }
+        family = [base | vars(one) | {"id": f"A{place}"} for place, one in enumerate(found, start=1)]
+        wrong += any(claim["verdict"] == "confirmed" for claim in judge([{"claims": family}]))
+    assert wrong <= 8  # binomial, 60 draws of 5 %, 99.9 %
+
+
+@settings(max_examples=25, deadline=None)
+@given(order=st.permutations(range(24)), names=st.permutations(range(4)), shift=st.floats(-20, 20))
+def test_order_names_of_seeds_and_a_shift_of_all_numbers_change_nothing(
+    tmp_path_factory, order, names, shift
+):
+    lab = heads(Lab(tmp_path_factory.mktemp("lab")), rows(1.0))
+    plain = of_evidence(lab.load("figure_08"), ["top1"])
+    changed = [
+        [*row[:2], 100 + names[row[2]], row[3], row[4] + shift, row[5]]
+        for row in (rows(1.0)[i] for i in order)
+    ]
+    lab.collect("figure_08", ["projection", "output_dim"], changed)
+    other = of_evidence(lab.load("figure_08"), ["top1"])
+    for claim in parse(lab.load("figure_08").exhibit.claims):
+        if claim.id in ("C1", "C4"):
+            one, two = evaluate(claim, plain), evaluate(claim, other)
+            assert (two.p, two.low, two.high) == pytest.approx((one.p, one.low, one.high), rel=1e-6, abs=1e-9)
+
+
+def tuned(values: list[list[float]]) -> Cells:
+    """Two settings of one cell, (validation, test) each."""
+    keys = [
+        {"loss": "a", "lr": lr, "split": split, "metric": "m"}
+        for lr in ("1", "2")
+        for split in ("validation", "test")
+    ]
+    return Cells(keys, np.array(values)).tuned(["lr"])
+
+
+def test_validation_chooses_and_the_test_split_counts():
+    found = tuned([[50, 52], [90, 91], [60, 61], [10, 11]])
+    assert found.keys == [{"loss": "a", "metric": "m"}] and found.values.tolist() == [[10, 11]]
+
+
+def test_nothing_is_chosen_among_those_that_happened_to_finish():
+    with pytest.raises(Missing, match="m of loss=a, lr=2, split=validation"):
+        tuned([[50, 52], [90, 91], [60, np.nan], [10, 11]])
+
+
+def test_an_exhibit_without_splits_has_nothing_to_tune():
+    cells = Cells([{"loss": "a", "metric": "m"}], np.ones((1, 1)))
+    assert cells.tuned(["lr"]) is cells
+
+
+def test_a_cell_that_was_never_measured_says_so():
+    claim = parse({"C1": {"says": "x", "type": "D", "metric": "m"}})[0]
+    with pytest.raises(Missing, match="m of k=a"):
+        evaluate(claim, Cells([{"k": "a", "metric": "m"}], np.array([[np.nan]])))
+
+
+def test_the_page_and_the_command_write_the_same_verdicts(lab):
+    heads(lab, rows(8.0)).draw("figure_08")
+    lab.index()
+    path = lab.out / SCALE / "verdicts.json"
+    written = path.read_bytes()
+    path.unlink()
+    main(["--scale", SCALE, "--out", str(lab.out), "--params", str(lab.params)])
+    assert path.read_bytes() == written
+    found = json.loads(written)
+    assert list(found) == ["scale", "counts", "claims"] and list(found["counts"]) == list(VERDICTS)
+    assert found["counts"] == {
+        "confirmed": 2,
+        "contradicted": 0,
+        "inconclusive": 0,
+        "not run": 2,
+        "report": 1,
+    }
+    assert all(list(claim) == list(FIELDS) for claim in found["claims"])
+    assert [claim["id"] for claim in found["claims"]] == ["B5", "C1", "C4", "C5", "C8"]
+
+
+def test_a_small_scale_without_claims_has_no_verdicts(nine):
+    nine.draw("figure_04")
+    nine.index()
+    assert json.loads((nine.out / SCALE / "verdicts.json").read_text())["claims"] == []
