@@ -137,6 +137,7 @@ def test_the_encoder_is_the_one_that_was_pretrained_whatever_the_evaluation_bind
     encoder = Job(run, tiny.RESULTS).upstream_encoder()
     assert encoder.feature_dim == 16
 
+
 def test_the_frozen_encoder_is_the_upstream_one(upstream):
     """Not one of the evaluation's own seed."""
     run = tiny.a_run("linear_eval", upstream, seed=5)
