@@ -78,7 +78,7 @@ def _figure(evidence: Evidence) -> dict[str, bytes]:
 def _table(evidence: Evidence) -> dict[str, bytes]:
     exhibit = evidence.exhibit
     table = _module(exhibit.id).draw(evidence)
-    below = [*standing(evidence), *spread_note(table)]
+    below = [*standing(evidence), *spread_note(table), *table.notes]
     title = f"{label(exhibit.id)}. {exhibit.title}"
     return {
         "html": to_html(table, title, below).encode(),

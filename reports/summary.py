@@ -28,6 +28,8 @@ class Metric(NamedTuple):
 METRICS = {
     "top1": Metric("Top-1 accuracy", "%"),
     "top5": Metric("Top-5 accuracy", "%"),
+    "mean_per_class": Metric("Mean per class", "%"),
+    "map11": Metric("11-point mAP", "%"),
     "contrastive_accuracy": Metric("Contrastive accuracy", "%"),
     "entropy": Metric("Entropy", "nat"),
     "max_error": Metric("Largest difference", "", ".1e"),

@@ -17,16 +17,23 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True)
 class Value:
-    """A measured cell beside the paper's printed one; None where there is none."""
+    """A measured cell beside the paper's printed one; None where there is none.
+
+    absent: what stands for ours without a run; "" for a number that is not ours to measure, as in the literature.
+    bold, paper_bold: whether it is among the best, in a table that says what its bold means; else None.
+    """
 
     name: str
     ours: Measured | None
     paper: str | None
+    absent: str = NOT_RUN
+    bold: bool | None = None
+    paper_bold: bool | None = None
 
     @property
     def mean(self) -> str:
         """Our mean and spread, or that there is no run."""
-        return NOT_RUN if self.ours is None else written(self.ours, self.name)
+        return self.absent if self.ours is None else written(self.ours, self.name)
 
 
 Cell = Value | Formula | str
@@ -34,12 +41,16 @@ Cell = Value | Formula | str
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first `stubs` columns name the row. has_paper: cells may hold printed values."""
+    """Rows of cells; the first `stubs` columns name the row. has_paper: cells may hold printed values.
+
+    notes: what a reader must know beside what stands under every drawing.
+    """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     stubs: int = 1
     has_paper: bool = True
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Every row is as wide as the header, or ValueError."""
@@ -131,7 +142,9 @@ def _latex_lines(table: Table, row: Sequence[Cell]) -> list[str]:
     if not table.has_paper:
         counted = [_latex(cell) + (n and f" ($n={n}$)") for cell, n in zip(cells, seeds, strict=True)]
         return [" & ".join([*names, *counted]) + r" \\"]
-    printed = [escape_latex(cell.paper or "") if isinstance(cell, Value) else "" for cell in cells]
+    printed = [
+        _marked(cell.paper or "", cell.paper_bold) if isinstance(cell, Value) else "" for cell in cells
+    ]
     lines = {"ours": [_latex(cell) for cell in cells], "$n$": seeds, "paper": printed}
     kept = [[name, *texts] for name, texts in lines.items() if any(texts)]
     unnamed = [""] * len(names)
@@ -141,4 +154,8 @@ def _latex_lines(table: Table, row: Sequence[Cell]) -> list[str]:
 def _latex(cell: Cell) -> str:
     if isinstance(cell, Formula):
         return f"${cell.latex}$"
-    return escape_latex(cell.mean if isinstance(cell, Value) else cell)
+    return _marked(cell.mean, cell.bold) if isinstance(cell, Value) else escape_latex(cell)
+
+
+def _marked(text: str, bold: bool | None) -> str:
+    return rf"\textbf{{{escape_latex(text)}}}" if bold else escape_latex(text)
