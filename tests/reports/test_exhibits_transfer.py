@@ -219,8 +219,8 @@ def test_bold_is_by_significance_for_ours_and_as_printed_for_the_paper(seven):
 @pytest.mark.parametrize(("dataset", "best"), [("Pets", {"Supervised"}), ("Food", {"SimCLR"})])
 def test_significance_is_asked_in_the_metric_of_the_data_set(lab, dataset, best):
     """One model knows the large class only: the better by accuracy, the worse by mean per class."""
-    labels = np.repeat([0, 1], [90, 10])
-    predictions = {"SimCLR": np.zeros(100, int), "Supervised": np.where(np.arange(100) < 50, 1, labels)}
+    labels = np.repeat([0, 1], [360, 40])
+    predictions = {"SimCLR": np.zeros(400, int), "Supervised": np.where(np.arange(400) < 200, 1, labels)}
     put_predictions(lab, dataset, predictions, labels)
     assert bold_methods(lab, dataset) == best
 
