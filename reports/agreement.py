@@ -17,6 +17,13 @@ from reports.summary import settings, summarize
 LINEAR = "linear eval"
 LEAST = 3  # points that a correlation is said of: two are always on a line
 MARKERS = "os^Dvp"
+LABEL = {
+    "xytext": (4, -4),
+    "textcoords": "offset points",
+    "va": "top",
+    "fontsize": 6.5,
+    "bbox": {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.4},  # readable on a line
+}
 Name = Callable[[str], str]
 
 
@@ -29,24 +36,29 @@ class Fit(NamedTuple):
     n: int
 
 
-def draw_agreement(evidence: Evidence, knob: str, point: Name, series: Name = lambda value: "") -> Figure:
+def draw_agreement(
+    evidence: Evidence, knob: str, point: Name, series: Name = lambda value: "", printed: str = ""
+) -> Figure:
     """A panel per share of labels: top-1 after fine-tuning over that of linear evaluation.
 
     A dot is a value of `knob`, written `point(value)`; those of one `series(value)` are joined. The paper's points,
-    where it printed both coordinates, are crosses at scale paper; at others they would lie far outside.
+    where it printed both coordinates, are crosses at scale paper; at others they would lie far outside. `printed`
+    says of which training they are.
     """
     fractions = [name for name in settings(evidence, "label_fraction") if name != LINEAR]
     ours = summarize(evidence.measured, evidence.knobs)
     paper = evidence.paper.rename(columns={"number": "mean"}).assign(spread=math.nan)
     figure, panels = plt.subplots(1, len(fractions), figsize=(7.4, 3.9), squeeze=False)
     for axes, fraction in zip(panels[0], fractions, strict=True):
-        axes.set(title=f"Fine-tuned on {fraction} of labels", xlabel="Linear evaluation, top-1 (%)")
-        _panel(axes, pairs(ours, knob, fraction), point, series)
+        points = pairs(ours, knob, fraction)
+        axes.set(xlabel="Linear evaluation, top-1 (%)")
+        axes.set_title(f"Fine-tuned on {fraction} of labels\n{_said(fit(points))}")
+        _panel(axes, points, point, series)
         if evidence.exhibit.scale == "paper":
             _crosses(axes, pairs(paper, knob, fraction))
     panels[0, 0].set_ylabel("After fine-tuning, top-1 (%)")
-    printed = {fraction: pairs(paper, knob, fraction) for fraction in fractions}
-    notes(figure, evidence, *_explanations(evidence, ours, printed, knob, point))
+    theirs = {fraction: pairs(paper, knob, fraction) for fraction in fractions}
+    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, point, printed))
     return figure
 
 
@@ -89,23 +101,21 @@ def _panel(axes: Axes, points: pd.DataFrame, point: Name, series: Name) -> None:
             **look,
         )
         for value, x, y in zip(some.iloc[:, 0], some["x"], some["y"], strict=True):
-            axes.annotate(
-                point(value), (x, y), xytext=(4, -4), textcoords="offset points", va="top", fontsize=6.5
-            )
-    _draw_fit(axes, points)
+            axes.annotate(point(value), (x, y), **LABEL)
+    _draw_line(axes, points)
 
 
-def _draw_fit(axes: Axes, points: pd.DataFrame) -> None:
-    found = fit(points)
+def _said(found: Fit) -> str:
     if math.isnan(found.correlation):
-        text = f"r is not defined ({found.n} points)"
-    else:
-        ends = np.array([points["x"].min(), points["x"].max()])
-        axes.plot(
-            ends, found.intercept + found.slope * ends, color=MUTED, linewidth=0.8, linestyle="--", zorder=1
-        )
-        text = f"r = {found.correlation:.3f}, slope {found.slope:.2f} ({found.n} points)"
-    axes.text(0.03, 0.97, text, transform=axes.transAxes, va="top", fontsize=8, color=INK)
+        return f"r is not defined ({found.n} points)"
+    return f"r = {found.correlation:.3f}, slope {found.slope:.2f} ({found.n} points)"
+
+
+def _draw_line(axes: Axes, points: pd.DataFrame) -> None:
+    found, ends = fit(points), np.array([points["x"].min(), points["x"].max()])
+    if not math.isnan(found.slope):
+        line = found.intercept + found.slope * ends
+        axes.plot(ends, line, color=MUTED, linewidth=0.8, linestyle="--", zorder=1)
 
 
 def _crosses(axes: Axes, points: pd.DataFrame) -> None:
@@ -114,25 +124,22 @@ def _crosses(axes: Axes, points: pd.DataFrame) -> None:
         axes.legend(loc="lower right")
 
 
-def _explanations(
-    evidence: Evidence, ours: pd.DataFrame, printed: dict[str, pd.DataFrame], knob: str, point: Name
-) -> Iterator[str]:
+def _explanations(evidence: Evidence, ours: pd.DataFrame) -> Iterator[str]:
     yield (
         f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}. r: Pearson's correlation over the points, "
         "means over seeds; dashed: least squares. The two vertical axes differ."
     )
     if (ours["n"] > 1).any():
         yield "Error bars: standard deviation over seeds."
-    yield from _in_words(printed, point)
 
 
-def _in_words(printed: dict[str, pd.DataFrame], point: Name) -> Iterator[str]:
+def _in_words(theirs: dict[str, pd.DataFrame], point: Name, printed: str) -> Iterator[str]:
     """The paper's points, known from its tables only, and their correlation where there are enough of them."""
-    for fraction, points in printed.items():
+    for fraction, points in theirs.items():
         listed = [
             f"{point(value)} {x:.1f} / {y:.1f}"
             for value, x, y in zip(points.iloc[:, 0], points["x"], points["y"], strict=True)
         ]
         r = fit(points).correlation
         said = "" if math.isnan(r) else f"; r = {r:.3f}"
-        yield f"Paper, linear / fine-tuned on {fraction} (from its tables, 1000 epochs): {', '.join(listed)}{said}."
+        yield f"Paper's tables{printed}, linear / fine-tuned on {fraction}: {', '.join(listed)}{said}."

@@ -28,7 +28,7 @@ class Metric(NamedTuple):
 METRICS = {
     "top1": Metric("Top-1 accuracy", "%"),
     "top5": Metric("Top-5 accuracy", "%"),
-    "mean_per_class": Metric("Mean per class", "%"),
+    "mean_per_class": Metric("mean per class", "%"),
     "map11": Metric("11-point mAP", "%"),
     "contrastive_accuracy": Metric("Contrastive accuracy", "%"),
     "entropy": Metric("Entropy", "nat"),

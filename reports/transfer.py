@@ -17,9 +17,10 @@ UNAVAILABLE = "not available here"
 
 
 def transfer_table(evidence: Evidence) -> Table:
-    """A row per setting and method, a column per data set: the paper's twelve, then those that only we have."""
-    lookup, datasets = Lookup(evidence), settings(evidence, "dataset")
-    absent = [name for name in datasets if _is_absent(evidence, name)]
+    """A row per setting and method, a column per data set: as printed, then what only we have, then what is lacking."""
+    lookup, named = Lookup(evidence), settings(evidence, "dataset")
+    absent = [name for name in named if _is_absent(evidence, name)]
+    datasets = [*(name for name in named if name not in absent), *absent]
     rows = [
         [BLOCKS.get(setting, setting), ", ".join([method, *network.values()])]
         + [
@@ -119,5 +120,5 @@ def _notes(evidence: Evidence, datasets: Sequence[str], absent: Sequence[str]) -
 def _metrics(evidence: Evidence, datasets: Sequence[str]) -> str:
     """Which data sets are not measured by top-1."""
     groups = {name: [one for one in datasets if _metric(evidence, one) == name] for name in METRICS[1:]}
-    said = [f"{metric(name).label} ({', '.join(some)})" for name, some in groups.items() if some]
-    return ", ".join(["Percent: top-1 accuracy", *said]) + "."
+    said = [f"{metric(name).label} of {', '.join(some)}" for name, some in groups.items() if some]
+    return "; ".join(["In percent: top-1 accuracy", *said]) + "."

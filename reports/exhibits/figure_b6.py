@@ -8,7 +8,7 @@ from reports.evidence import Evidence
 
 def draw(evidence: Evidence) -> Figure:
     """Points of one depth are joined from the narrowest network to the widest."""
-    return draw_agreement(evidence, "architecture", _short, series=_depth)
+    return draw_agreement(evidence, "architecture", _short, series=_depth, printed=" (1000 epochs)")
 
 
 def _short(network: str) -> str:
