@@ -1,7 +1,8 @@
 """Linear evaluation against fine-tuning: what Figures B.5 and B.6 share."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -36,29 +37,43 @@ class Fit(NamedTuple):
     n: int
 
 
-def draw_agreement(
-    evidence: Evidence, knob: str, point: Name, series: Name = lambda value: "", printed: str = ""
-) -> Figure:
+@dataclass(frozen=True)
+class Points:
+    """The points of a figure: one per value of `knob`.
+
+    name, label: a value in words and beside its dot. series: which points are joined, "" for all of them.
+    printed: of which training the paper's points are, where that needs saying.
+    """
+
+    knob: str
+    name: Name
+    label: Name
+    series: Name = lambda value: ""
+    printed: str = ""
+
+
+def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
     """A panel per share of labels: top-1 after fine-tuning over that of linear evaluation.
 
-    A dot is a value of `knob`, written `point(value)`; those of one `series(value)` are joined. The paper's points,
-    where it printed both coordinates, are crosses at scale paper; at others they would lie far outside. `printed`
-    says of which training they are.
+    The paper's points, where it printed both coordinates, are crosses at scale paper; at others they would lie far
+    outside. They are known from its tables only.
     """
     fractions = [name for name in settings(evidence, "label_fraction") if name != LINEAR]
     ours = summarize(evidence.measured, evidence.knobs)
     paper = evidence.paper.rename(columns={"number": "mean"}).assign(spread=math.nan)
     figure, panels = plt.subplots(1, len(fractions), figsize=(7.4, 3.9), squeeze=False)
     for axes, fraction in zip(panels[0], fractions, strict=True):
-        points = pairs(ours, knob, fraction)
+        points = pairs(ours, shown.knob, fraction)
         axes.set(xlabel="Linear evaluation, top-1 (%)")
         axes.set_title(f"Fine-tuned on {fraction} of labels\n{_said(fit(points))}")
-        _panel(axes, points, point, series)
+        _panel(axes, points, shown)
         if evidence.exhibit.scale == "paper":
-            _crosses(axes, pairs(paper, knob, fraction))
+            _crosses(axes, pairs(paper, shown.knob, fraction))
+        if any(axes.get_legend_handles_labels()[1]):
+            axes.legend(fontsize=7)
     panels[0, 0].set_ylabel("After fine-tuning, top-1 (%)")
-    theirs = {fraction: pairs(paper, knob, fraction) for fraction in fractions}
-    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, point, printed))
+    theirs = {fraction: pairs(paper, shown.knob, fraction) for fraction in fractions}
+    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, shown))
     return figure
 
 
@@ -81,27 +96,23 @@ def fit(points: pd.DataFrame) -> Fit:
     return Fit(correlation, slope, float(y.mean() - slope * x.mean()), len(x))
 
 
-def _panel(axes: Axes, points: pd.DataFrame, point: Name, series: Name) -> None:
+def _panel(axes: Axes, points: pd.DataFrame, shown: Points) -> None:
     if points.empty:
         return blank(axes, "no values")
     axes.margins(0.2, 0.16)
     axes.grid(True, axis="both")
-    names = [series(value) for value in points.iloc[:, 0]]
-    for place, name in enumerate(dict.fromkeys(names)):
-        some = points[[other == name for other in names]]
-        look = {"color": PALETTE[(place + 4) % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)]}
-        axes.errorbar(
-            some["x"],
-            some["y"],
-            some["spread_y"],
-            some["spread_x"],
-            linewidth=0.9,
-            elinewidth=0.7,
-            capsize=2,
-            **look,
-        )
-        for value, x, y in zip(some.iloc[:, 0], some["x"], some["y"], strict=True):
-            axes.annotate(point(value), (x, y), **LABEL)
+    names = points[shown.knob].map(shown.series)
+    for place, name in enumerate(sorted(set(names), key=lambda name: (len(name), name))):
+        some = points[names == name]
+        look = {
+            "color": PALETTE[(place + 4) % len(PALETTE)],
+            "marker": MARKERS[place % len(MARKERS)],
+            "label": name,
+        }
+        lines = {"markersize": 4, "linewidth": 0.9, "elinewidth": 0.7, "capsize": 2}
+        axes.errorbar(some["x"], some["y"], some["spread_y"], some["spread_x"], **look, **lines)
+        for value, x, y in zip(some[shown.knob], some["x"], some["y"], strict=True):
+            axes.annotate(shown.label(value), (x, y), **LABEL)
     _draw_line(axes, points)
 
 
@@ -119,9 +130,8 @@ def _draw_line(axes: Axes, points: pd.DataFrame) -> None:
 
 
 def _crosses(axes: Axes, points: pd.DataFrame) -> None:
-    axes.plot(points["x"], points["y"], "x", color=INK, markersize=6, label="paper")
     if len(points):
-        axes.legend(loc="lower right")
+        axes.plot(points["x"], points["y"], "x", color=INK, markersize=6, label="paper")
 
 
 def _explanations(evidence: Evidence, ours: pd.DataFrame) -> Iterator[str]:
@@ -133,13 +143,11 @@ def _explanations(evidence: Evidence, ours: pd.DataFrame) -> Iterator[str]:
         yield "Error bars: standard deviation over seeds."
 
 
-def _in_words(theirs: dict[str, pd.DataFrame], point: Name, printed: str) -> Iterator[str]:
-    """The paper's points, known from its tables only, and their correlation where there are enough of them."""
+def _in_words(theirs: Mapping[str, pd.DataFrame], shown: Points) -> Iterator[str]:
+    """The paper's points, and their correlation where there are enough of them."""
     for fraction, points in theirs.items():
-        listed = [
-            f"{point(value)} {x:.1f} / {y:.1f}"
-            for value, x, y in zip(points.iloc[:, 0], points["x"], points["y"], strict=True)
-        ]
+        places = zip(points[shown.knob], points["x"], points["y"], strict=True)
+        listed = ", ".join(f"{shown.name(value)} {x:.1f} / {y:.1f}" for value, x, y in places)
         r = fit(points).correlation
         said = "" if math.isnan(r) else f"; r = {r:.3f}"
-        yield f"Paper's tables{printed}, linear / fine-tuned on {fraction}: {', '.join(listed)}{said}."
+        yield f"Paper's tables{shown.printed}, linear / fine-tuned on {fraction}: {listed}{said}."

@@ -2,13 +2,13 @@
 
 from matplotlib.figure import Figure
 
-from reports.agreement import draw_agreement
+from reports.agreement import Points, draw_agreement
 from reports.evidence import Evidence
 
 
 def draw(evidence: Evidence) -> Figure:
     """Points are joined from the shortest pretraining to the longest."""
-    return draw_agreement(evidence, "pretrain_epochs", _epochs)
+    return draw_agreement(evidence, Points("pretrain_epochs", name=_epochs, label=_epochs))
 
 
 def _epochs(value: str) -> str:

@@ -2,13 +2,16 @@
 
 from matplotlib.figure import Figure
 
-from reports.agreement import draw_agreement
+from reports.agreement import Points, draw_agreement
 from reports.evidence import Evidence
+
+TRAINING = " (1000 epochs)"  # of Tables 6 and B.4, which are all that is known of the paper's points
 
 
 def draw(evidence: Evidence) -> Figure:
-    """Points of one depth are joined from the narrowest network to the widest."""
-    return draw_agreement(evidence, "architecture", _short, series=_depth, printed=" (1000 epochs)")
+    """Points of one depth are joined from the narrowest network to the widest; beside each stands its width."""
+    points = Points("architecture", name=_short, label=_width, series=_depth, printed=TRAINING)
+    return draw_agreement(evidence, points)
 
 
 def _short(network: str) -> str:
@@ -17,3 +20,7 @@ def _short(network: str) -> str:
 
 def _depth(network: str) -> str:
     return network.partition(" ")[0]
+
+
+def _width(network: str) -> str:
+    return network.partition(" ")[2].strip("()") or "1x"
