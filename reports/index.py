@@ -1,7 +1,8 @@
 """One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
 
-Reads what reports.draw left in <out>/<scale>; writes verdicts.json and index.html there, <metrics>/<scale>.json for DVC
-and <evidence>/<scale>/<exhibit>.csv for comparisons, both small enough to be committed. Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
+Reads what reports.draw left in <out>/<scale>; writes verdicts.json and index.html there, <metrics>/<scale>.json for
+DVC and <evidence>/<scale>/<exhibit>.csv for comparisons, both small enough to be committed. Drawings are embedded by
+relative address; the rest is in the page, which loads nothing from a network.
 """
 
 import argparse

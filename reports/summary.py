@@ -32,6 +32,8 @@ METRICS = {
     "online_top1": Metric("On-line top-1 accuracy", "%"),
     "accuracy": Metric("Accuracy", "%"),
     "params": Metric("Parameters", "M", ".3g"),
+    "mean_per_class": Metric("mean per class", "%"),
+    "map11": Metric("11-point mAP", "%"),
     "contrastive_accuracy": Metric("Contrastive accuracy", "%"),
     "entropy": Metric("Entropy", "nat"),
     "max_error": Metric("Largest difference", "", ".1e"),

@@ -20,12 +20,15 @@ class Value:
     """A measured cell beside the paper's printed one; None where there is none.
 
     absent: what stands for ours without a run; "" for a number that is not ours to measure, as in the literature.
+    bold, paper_bold: whether it is among the best, in a table that says what its bold means; else None.
     """
 
     name: str
     ours: Measured | None
     paper: str | None
     absent: str = NOT_RUN
+    bold: bool | None = None
+    paper_bold: bool | None = None
 
     @property
     def mean(self) -> str:
@@ -194,7 +197,7 @@ def _latex_seeds(cell: Cell) -> str:
 def _latex_printed(cell: Cell) -> str:
     if isinstance(cell, Pair):
         return _latex_pair(cell.printed)
-    return escape_latex(cell.paper or "") if isinstance(cell, Value) else ""
+    return _marked(cell.paper or "", cell.paper_bold) if isinstance(cell, Value) else ""
 
 
 def _latex_pair(sides: Sequence[tuple[str, bool]]) -> str:
@@ -207,4 +210,8 @@ def _latex(cell: Cell) -> str:
         return f"${cell.latex}$"
     if isinstance(cell, Pair):
         return _latex_pair(cell.means)
-    return escape_latex(cell.mean if isinstance(cell, Value) else cell)
+    return _marked(cell.mean, cell.bold) if isinstance(cell, Value) else escape_latex(cell)
+
+
+def _marked(text: str, bold: bool | None) -> str:
+    return rf"\textbf{{{escape_latex(text)}}}" if bold else escape_latex(text)

@@ -48,6 +48,7 @@ rule index:
         INK,
     output:
         f"{OUT}/index.html",
+        f"{OUT}/verdicts.json",
         f"reports/metrics/{SCALE}.json",
     shell:
         f"{PYTHON} -m reports.index --scale {SCALE}"

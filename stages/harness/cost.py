@@ -79,9 +79,14 @@ def _frozen_passes(run: Run) -> float:
 
 
 def _examples(run: Run) -> int:
-    declared = datasets.read_declaration(run.dataset or "", PARAMS / "datasets.yaml")
-    size, limit = declared["splits"]["train"]["size"], run.bindings.get("dataset.limit", 0)
+    size, limit = training_images(run.dataset or ""), run.bindings.get("dataset.limit", 0)
     return min(size, limit) if limit else size
+
+
+@functools.cache
+def training_images(dataset: str) -> int:
+    """How many a data set declares; remembered, because a plan asks thousands of times."""
+    return datasets.read_declaration(dataset, PARAMS / "datasets.yaml")["splits"]["train"]["size"]
 
 
 def _flops_per_image(opening: Run, size: int) -> float:

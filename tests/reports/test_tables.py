@@ -93,6 +93,22 @@ def test_a_pair_says_both_n_and_what_its_spread_is():
     assert spread_note(Table(["Row", "A"], [["x", several]])) != []
 
 
+def test_bold_is_marked_in_both_forms_for_ours_and_the_papers():
+    cells = [
+        Value("top1", Measured(43.41, None, 1), "61.0", bold=True, paper_bold=False),
+        Value("top1", Measured(41.0, None, 1), "62.0", bold=False, paper_bold=True),
+    ]
+    table = Table(["Row", "A", "B"], [["x", *cells]])
+    page, tex = to_html(table, "T", []), to_latex(table, "T", "t", [])
+    assert "<strong>43.4</strong>" in page and "<strong>62.0</strong>" in page and page.count("<strong>") == 2
+    assert r"x & ours & \textbf{43.4} & 41.0 \\" in tex and r" & paper & 61.0 & \textbf{62.0} \\" in tex
+
+
+def test_a_number_that_is_not_ours_to_measure_is_not_said_to_be_not_run():
+    table = Table(["Row", "A"], [["x", Value("top1", None, "61.0", absent="")]])
+    assert "not run" not in to_html(table, "T", []) + to_latex(table, "T", "t", [])
+
+
 def test_a_formula_is_outlines_in_the_colour_of_the_text():
     svg = Formula(r"\frac{a}{b} < c", 'a over b is "less" than c & so on').svg
     assert 'fill="currentColor"' in svg and "&quot;less&quot;" in svg and "&amp;" in svg

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.harness import declaration, fingerprint
+from stages.harness import cost, declaration, fingerprint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -15,7 +15,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder is a copy of params/; nothing remembered from other declarations."""
     shutil.copytree(REPOSITORY / "params", tmp_path / "params", ignore=shutil.ignore_patterns("plan"))
     monkeypatch.chdir(tmp_path)
-    remembered = (fingerprint.adoptions, fingerprint.data_hash, declaration._validator)
+    remembered = (
+        fingerprint.adoptions,
+        fingerprint.data_hash,
+        declaration._validator,
+        cost.training_images,
+    )
     for cached in remembered:
         cached.cache_clear()
     yield tmp_path

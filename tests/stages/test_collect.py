@@ -229,7 +229,7 @@ def test_a_damaged_run_is_refused(plan):
     assert str(folder) in str(caught.value)
 
 
-@pytest.mark.parametrize("measure", ["linear_eval.top_1", "linear_evl.top1"])
+@pytest.mark.parametrize("measure", ["linear_eval.top_1", "linear_evl.top1", "linear_eval.top_1|map_11"])
 def test_a_measure_that_no_run_has_is_refused(project, measure):
     """It would be an exhibit without numbers and without a missing run."""
     with pytest.raises(UserError, match="top"):
@@ -243,3 +243,12 @@ def test_a_measure_that_only_a_missing_run_has_is_no_mistake(project):
     files.write_json(path, dict(others))
     collect.collect(plan, tiny.RESULTS)
     assert files.read_json(TIDY / "provenance.json")["missing"] == [f"linear_eval/{lost}"]
+
+
+def test_of_alternative_measures_a_run_gives_what_it_has(project):
+    """Data sets have metrics of their own: a transfer is measured by one of three."""
+    collect.collect(
+        finished(project, SPLITS.replace("linear_eval.top1", "linear_eval.map11|top1")), tiny.RESULTS
+    )
+    rows = (TIDY / "rows.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[2] for row in rows] == ["top1", "top1"]

@@ -1,0 +1,153 @@
+"""Linear evaluation against fine-tuning: what Figures B.5 and B.6 share."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reports.evidence import Evidence
+from reports.style import INK, MUTED, PALETTE, blank, notes
+from reports.summary import settings, summarize
+
+LINEAR = "linear eval"
+LEAST = 3  # points that a correlation is said of: two are always on a line
+MARKERS = "os^Dvp"
+LABEL = {
+    "xytext": (4, -4),
+    "textcoords": "offset points",
+    "va": "top",
+    "fontsize": 6.5,
+    "bbox": {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.4},  # readable on a line
+}
+Name = Callable[[str], str]
+
+
+class Fit(NamedTuple):
+    """The correlation of n points, and the slope of their least squares line; NaN where they are not defined."""
+
+    correlation: float
+    slope: float
+    intercept: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of a figure: one per value of `knob`.
+
+    name, label: a value in words and beside its dot. series: which points are joined, "" for all of them.
+    printed: of which training the paper's points are, where that needs saying.
+    """
+
+    knob: str
+    name: Name
+    label: Name
+    series: Name = lambda value: ""
+    printed: str = ""
+
+
+def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
+    """A panel per share of labels: top-1 after fine-tuning over that of linear evaluation.
+
+    The paper's points, where it printed both coordinates, are crosses at scale paper; at others they would lie far
+    outside. They are known from its tables only.
+    """
+    fractions = [name for name in settings(evidence, "label_fraction") if name != LINEAR]
+    ours = summarize(evidence.measured, evidence.knobs)
+    paper = evidence.paper.rename(columns={"number": "mean"}).assign(spread=math.nan)
+    figure, panels = plt.subplots(1, len(fractions), figsize=(7.4, 3.9), squeeze=False)
+    for axes, fraction in zip(panels[0], fractions, strict=True):
+        points = pairs(ours, shown.knob, fraction)
+        axes.set(xlabel="Linear evaluation, top-1 (%)")
+        axes.set_title(f"Fine-tuned on {fraction} of labels\n{_said(fit(points))}")
+        _panel(axes, points, shown)
+        if evidence.exhibit.scale == "paper":
+            _crosses(axes, pairs(paper, shown.knob, fraction))
+        if any(axes.get_legend_handles_labels()[1]):
+            axes.legend(fontsize=7)
+    panels[0, 0].set_ylabel("After fine-tuning, top-1 (%)")
+    theirs = {fraction: pairs(paper, shown.knob, fraction) for fraction in fractions}
+    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, shown))
+    return figure
+
+
+def pairs(cells: pd.DataFrame, knob: str, fraction: str) -> pd.DataFrame:
+    """Rows knob, x, y and their spreads, of every value that has both accuracies, in the order in which they come."""
+    top1 = cells[cells["metric"] == "top1"]
+    columns = [knob, "mean", "spread"]
+    x, y = (top1.loc[top1["label_fraction"] == name, columns] for name in (LINEAR, fraction))
+    return x.merge(y, on=knob, suffixes=("_x", "_y")).rename(columns={"mean_x": "x", "mean_y": "y"})
+
+
+def fit(points: pd.DataFrame) -> Fit:
+    """Pearson's r and the line of points with columns x and y; NaN of fewer than LEAST, or of equal ones."""
+    x, y = points["x"].to_numpy(float), points["y"].to_numpy(float)
+    if len(x) < LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return Fit(math.nan, math.nan, math.nan, len(x))
+    dx, dy = x - x.mean(), y - y.mean()
+    slope = float(dx @ dy / (dx @ dx))
+    correlation = float(dx @ dy / math.sqrt((dx @ dx) * (dy @ dy)))
+    return Fit(correlation, slope, float(y.mean() - slope * x.mean()), len(x))
+
+
+def _panel(axes: Axes, points: pd.DataFrame, shown: Points) -> None:
+    if points.empty:
+        return blank(axes, "no values")
+    axes.margins(0.2, 0.16)
+    axes.grid(True, axis="both")
+    names = points[shown.knob].map(shown.series)
+    for place, name in enumerate(sorted(set(names), key=lambda name: (len(name), name))):
+        some = points[names == name]
+        look = {
+            "color": PALETTE[(place + 4) % len(PALETTE)],
+            "marker": MARKERS[place % len(MARKERS)],
+            "label": name,
+        }
+        lines = {"markersize": 4, "linewidth": 0.9, "elinewidth": 0.7, "capsize": 2}
+        axes.errorbar(some["x"], some["y"], some["spread_y"], some["spread_x"], **look, **lines)
+        for value, x, y in zip(some[shown.knob], some["x"], some["y"], strict=True):
+            axes.annotate(shown.label(value), (x, y), **LABEL)
+    _draw_line(axes, points)
+
+
+def _said(found: Fit) -> str:
+    if math.isnan(found.correlation):
+        return f"r is not defined ({found.n} points)"
+    return f"r = {found.correlation:.3f}, slope {found.slope:.2f} ({found.n} points)"
+
+
+def _draw_line(axes: Axes, points: pd.DataFrame) -> None:
+    found, ends = fit(points), np.array([points["x"].min(), points["x"].max()])
+    if not math.isnan(found.slope):
+        line = found.intercept + found.slope * ends
+        axes.plot(ends, line, color=MUTED, linewidth=0.8, linestyle="--", zorder=1)
+
+
+def _crosses(axes: Axes, points: pd.DataFrame) -> None:
+    if len(points):
+        axes.plot(points["x"], points["y"], "x", color=INK, markersize=6, label="paper")
+
+
+def _explanations(evidence: Evidence, ours: pd.DataFrame) -> Iterator[str]:
+    yield (
+        f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}. r: Pearson's correlation over the points, "
+        "means over seeds; dashed: least squares. The two vertical axes differ."
+    )
+    if (ours["n"] > 1).any():
+        yield "Error bars: standard deviation over seeds."
+
+
+def _in_words(theirs: Mapping[str, pd.DataFrame], shown: Points) -> Iterator[str]:
+    """The paper's points, and their correlation where there are enough of them."""
+    for fraction, points in theirs.items():
+        places = zip(points[shown.knob], points["x"], points["y"], strict=True)
+        listed = ", ".join(f"{shown.name(value)} {x:.1f} / {y:.1f}" for value, x, y in places)
+        r = fit(points).correlation
+        said = "" if math.isnan(r) else f"; r = {r:.3f}"
+        yield f"Paper's tables{shown.printed}, linear / fine-tuned on {fraction}: {listed}{said}."

@@ -1,0 +1,26 @@
+"""Figure B.6: linear evaluation against fine-tuning over architectures."""
+
+from matplotlib.figure import Figure
+
+from reports.agreement import Points, draw_agreement
+from reports.evidence import Evidence
+
+TRAINING = " (1000 epochs)"  # of Tables 6 and B.4, which are all that is known of the paper's points
+
+
+def draw(evidence: Evidence) -> Figure:
+    """Points of one depth are joined from the narrowest network to the widest; beside each stands its width."""
+    points = Points("architecture", name=_short, label=_width, series=_depth, printed=TRAINING)
+    return draw_agreement(evidence, points)
+
+
+def _short(network: str) -> str:
+    return network.replace("ResNet-", "R")
+
+
+def _depth(network: str) -> str:
+    return network.partition(" ")[0]
+
+
+def _width(network: str) -> str:
+    return network.partition(" ")[2].strip("()") or "1x"
