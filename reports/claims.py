@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.claim import SCALES, Claim, in_order, parse
 from reports.declaration import load_declaration
 from reports.evidence import load_paper
 from reports.files import exit_code, read_csv, write_bytes
+from reports.judging.claim import SCALES, Claim, in_order, parse
 from reports.verdict import on_paper, written_effect
 
 COUNTS = {"A": 17, "B": 6, "C": 9, "D": 10, "E": 11, "F": 5, "G": 6, "H": 4, "I": 3}  # by the paper's subject

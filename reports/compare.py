@@ -19,12 +19,12 @@ from markupsafe import Markup
 from reports import draw, verdict
 from reports.declaration import check_scale, load_declaration
 from reports.digest import cell_name
+from reports.drawing.tables import render
 from reports.evidence import Evidence, load_paper
 from reports.files import exit_code, write_bytes
 from reports.record import label
 from reports.sides import Side, from_results, from_revision
 from reports.summary import metric
-from reports.tables import render
 
 LEVEL = 0.95
 

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from reports.drawing.tables import spread_note, to_html, to_latex
 from reports.evidence import Evidence, load
 from reports.files import ReportError, exit_code, json_text, write_bytes
 from reports.record import label, record, standing
 from reports.summary import beside
-from reports.tables import spread_note, to_html, to_latex
 
 ENDINGS = {"figure": ("svg", "png", "csv", "json"), "table": ("html", "tex", "csv", "json")}
 
@@ -68,7 +68,7 @@ def _module(exhibit: str) -> ModuleType:
 
 
 def _figure(evidence: Evidence) -> dict[str, bytes]:
-    from reports import style  # matplotlib: a table without formulae does not pay for it
+    from reports.drawing import style  # matplotlib: a table without formulae does not pay for it
 
     with style.style(evidence.exhibit.id):
         figure = _module(evidence.exhibit.id).draw(evidence)

@@ -16,9 +16,9 @@ from markupsafe import Markup
 from reports import board, trace, verdict
 from reports.declaration import check_scale
 from reports.digest import digest, tidy_rows
+from reports.drawing.tables import render
 from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
 from reports.record import banner, label
-from reports.tables import render
 
 DRAW_AGAIN = "Draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}."
 NOT_BUILT, NOT_DRAWN, PARTIAL, COMPLETE = "not in this release", "not drawn", "partial", "complete"
@@ -135,7 +135,7 @@ def _item(scale: str, entry: Entry, folder: Path, claims: Sequence[board.Claim])
 def _drawing(entry: Entry, folder: Path, again: str) -> dict[str, Any]:
     """A figure's width and height, so that a page keeps its place while it loads; or a table's markup."""
     if entry.kind == "table":
-        # Our own fragment: reports.tables escaped what it holds when it was drawn.
+        # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
         return {"table": Markup(read_text(folder / f"{entry.id}.html", "a drawn table", again))}
     head = (folder / f"{entry.id}.png").read_bytes()[:24]
     return {"width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports import cells as tables
-from reports.claim import Claim, Condition, in_order, parse
-from reports.contrast import Missing, minus, rows_of
-from reports.correlation import correlation
 from reports.declaration import check_scale
 from reports.evidence import Evidence
 from reports.files import exit_code, json_text, read_json, write_bytes
-from reports.inference import LEVEL, Result, both, exact, infer
-from reports.power import seeds_needed
+from reports.judging import cells as tables
+from reports.judging.claim import Claim, Condition, in_order, parse
+from reports.judging.contrast import Missing, minus, rows_of
+from reports.judging.correlation import correlation
+from reports.judging.inference import LEVEL, Result, both, exact, infer
+from reports.judging.power import seeds_needed
 from reports.summary import metric
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPORT = VERDICTS = (

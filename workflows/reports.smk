@@ -3,7 +3,8 @@
 
 INK = sorted(
     glob.glob("reports/*.py")
-    + glob.glob("reports/style*")
+    + glob.glob("reports/drawing/*")
+    + glob.glob("reports/judging/*")
     + glob.glob("reports/templates/*")
 )
 DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from reports.drawing.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
+from reports.drawing.style import INK, MUTED, PALETTE, like_paper, notes
 from reports.evidence import Evidence
-from reports.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
-from reports.style import INK, MUTED, PALETTE, like_paper, notes
 
 LITERATURE = Mark("o", PALETTE[4], above=True, size=4, filled=False, tint=MUTED)
 SIMCLR = Mark("*", PALETTE[5], line=":", size=10, tint=INK)

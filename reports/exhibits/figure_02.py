@@ -5,8 +5,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.style import INK, MUTED, PALETTE, notes
 from reports.evidence import Evidence
-from reports.style import INK, MUTED, PALETTE, notes
 from reports.summary import Lookup
 
 Point = tuple[float, float]

@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.style import MUTED, blank, notes
 from reports.evidence import Evidence
-from reports.style import MUTED, blank, notes
 from reports.summary import Lookup, settings
 
 NAMES = {

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from reports.drawing.style import INK, MUTED, notes
 from reports.evidence import Evidence
-from reports.style import INK, MUTED, notes
 from reports.summary import Lookup, settings, summarize, written
 
 AVERAGE = ("Average", "row_mean_top1")  # the paper's last column

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.style import PALETTE, blank, notes
 from reports.evidence import Evidence
-from reports.style import PALETTE, blank, notes
 from reports.summary import Lookup, settings, values_of
 
 IMAGES, CROPS = 2, 4  # as printed; also the frames that stay empty where no run has finished

@@ -5,9 +5,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
+from reports.drawing.style import PALETTE, like_paper, notes
 from reports.evidence import Evidence, sort_key
-from reports.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
-from reports.style import PALETTE, like_paper, notes
 
 SHORT = Mark("o", PALETTE[4], line="-")
 LONG = Mark("*", PALETTE[5], line="-", size=9)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 
-from reports.bars import Bars, draw_bars
+from reports.drawing.bars import Bars, draw_bars
 from reports.evidence import Evidence
 from reports.summary import Lookup, written
 

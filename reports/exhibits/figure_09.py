@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from reports.bars import Bars, draw_bars
+from reports.drawing.bars import Bars, draw_bars
 from reports.evidence import Evidence
 
 BARS = Bars(

@@ -5,8 +5,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.style import PALETTE, blank, notes
 from reports.evidence import Evidence
-from reports.style import PALETTE, blank, notes
 from reports.summary import Lookup, values_of, written
 
 TITLES = {"linear": "(a) Uniform y-axis", "log": "(b) Logarithmic y-axis"}

@@ -5,8 +5,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.style import PALETTE, blank, notes
 from reports.evidence import Evidence
-from reports.style import PALETTE, blank, notes
 from reports.summary import Lookup, settings, values_of, written
 
 TITLES = {"h": "(a) h", "z": "(b) z = g(h)"}

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from reports.agreement import Points, draw_agreement
+from reports.drawing.agreement import Points, draw_agreement
 from reports.evidence import Evidence
 
 

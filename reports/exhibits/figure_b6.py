@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from reports.agreement import Points, draw_agreement
+from reports.drawing.agreement import Points, draw_agreement
 from reports.evidence import Evidence
 
 TRAINING = " (1000 epochs)"  # of Tables 6 and B.4, which are all that is known of the paper's points

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from reports.bars import (
+from reports.drawing.bars import (
     Bars,
     draw_legend,
     draw_panel,
@@ -16,8 +16,8 @@ from reports.bars import (
     measured_bars,
     spread_notes,
 )
+from reports.drawing.style import blank, notes
 from reports.evidence import Evidence
-from reports.style import blank, notes
 from reports.summary import Lookup, metric, values_of
 
 SPLIT = 300

@@ -1,9 +1,9 @@
 """Table 2: three losses and their gradients with respect to the anchor u, checked by autodiff."""
 
+from reports.drawing.formula import Formula
+from reports.drawing.tables import Table, value
 from reports.evidence import Evidence
-from reports.formula import Formula
 from reports.summary import Lookup, settings
-from reports.tables import Table, value
 
 U, V, POSITIVE, NEGATIVE = r"\boldsymbol{u}", r"\boldsymbol{v}", r"\boldsymbol{v}^{+}", r"\boldsymbol{v}^{-}"
 DOT = rf"{U}^{{\mathrm{{T}}}}"  # u's product with what follows

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from reports.drawing.selection import Choice, chosen
+from reports.drawing.tables import NOT_RUN, Cell, Table, Value
 from reports.evidence import Evidence
-from reports.selection import Choice, chosen
 from reports.summary import Lookup, settings_together, written
-from reports.tables import NOT_RUN, Cell, Table, Value
 
 NAMES = {"Margin triplet": "Margin", "NT-Logistic": "NT-Logi."}
 TUNED = {"lr": "Learning rate (for 256 images)", "margin": "Margin m", "temperature": "Temperature τ"}

@@ -1,8 +1,8 @@
 """Table 5: NT-Xent with and without normalization, at several temperatures."""
 
+from reports.drawing.tables import Table, header, value
 from reports.evidence import Evidence
 from reports.summary import Lookup, settings_together
-from reports.tables import Table, header, value
 
 METRICS = ("entropy", "contrastive_accuracy", "top1")
 

@@ -1,8 +1,8 @@
 """Table 6: linear evaluation among the published methods, and three ablations of what the method rests on."""
 
+from reports.drawing.tables import Cell, Table, Value, header
 from reports.evidence import Evidence
 from reports.summary import Lookup, settings, settings_together, values_of
-from reports.tables import Cell, Table, Value, header
 
 OURS = "SimCLR"
 PRINTED = ("params", "top1", "top5")

@@ -1,8 +1,8 @@
 """Table 7: top-5 accuracy of networks fine-tuned on 1 % and 10 % of the labels."""
 
+from reports.drawing.few_labels import few_labels
+from reports.drawing.tables import Table
 from reports.evidence import Evidence
-from reports.few_labels import few_labels
-from reports.tables import Table
 
 CHANCE = "Guessing reaches a top-5 of 5 in the number of classes: 0.5 % of ImageNet's 1000, but 50 % of CIFAR-10's ten."
 

@@ -1,8 +1,8 @@
 """Table 8: transfer to twelve data sets, ResNet-50 (4x) in the paper."""
 
+from reports.drawing.tables import Table
+from reports.drawing.transfer import transfer_table
 from reports.evidence import Evidence
-from reports.tables import Table
-from reports.transfer import transfer_table
 
 
 def draw(evidence: Evidence) -> Table:

@@ -1,8 +1,8 @@
 """Table B.2: fine-tuning and linear evaluation after a broader composition of augmentations."""
 
+from reports.drawing.tables import Cell, Table, header, value
 from reports.evidence import Evidence
 from reports.summary import Lookup, settings
-from reports.tables import Cell, Table, header, value
 
 METRICS = ("top1", "top5")
 NAMES = {

@@ -1,8 +1,8 @@
 """Table B.4: top-1 accuracy of networks fine-tuned on 1 % and 10 % of the labels."""
 
+from reports.drawing.few_labels import few_labels
+from reports.drawing.tables import Table
 from reports.evidence import Evidence
-from reports.few_labels import few_labels
-from reports.tables import Table
 
 
 def draw(evidence: Evidence) -> Table:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from reports.drawing.tables import NOT_RUN, Table
 from reports.evidence import Evidence
 from reports.summary import Lookup, values_of
-from reports.tables import NOT_RUN, Table
 
 COLUMNS = {
     "data_augmentation": "Data augmentation",

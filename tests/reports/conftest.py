@@ -13,8 +13,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from reports import draw, index
+from reports.drawing.style import style
 from reports.evidence import Evidence, load
-from reports.style import style
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = "smoke"

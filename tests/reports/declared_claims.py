@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from reports.claim import Claim, parse
+from reports.judging.claim import Claim, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT / "params" / "paper"

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from reports import cells
-from reports.claim import parse
 from reports.claims import ALL, main, page
-from reports.contrast import Missing
 from reports.evidence import PAPER_COLUMNS, load_paper
 from reports.files import ReportError
+from reports.judging import cells
+from reports.judging.claim import parse
+from reports.judging.contrast import Missing
 from reports.verdict import evaluate, on_paper
 from tests.reports.declared_claims import FILES, PAPER, ROOT, claims
 

@@ -11,8 +11,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
+from reports.drawing.style import style
 from reports.exhibits.figure_b8 import split
-from reports.style import style
 
 SWEEP = ["batch_size", "epochs", "learning_rate", "temperature"]
 IDS = ("figure_b1", "figure_b2", "figure_b3", "figure_b4", "figure_b7", "figure_b8", "table_b1", "table_b3")

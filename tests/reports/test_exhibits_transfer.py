@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports.agreement import fit, pairs
+from reports.drawing.agreement import fit, pairs
+from reports.drawing.tables import Value
 from reports.exhibits import figure_b6, table_07, table_08, table_b2, table_b5
-from reports.tables import Value
 
 TABLES = ("table_07", "table_08", "table_b2", "table_b4", "table_b5")
 FIGURES = ("figure_b5", "figure_b6")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.cells import Cells, of_evidence
-from reports.claim import parse
-from reports.contrast import Missing
+from reports.judging.cells import Cells, of_evidence
+from reports.judging.claim import parse
+from reports.judging.contrast import Missing
 from reports.verdict import FIELDS, VERDICTS, evaluate, judge, main, results
 from tests.reports.conftest import SCALE, Lab
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports.formula import Formula
+from reports.drawing.formula import Formula
 from reports.summary import Lookup, Measured, metric, written
 
-TEMPLATES = Path(__file__).with_name("templates")
+TEMPLATES = Path(__file__).parents[1] / "templates"
 NOT_RUN = "not run"
 
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from reports.inference import Bound, Result, reach, tail
+from reports.judging.inference import Bound, Result, reach, tail
 
 
 def correlation(x: np.ndarray, y: np.ndarray, method: str, bound: Bound) -> Result:

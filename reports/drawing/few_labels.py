@@ -1,8 +1,8 @@
 """Accuracy with few labels: what Tables 7 and B.4 share."""
 
+from reports.drawing.tables import Cell, Table, Value, header, value
 from reports.evidence import Evidence
 from reports.summary import Lookup, settings, settings_together
-from reports.tables import Cell, Table, Value, header, value
 
 OURS = ("SimCLR", "Supervised baseline")
 GROUPS = {

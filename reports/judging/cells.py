@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.contrast import Missing, Row
 from reports.digest import cell_name
 from reports.evidence import PAPER_COLUMNS, Evidence
+from reports.judging.contrast import Missing, Row
 
 UNKNOWN = "?"
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
+from reports.drawing.significance import DRAWS, bold, measure, p_value, swapped
 from reports.files import ReportError
-from reports.significance import DRAWS, bold, measure, p_value, swapped
 
 
 def outcomes(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.style import INK, MUTED, PALETTE, blank, notes
 from reports.evidence import Evidence
-from reports.style import INK, MUTED, PALETTE, blank, notes
 from reports.summary import settings, summarize
 
 LINEAR = "linear eval"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 
+from reports.drawing.style import INK, MUTED
 from reports.evidence import Evidence
-from reports.style import INK, MUTED
 from reports.summary import summarize
 
 

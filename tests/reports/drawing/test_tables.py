@@ -2,10 +2,10 @@ import re
 
 import pytest
 
+from reports.drawing.formula import Formula
+from reports.drawing.tables import Pair, Table, Value, spread_note, to_html, to_latex
 from reports.exhibits.table_02 import FORMULAE
-from reports.formula import Formula
 from reports.summary import Measured
-from reports.tables import Pair, Table, Value, spread_note, to_html, to_latex
 
 
 def test_a_ragged_table_is_refused():

@@ -1,4 +1,4 @@
-"""The tests behind the verdicts. Every claim is a set of contrasts, weighted sums of cells (reports.contrast).
+"""The tests behind the verdicts. Every claim is a set of contrasts, weighted sums of cells (reports.judging.contrast).
 
 Their noise, with two seeds or more, is that of a randomized block design: cells by seeds, a seed being a block; the
 residual variance has (cells - 1)(seeds - 1) degrees of freedom, pooled over the claim's own cells. For two cells this
@@ -23,7 +23,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from reports.contrast import Row
+from reports.judging.contrast import Row
 
 LEVEL = 0.05
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from reports.contrast import Row, rows_of
-from reports.correlation import correlation
-from reports.inference import Bound, Result, both, exact, infer
-from reports.power import seeds_needed
+from reports.judging.contrast import Row, rows_of
+from reports.judging.correlation import correlation
+from reports.judging.inference import Bound, Result, both, exact, infer
+from reports.judging.power import seeds_needed
 
 ABOVE, RUNS = Bound("above", 0), 400
 TOLERATED = stats.binom.ppf(0.999, RUNS, 0.05) / RUNS  # what 5 % may look like in RUNS draws

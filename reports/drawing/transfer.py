@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from reports.drawing.significance import bold
+from reports.drawing.tables import NOT_RUN, Cell, Table, Value
 from reports.evidence import Evidence
-from reports.significance import bold
 from reports.summary import Lookup, metric, settings, settings_together, values_of
-from reports.tables import NOT_RUN, Cell, Table, Value
 
 METRICS = ("top1", "mean_per_class", "map11")  # a data set has one of them
 STAGES = {"linear": "logistic", "fine-tuned": "transfer"}

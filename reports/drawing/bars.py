@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.drawing.style import INK, MUTED, PALETTE, like_paper, notes
 from reports.evidence import Evidence, sort_key
-from reports.style import INK, MUTED, PALETTE, like_paper, notes
 from reports.summary import metric, settings, summarize, values_of
 
 Color = tuple[float, ...] | str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from reports.inference import LEVEL, Result
+from reports.judging.inference import LEVEL, Result
 
 
 def seeds_needed(result: Result, tests: int, power: float = 0.8, most: int = 200) -> int | None:

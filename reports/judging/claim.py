@@ -1,7 +1,7 @@
 """A claim of the paper as an exhibit declares it.
 
 It stands under `claims:` of params/exhibits/<id>.yaml: what it says, its type, and one condition or (`all:`) several.
-A condition names a metric or some, the cells (`where`), what is compared (`contrast`, see reports.contrast, or
+A condition names a metric or some, the cells (`where`), what is compared (`contrast`, see reports.judging.contrast, or
 `correlate`), over how much of it (`of`: mean, every, or a share such as 5/12), and a bound. Where an exhibit tries
 several settings of a cell, `tuned_over` names their knobs: validation chooses, the test split counts.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.files import ReportError
-from reports.inference import Bound
+from reports.judging.inference import Bound
 
 SCALES = ("smoke", "reduced", "cifar10", "paper")
 OWN_WORDS = ("metric", "tuned_over", "where", "contrast", "correlate", "of", "above", "below", "within")

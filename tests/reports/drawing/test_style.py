@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reports.drawing.style import PALETTE, lean, like_paper, palette
 from reports.record import label
-from reports.style import PALETTE, lean, like_paper, palette
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.contrast import Missing, in_order, rows_of
 from reports.files import ReportError
+from reports.judging.contrast import Missing, in_order, rows_of
 
 GRID = [{"kind": kind, "dim": str(dim)} for kind in ("a", "b") for dim in (9, 10, 100)]
 VALUES = np.array([1.0, 2.0, 4.0, 10.0, 20.0, 40.0])

@@ -1,0 +1,1 @@
+"""How a claim is tested: cells, contrasts of cells, established tests, and how many seeds would settle it."""
