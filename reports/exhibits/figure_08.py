@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from reports.drawing.bars import Bars, draw_bars
@@ -27,7 +28,8 @@ def draw(evidence: Evidence) -> Figure:
 def _on_h(evidence: Evidence) -> Evidence:
     """Without the head whose two sides are compared: its h is a bar already."""
     measured = evidence.measured
-    return replace(evidence, measured=measured[measured["representation"] == ""].reset_index(drop=True))
+    bars = measured.get("representation", pd.Series("", index=measured.index)) == ""
+    return replace(evidence, measured=measured[bars].reset_index(drop=True))
 
 
 def _h_against_z(evidence: Evidence) -> list[str]:

@@ -48,7 +48,7 @@ def article(page, exhibit):
 def page(judged):
     for exhibit in ("figure_08", "table_02", "table_05"):
         judged.draw(exhibit)
-    return judged.index()
+    return judged.page()
 
 
 def test_all_31_exhibits_are_listed_in_the_papers_order(page):
@@ -98,7 +98,7 @@ def test_verdicts_come_first_and_stand_again_under_their_exhibits(page):
 
 def test_without_verdicts_the_page_says_how_to_get_them(nine):
     nine.draw("table_01")
-    page = nine.index()
+    page = nine.page()
     assert "python -m reports.verdict --scale smoke" in page and 'class="tile' not in page
     Outline(page)
 
@@ -108,7 +108,7 @@ def test_a_claim_of_no_exhibit_has_a_place(judged):
     tree = json.loads(path.read_text())
     tree["claims"] += [{"id": "I2", "exhibit": None, "section": "2.2", "says": "LARS", "verdict": "not run"}]
     path.write_text(json.dumps(tree))
-    page = judged.index()
+    page = judged.page()
     assert 'id="claim-I2"' in page[page.index('id="elsewhere"') :]
 
 
@@ -190,3 +190,14 @@ def test_a_wrong_scale_is_answered_with_the_nearest(nine, capsys):
     said = capsys.readouterr().err
     assert "(smoke); found smokey. Did you mean smoke?" in said and said.count("\n") == 1
     assert not nine.out.exists() and not nine.metrics.exists()
+
+
+def test_the_rows_are_kept_for_comparisons_and_only_those_of_what_is_drawn(nine):
+    nine.draw("table_05")
+    kept = nine.metrics.with_name("evidence") / "smoke"
+    kept.mkdir(parents=True)
+    (kept / "figure_05.csv").write_text("of an exhibit that is gone")
+    nine.index()
+    assert [path.name for path in kept.iterdir()] == ["table_05.csv"]
+    rows = (kept / "table_05.csv").read_text().splitlines()
+    assert sorted(rows) == sorted((nine.tidy("table_05") / "rows.csv").read_text().splitlines())
