@@ -10,6 +10,12 @@ INK = sorted(
 DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on
 
 
+def declared(wildcards):
+    """What `snakemake --report` says beside an exhibit."""
+    exhibit = read_yaml(f"params/exhibits/{wildcards.exhibit}.yaml")
+    return {key: exhibit[key] for key in ("title", "caption", "section")}
+
+
 rule figure:
     input:
         rules.collect.output,
@@ -18,10 +24,21 @@ rule figure:
         "reports/exhibits/{exhibit}.py",
         INK,
     output:
-        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["svg", "png", "csv", "json"]),
+        report(
+            f"{OUT}/{{exhibit}}.svg",
+            caption="../reports/captions/exhibit.rst",
+            category="Figures",
+            labels={"exhibit": "{exhibit}"},
+        ),
+        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["png", "csv", "json"]),
         f"{RESULTS}/drawn/{{exhibit}}.json",
     wildcard_constraints:
         exhibit="figure_.*",
+    params:
+        title=lambda wildcards: declared(wildcards)["title"],
+        caption=lambda wildcards: declared(wildcards)["caption"],
+        section=lambda wildcards: declared(wildcards)["section"],
+        scale=SCALE,
     shell:
         f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"
 
@@ -34,10 +51,21 @@ rule table:
         "reports/exhibits/{exhibit}.py",
         INK,
     output:
-        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["html", "tex", "csv", "json"]),
+        report(
+            f"{OUT}/{{exhibit}}.html",
+            caption="../reports/captions/exhibit.rst",
+            category="Tables",
+            labels={"exhibit": "{exhibit}"},
+        ),
+        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["tex", "csv", "json"]),
         f"{RESULTS}/drawn/{{exhibit}}.json",
     wildcard_constraints:
         exhibit="table_.*",
+    params:
+        title=lambda wildcards: declared(wildcards)["title"],
+        caption=lambda wildcards: declared(wildcards)["caption"],
+        section=lambda wildcards: declared(wildcards)["section"],
+        scale=SCALE,
     shell:
         f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"
 
