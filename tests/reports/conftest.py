@@ -103,7 +103,6 @@ class Lab:
         )
         return (self.out / SCALE / "index.html").read_text()
 
-
     def page(self) -> str:
         """Write the page over the verdicts that lie there, without judging again."""
         folder = self.out / SCALE
