@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ SCALES = ("smoke", "reduced", "cifar10", "paper")
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """ " (did you mean `x`?)", or nothing when no known name is close."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    names = list(known)
+    padded = re.sub(
+        r"_(\d)$", r"_0\1", name
+    )  # table_5 is nearer to table_05 than to table_b5, whatever the letters say
+    close = [padded] if padded in names else difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f" (did you mean `{close[0]}`?)" if close else ""
 
 

@@ -8,6 +8,8 @@ import pytest
 from stages.harness import declaration
 from stages.harness.errors import UserError
 
+EXHIBITS = sorted((Path(__file__).parents[3] / "params" / "exhibits").glob("*.yaml"))
+
 EXHIBIT = "params/exhibits/table_05.yaml"
 
 
