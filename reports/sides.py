@@ -33,9 +33,9 @@ class Side:
 
     name: str
     scale: str
-    rows: Mapping[str, pd.DataFrame]
-    parameters: Mapping[str, Parameters] = field(default_factory=dict)
-    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rows: dict[str, pd.DataFrame] = field(default_factory=dict)
+    parameters: dict[str, Parameters] = field(default_factory=dict)
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     folder: Path | None = None
 
     def arrays(self, exhibit: str) -> dict[str, np.ndarray]:
@@ -45,7 +45,7 @@ class Side:
 
 def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
     """What `collect` left under folder/<scale>/tidy. ReportError if it holds none of the exhibits."""
-    side = Side(str(folder), scale, {}, {}, {}, folder)
+    side = Side(str(folder), scale, folder=folder)
     for exhibit in exhibits:
         tidy = folder / scale / "tidy" / exhibit
         if (tidy / "rows.csv").is_file():
@@ -65,7 +65,7 @@ def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
 def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
     """The evidence and the plans that a git revision holds. ReportError if it has none for this scale."""
     commit = _commit(revision)
-    side = Side(f"{revision} ({commit[:9]})", scale, {}, {}, {})
+    side = Side(f"{revision} ({commit[:9]})", scale)
     for exhibit in exhibits:
         text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}.csv")
         plan = _git("show", f"{commit}:params/plan/{scale}/{exhibit}.yaml")
@@ -123,21 +123,21 @@ def aligned(base: Side, here: Side) -> Side:
 def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, str]:
     """What each cell of the base is called here."""
     theirs, ours = _settings(base), _settings(here)
-    unique = {setting: cell for cell, setting in ours.items() if list(ours.values()).count(setting) == 1}
-    names = {cell: unique[setting] for cell, setting in theirs.items() if setting in unique}
+    names = {theirs[setting]: ours[setting] for setting in theirs.keys() & ours.keys()}
     taken = {*names.values()}
-    for cell in theirs.keys() - names.keys():
+    for cell in {cell_name(run) for run in base["run"]} - names.keys():
         names[cell] = cell if by_place and cell not in taken else f"{cell} of the base"
     return names
 
 
-def _settings(rows: pd.DataFrame) -> dict[str, tuple[tuple[str, str], ...]]:
-    """{cell: its knobs that are set, with their values}."""
+def _settings(rows: pd.DataFrame) -> dict[tuple[tuple[str, str], ...], str]:
+    """{knobs that are set, with their values: the cell}; without settings that do not tell cells apart."""
     knobs = [name for name in rows.columns if name not in MEASURED_COLUMNS]
-    return {
-        cell_name(row["run"]): tuple(sorted((knob, row[knob]) for knob in knobs if row[knob] != ""))
-        for row in rows.to_dict(orient="records")
-    }
+    found: dict[tuple[tuple[str, str], ...], set[str]] = {}
+    for row in rows.to_dict(orient="records"):
+        setting = tuple(sorted((knob, row[knob]) for knob in knobs if row[knob] != ""))
+        found.setdefault(setting, set()).add(cell_name(row["run"]))
+    return {setting: cells.pop() for setting, cells in found.items() if len(cells) == 1}
 
 
 def _renamed(run: str, names: Mapping[str, str]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from reports import compare
@@ -93,6 +95,24 @@ def test_a_setting_meets_itself_wherever_it_stands_in_the_grid(two):
     new, *same = moves(*sides(*two))
     assert (new.base, new.here, new.change) == ("not run", "20.0 (n = 1)", None)
     assert [move.change for move in same] == [0, 0]
+
+
+@given(order=st.permutations([0.05, 0.1, 0.5, 1.0]))
+@settings(max_examples=10, deadline=None)
+def test_another_order_of_the_grid_changes_nothing(tmp_path_factory, order):
+    two = [Lab(tmp_path_factory.mktemp(name)) for name in ("base", "here")]
+    for lab, temperatures in zip(two, ([0.05, 0.1, 0.5, 1.0], order), strict=True):
+        measure(lab, cells(temperatures, [[10 * tau, 20 * tau] for tau in temperatures]))
+    assert not differences(*sides(*two)) and [move.change for move in moves(*sides(*two))] == [0] * 4
+
+
+def test_cells_that_no_knob_tells_apart_meet_by_place(two):
+    for lab, gain in zip(two, (0, 1), strict=True):
+        rows = [
+            ["yes", 0.1, 0, metric, 5 + gain, f"part{n}-seed0"] for n, metric in ((1, "top1"), (2, "top5"))
+        ]
+        measure(lab, rows)
+    assert [(move.cell, move.change) for move in moves(*sides(*two))] == [("part1", 1), ("part2", 1)]
 
 
 def test_equal_differences_of_a_stage_are_put_together(two):
