@@ -57,7 +57,7 @@ def load(
         exhibit=declaration,
         measured=measured,
         paper=load_paper(params / "paper" / f"{exhibit}.csv"),
-        arrays=_load_arrays(folder / "arrays.npz"),
+        arrays=load_arrays(folder / "arrays.npz"),
         missing=tuple(provenance["missing"]),
         provenance=provenance,
     )
@@ -161,7 +161,8 @@ def sort_key(text: str) -> tuple[bool, float, str]:
         return True, 0.0, text
 
 
-def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Pictures and outcomes by "<run>/<name>", none without an archive; ReportError if it is broken."""
     if not path.exists():
         return {}
     try:

@@ -56,7 +56,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def json_text(value: Any) -> str:
     """`value` as JSON: keys in the order given, floats to 10 significant digits; ValueError for NaN."""
-    return json.dumps(_rounded(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(rounded(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_text(path: Path, what: str, remedy: str) -> str:
@@ -83,7 +83,12 @@ def read_json(path: Path, what: str, remedy: str) -> dict[str, Any]:
 
 def read_csv(path: Path, what: str, remedy: str) -> tuple[list[str], list[list[str]]]:
     """The header and the rows of `path` as text; ReportError unless every row is as wide as the header."""
-    lines = [line for line in csv.reader(read_text(path, what, remedy).splitlines()) if line]
+    return parse_csv(read_text(path, what, remedy), what, path, remedy)
+
+
+def parse_csv(text: str, what: str, path: Path, remedy: str) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a CSV file's text; errors name `path` and `what` was expected there."""
+    lines = [line for line in csv.reader(text.splitlines()) if line]
     if not lines:
         raise ReportError(f"expected {what} at {path}; found an empty file without a header. {remedy}")
     header, *rows = lines
@@ -96,13 +101,14 @@ def read_csv(path: Path, what: str, remedy: str) -> tuple[list[str], list[list[s
     return header, rows
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Floats to the 10 significant digits that JSON files hold, in whatever they stand."""
     if isinstance(value, float):
         return float(f"{value:.10g}")
     if isinstance(value, dict):
-        return {str(key): _rounded(item) for key, item in value.items()}
+        return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     return value
 
 

@@ -4,96 +4,26 @@ One file, one worker, one order: each test goes on where the one before it stopp
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.small_copy import ROOT, TABLE_05, Clone, commit_all, copy_tree, ran, shorten_training
+
 KEPT = ("figure_06", "figure_08", "table_02", "table_05")
-TABLE_05 = "params/exhibits/table_05.yaml"
 pytestmark = pytest.mark.slow
 
 
-@dataclass
-class Clone:
-    """A working copy, its engine's command, and what a call of it printed."""
-
-    folder: Path
-    engine: list[str]
-
-    def run(self, *words: str, check: bool = True) -> str:
-        environment = {
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "OMP_NUM_THREADS": "1",
-        }
-        environment.pop("PYTHONPATH", None)
-        done = subprocess.run(
-            words, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=900
-        )
-        assert not check or done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    def reports(self) -> str:
-        return self.run(*self.engine)
-
-    def edit(self, path: str, old: str, new: str) -> None:
-        text = (self.folder / path).read_text()
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
-        (self.folder / path).write_text(text.replace(old, new))
-
-    def commit(self) -> None:
-        self.run("git", "add", "-A")
-        self.run("git", "commit", "-qm", "work")
-
-    def products(self) -> dict[str, bytes]:
-        out = self.folder / "reports" / "out" / "smoke"
-        return {path.name: path.read_bytes() for path in sorted(out.iterdir()) if path.name != ".gitignore"}
-
-
-def ran(output: str) -> dict[str, str]:
-    """{"pretrain table_05": "1 of 2", ...}: what the drivers did, without those that had nothing to do."""
-    lines = re.findall(r"^(\w+ \w+): ran (\d+) of (\d+) runs", output, flags=re.M)
-    return {sweep: f"{some} of {all}" for sweep, some, all in lines if some != "0"}
-
-
-def small_copy(folder: Path) -> None:
-    """What git would clone of the working tree, with four exhibits of few runs and short trainings."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    for path in (folder / "params" / "exhibits").glob("*.yaml"):
-        if path.stem not in KEPT:
-            path.unlink()
-    (folder / "dvc.lock").unlink(missing_ok=True)
-    shorten(folder)
-
-
-def shorten(folder: Path) -> None:
-    clone = Clone(folder, [])
+def shorten(clone: Clone) -> None:
+    """Fewer runs, and shorter ones."""
     clone.edit(TABLE_05, "    - 0.05\n    - 0.1\n    - 0.5\n    - 1.0\n", "    - 0.1\n    - 0.5\n")
     clone.edit(TABLE_05, "    - 10.0\n    - 100.0\n", "    - 10.0\n")
     clone.edit("params/exhibits/figure_08.yaml", "- 8\n        - 32\n        - 64\n", "- 32\n")
     clone.edit("params/exhibits/figure_06.yaml", "    - 229\n    - 506\n", "    - 229\n")
     clone.edit("params/recipes/gradients_smoke.gin", "cases = 64", "cases = 2")
-    for stage in ("pretrain", "linear_eval"):
-        clone.edit(f"params/recipes/{stage}_smoke.gin", "dataset.limit = 0", "dataset.limit = 1000")
-    clone.edit("params/recipes/pretrain_smoke.gin", "Pretraining.epochs = 3", "Pretraining.epochs = 1")
-    clone.edit("params/recipes/linear_eval_smoke.gin", "evaluation.epochs = 5", "evaluation.epochs = 1")
+    shorten_training(clone)
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +35,10 @@ def clones(tmp_path_factory):
         ("dvc", ["dvc", "repro"]),
     ):
         folder = tmp_path_factory.mktemp(name) / "clone"
-        small_copy(folder)
+        copy_tree(folder, KEPT)
         clone = Clone(folder, engine)
-        clone.run("git", "init", "-q")
-        clone.run("git", "config", "user.email", "tests@example.org")
-        clone.run("git", "config", "user.name", "tests")
-        clone.run(sys.executable, "-m", "stages", "plan")
-        clone.commit()
+        shorten(clone)
+        commit_all(clone)
         made.append(clone)
     return made
 
@@ -156,7 +83,7 @@ def test_one_edited_temperature_reruns_one_run_its_evaluation_and_its_exhibit(cl
     assert ran(output) == {"pretrain table_05": "1 of 3", "linear_eval table_05": "1 of 3"}
     after = clone.products()
     changed = {name.split(".")[0] for name in after if after[name] != before[name]}
-    assert changed == {"table_05", "index", "verdicts"}
+    assert changed == {"table_05", "index", "verdicts"}  # claims about 0.1 are not run any more
     lines = [line for line in clone.run("dvc", "params", "diff").splitlines() if "params/plan" in line]
     assert len(lines) == 1 and "nt_xent.temperature" in lines[0] and re.search(r"0\.1\s+0\.2$", lines[0])
     moved = clone.run("dvc", "metrics", "diff")

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simclr", "stages", "reports")
@@ -96,3 +97,14 @@ def test_the_working_tree_holds_no_large_file():
     embedded = sum(size for name, size in sizes.items() if name.startswith("data/"))
     assert embedded <= 12_000_000
     assert all(size <= 2_000_000 for name, size in sizes.items() if not name.startswith("data/"))
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "params" / "exhibits").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_declaration_has_the_form_in_which_dvc_writes_it(path, tmp_path):
+    """`dvc exp run -S` then changes one line: it writes lists anew, in blocks and without anchors."""
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    apply_overrides(copy, [f"kind={path.stem.split('_')[0]}"])
+    assert copy.read_text() == path.read_text()

@@ -106,8 +106,9 @@ def spread_note(table: Table) -> list[str]:
 
 
 def value(lookup: Lookup, name: str, **knobs: object) -> Value:
-    """The cell of metric `name` at `knobs`."""
-    return Value(name, lookup.ours(name, **knobs), lookup.paper(name, **knobs))
+    """The cell of metric `name` at `knobs`; blank where neither we nor the paper have it."""
+    ours, paper = lookup.ours(name, **knobs), lookup.paper(name, **knobs)
+    return Value(name, ours, paper, absent="" if paper is None else NOT_RUN)
 
 
 def header(name: str) -> str:
