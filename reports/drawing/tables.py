@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +106,14 @@ def spread_note(table: Table) -> list[str]:
 
 
 def value(lookup: Lookup, name: str, **knobs: object) -> Value:
-    """The cell of metric `name` at `knobs`; blank where neither we nor the paper have it."""
-    ours, paper = lookup.ours(name, **knobs), lookup.paper(name, **knobs)
-    return Value(name, ours, paper, absent="" if paper is None else NOT_RUN)
+    """The cell of metric `name` at `knobs`."""
+    return Value(name, lookup.ours(name, **knobs), lookup.paper(name, **knobs))
+
+
+def value_or_blank(lookup: Lookup, name: str, **knobs: object) -> Value:
+    """The same, blank where neither we nor the paper have it: nobody means to run it."""
+    cell = value(lookup, name, **knobs)
+    return cell if cell.paper is not None else replace(cell, absent="")
 
 
 def header(name: str) -> str:

@@ -1,6 +1,6 @@
 """Table 1: top-1 accuracy by strength of color distortion, for SimCLR and for supervised training."""
 
-from reports.drawing.tables import Table, value
+from reports.drawing.tables import Table, value_or_blank
 from reports.evidence import Evidence
 from reports.summary import Lookup, settings
 
@@ -13,7 +13,7 @@ def draw(evidence: Evidence) -> Table:
     rows = [
         [
             NAMES.get(method, method),
-            *[value(lookup, "top1", method=method, augmentation=policy) for policy in policies],
+            *[value_or_blank(lookup, "top1", method=method, augmentation=policy) for policy in policies],
         ]
         for method in settings(evidence, "method")
     ]
