@@ -220,7 +220,7 @@ def test_a_full_disk_is_said_and_what_was_finished_stays(small):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["gradients", "--sweep", "table_03"], "unknown exhibit `table_03`"),
+        (["gradients", "--sweep", "table_09"], "unknown exhibit `table_09`"),
         (["gradients", "--sweep", "table_05"], "table_05 has no stage gradients"),
         (["gradients", "--sweep", "table_02", "--scale", "smok"], "did you mean `smoke`?"),
         (["gradients", "--sweep", "table_02", "--run", "loss1-seed1"], "did you mean `loss1-seed0`?"),
