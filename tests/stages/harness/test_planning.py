@@ -3,6 +3,7 @@
 import pytest
 
 from stages.harness import planning
+from stages.harness.declaration import SCALES, exhibit_ids
 from stages.harness.errors import UserError
 
 EXHIBIT = "params/exhibits/table_05.yaml"
@@ -110,8 +111,6 @@ def test_a_misspelled_parameter_in_a_recipe_names_the_line(project, edit):
 
 
 def test_committed_plans_are_up_to_date():
-    from stages.harness.declaration import SCALES, exhibit_ids
-
     for scale in SCALES:
         for name in exhibit_ids():
             planning.read_plan(name, scale)
