@@ -15,7 +15,7 @@ from types import ModuleType
 
 from reports.drawing.tables import spread_note, to_html, to_latex
 from reports.evidence import Evidence, load
-from reports.files import ReportError, exit_code, json_text, write_bytes
+from reports.files import ReportError, exit_code, json_text, record_text, write_bytes
 from reports.record import label, record, standing
 from reports.summary import beside
 
@@ -28,7 +28,7 @@ def draw(evidence: Evidence) -> dict[str, bytes]:
     return {
         **render(evidence),
         "csv": beside(evidence).to_csv(index=False, float_format="%.10g", lineterminator="\n").encode(),
-        "json": json_text(record(evidence, ENDINGS[evidence.exhibit.kind])).encode(),
+        "json": record_text(record(evidence, ENDINGS[evidence.exhibit.kind])).encode(),
     }
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,14 @@ def json_text(value: Any) -> str:
     return json.dumps(rounded(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
+def record_text(value: Mapping[str, Any]) -> str:
+    """`value` as JSON in few bytes that people still read: each key on a line, and each item of a list or object below
+    it. Numbers and errors as in `json_text`.
+    """
+    lines = [f"{_compact(key)}: {_itemized(item)}" for key, item in rounded(dict(value)).items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def read_text(path: Path, what: str, remedy: str) -> str:
     """The text of `path`. ReportError, naming `what` was expected and the `remedy`, if it cannot be read."""
     try:
@@ -99,6 +107,23 @@ def parse_csv(text: str, what: str, path: Path, remedy: str) -> tuple[list[str],
                 f"found {len(row)}. {remedy}"
             )
     return header, rows
+
+
+def _itemized(value: Any) -> str:
+    """One level of `value` on lines of their own, if any of it is more than a word."""
+    if not isinstance(value, dict | list) or not any(isinstance(item, dict | list) for item in _items(value)):
+        return _compact(value)
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(map(_compact, value)) + "\n]"
+    return "{\n" + ",\n".join(f"{_compact(key)}: {_compact(item)}" for key, item in value.items()) + "\n}"
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def rounded(value: Any) -> Any:

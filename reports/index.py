@@ -18,7 +18,7 @@ from reports.declaration import check_scale
 from reports.digest import digest, tidy_rows
 from reports.drawing.tables import render
 from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
-from reports.record import banner, label
+from reports.record import banner, label, runs_of
 
 DRAW_AGAIN = "Draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}."
 NOT_BUILT, NOT_DRAWN, PARTIAL, COMPLETE = "not in this release", "not drawn", "partial", "complete"
@@ -128,7 +128,7 @@ def _item(scale: str, entry: Entry, folder: Path, claims: Sequence[board.Claim])
         "numbers": numbers,
         "trails": trace.trails(entry.record),
         "absent": trace.absent(entry.record),
-        **_causes(entry.record["provenance"]),
+        **_causes(entry.record),
     }
 
 
@@ -141,11 +141,12 @@ def _drawing(entry: Entry, folder: Path, again: str) -> dict[str, Any]:
     return {"width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}
 
 
-def _causes(provenance: Mapping[str, Any]) -> dict[str, Any]:
+def _causes(record: Mapping[str, Any]) -> dict[str, Any]:
     """What all runs of an exhibit have in common, and what the record says of commit and cost."""
-    runs = provenance["runs"]
+    provenance, runs = record["provenance"], runs_of(record)
     commits = {str(run["commit"]) for run in runs.values() if run.get("commit")}
     return {
+        "stages": trace.stage_causes(runs),
         "shared": trace.shared(runs),
         "varies": trace.varying_by_stage(runs),
         "data": sorted({str(run["data"]) for run in runs.values() if run.get("data")}),

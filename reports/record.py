@@ -1,6 +1,6 @@
 """What a drawing says of itself: the record beside every figure and table, for readers and for the index."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,6 +9,8 @@ from reports.evidence import Evidence
 from reports.summary import summarize, values_of
 from reports.verdict import results
 
+Run = Mapping[str, Any]  # what decided the numbers of one run of one stage
+OF_A_RUN = ("fingerprint", "upstream", "seed")  # even where a stage has one run
 NAMED = 6  # missing runs that a drawing names; its record names all
 
 
@@ -69,8 +71,55 @@ def record(evidence: Evidence, endings: Sequence[str]) -> dict[str, Any]:
         "raw": _rows(measured),
         "paper": _rows(evidence.paper.drop(columns="number")),
         "claims": results(evidence),
-        "provenance": dict(evidence.provenance),
+        "provenance": factored(evidence.provenance),
     }
+
+
+def factored(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Provenance that says once, under "stages", what the runs of a stage share; `runs_of` puts it together again."""
+    runs: dict[str, Run] = provenance["runs"]
+    by_stage: dict[str, list[Run]] = {}
+    for name, run in runs.items():
+        by_stage.setdefault(name.split("/", 1)[0], []).append(run)
+    stages = {stage: _common(of_stage) for stage, of_stage in sorted(by_stage.items())}
+    own = {name: _own(run, stages[name.split("/", 1)[0]]) for name, run in runs.items()}
+    return {**provenance, "stages": stages, "runs": own}
+
+
+def runs_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What decided the numbers of each run, "<stage>/<run>", whole: of its stage and its own."""
+    provenance = record["provenance"]
+    found = {}
+    for name, own in provenance["runs"].items():
+        stage = provenance.get("stages", {}).get(name.split("/", 1)[0], {})
+        found[name] = {**stage, **own}
+        if "bindings" in found[name]:
+            found[name]["bindings"] = {**(stage.get("bindings") or {}), **(own.get("bindings") or {})}
+    return found
+
+
+def _common(runs: Sequence[Run]) -> dict[str, Any]:
+    """The entries that are equal in all runs, and of bindings those that are."""
+    first, *rest = runs
+    kept = {
+        key: value
+        for key, value in first.items()
+        if key not in (*OF_A_RUN, "bindings") and all(key in run and run[key] == value for run in rest)
+    }
+    bindings = [run.get("bindings") or {} for run in runs]
+    shared = {
+        name: value
+        for name, value in bindings[0].items()
+        if all(name in each and each[name] == value for each in bindings)
+    }
+    return kept | ({"bindings": shared} if shared else {})
+
+
+def _own(run: Run, common: Run) -> dict[str, Any]:
+    own = {key: value for key, value in run.items() if key not in common}
+    shared = common.get("bindings", {})
+    bindings = {name: value for name, value in (run.get("bindings") or {}).items() if name not in shared}
+    return own | {"bindings": bindings} if bindings else own
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

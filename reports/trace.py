@@ -5,14 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reports.evidence import MEASURED_COLUMNS, sort_key
+from reports.record import runs_of
 from reports.summary import Measured, metric, written
 
 Runs = Mapping[str, Mapping[str, Any]]  # "<stage>/<run>" -> what decided its numbers
+OF_A_STAGE = ("code", "data", "commit")  # hashes that its runs mostly have in common
 SHORT = 12  # characters of a hash that are shown; the whole is in the JSON
 
 
 class Step(NamedTuple):
-    """One stage of one run. `own` are the bindings in which it differs from other runs of the stage."""
+    """One stage of one run. `own` are the bindings in which it differs from other runs of the stage.
+
+    `causes` are the fingerprint and what `stage_causes` and the steps above do not say.
+    """
 
     stage: str
     folder: str
@@ -52,12 +57,16 @@ def command(record: Mapping[str, Any], stage: str, run: str) -> str:
 
 def trails(record: Mapping[str, Any]) -> list[Trail]:
     """Every run of an exhibit in the order of its cells."""
-    runs: Runs = record["provenance"]["runs"]
-    own = varying_by_stage(runs)
+    runs: Runs = runs_of(record)
+    own, said = varying_by_stage(runs), stage_causes(runs)
     grouped: dict[str, list[Step]] = {}
     for name in sorted(runs, key=lambda name: (_depth(name, runs), name)):
         stage, run = name.split("/", 1)
-        grouped.setdefault(run, []).append(_step(record, stage, run, runs[name], own[stage]))
+        above = {step.causes.get("fingerprint") for step in grouped.setdefault(run, [])}
+        step = _step(record, stage, run, runs[name], own[stage])
+        told = set(said[stage]) | ({"upstream"} if step.causes.get("upstream") in above else set())
+        causes = {kind: hash for kind, hash in step.causes.items() if kind not in told}
+        grouped[run].append(step._replace(causes=causes))
     rows = {row["run"]: row for row in record["raw"]}
     found = [_trail(record["exhibit"], run, steps, rows.get(run, {})) for run, steps in grouped.items()]
     return sorted(found, key=lambda trail: [sort_key(text) for text in (*trail.cell.values(), trail.seed)])
@@ -96,6 +105,19 @@ def varying_by_stage(runs: Runs) -> dict[str, dict[str, list[str]]]:
     return {
         stage: {name: values for name, values in found.items() if len(values) > 1}
         for stage, found in _values(runs).items()
+    }
+
+
+def stage_causes(runs: Runs) -> dict[str, dict[str, str]]:
+    """Per stage the short hashes of code, data and commit that all its runs have in common."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for name, run in sorted(runs.items()):
+        of_stage = found.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
+        for kind, hashes in of_stage.items():
+            hashes.add(str(run.get(kind) or "")[:SHORT])
+    return {
+        stage: {kind: min(hashes) for kind, hashes in of_stage.items() if len(hashes) == 1 and min(hashes)}
+        for stage, of_stage in found.items()
     }
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from reports.declaration import check_scale
 from reports.evidence import Evidence
-from reports.files import exit_code, json_text, read_json, write_bytes
+from reports.files import exit_code, read_json, record_text, write_bytes
 from reports.judging import cells as tables
 from reports.judging.claim import Claim, Condition, in_order, parse
 from reports.judging.contrast import Missing, minus, rows_of
@@ -139,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def write(folder: Path, scale: str, records: Iterable[Mapping[str, Any]]) -> None:
     """Judge, and write verdicts.json into `folder`."""
-    write_bytes(folder / "verdicts.json", json_text(document(scale, records)).encode())
+    write_bytes(folder / "verdicts.json", record_text(document(scale, records)).encode())
 
 
 def _condition(claim: Claim, condition: Condition, table: tables.Cells, noise: float | None) -> Result:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from functools import cache
 
-POINTS = 11.0  # type size of the outlines; one unit of the SVG is one point
+from reports.drawing.outline import outline
+
+POINTS = 11.0  # type size of the outlines
+STEPS = 25  # units of the SVG to a point, of which outlines take whole ones: 275 to an em
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Formula:
         return (
             f'<svg class="formula" role="img" aria-label="{_attribute(self.words)}" '
             f'width="{width / POINTS:.3f}em" height="{height / POINTS:.3f}em" '
-            f'viewBox="0 0 {width:.2f} {height:.2f}" fill="currentColor">'
+            f'viewBox="0 0 {width * STEPS:.0f} {height * STEPS:.0f}" fill="currentColor">'
             f'<path d="{path}"/></svg>'
         )
 
@@ -31,17 +34,17 @@ def _outline(latex: str) -> tuple[str, float, float]:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    outline = TextPath((0, 0), f"${latex}$", size=POINTS, prop=FontProperties(math_fontfamily="cm"))
-    box = outline.get_extents()
-    commands = []
-    for vertices, code in outline.iter_segments(curves=True, simplify=False):
+    outline_of = TextPath((0, 0), f"${latex}$", size=POINTS, prop=FontProperties(math_fontfamily="cm"))
+    box = outline_of.get_extents()
+    drawn = []
+    for vertices, code in outline_of.iter_segments(curves=True, simplify=False):
         points = [
-            f"{x - box.x0 + 1:.2f} {box.y1 - y + 1:.2f}"
+            f"{x - box.x0 + 1:.4f} {box.y1 - y + 1:.4f}"
             for x, y in zip(vertices[::2], vertices[1::2], strict=True)
         ]
         letter = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}[int(code)]
-        commands.append(letter if letter == "Z" else letter + " ".join(points))
-    return "".join(commands), box.width + 2, box.height + 2
+        drawn.append(letter if letter == "Z" else letter + " ".join(points))
+    return outline("".join(drawn), 1 / STEPS), box.width + 2, box.height + 2
 
 
 def _attribute(text: str) -> str:

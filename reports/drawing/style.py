@@ -1,9 +1,7 @@
 """Colours, limits and bytes that every figure shares. Importing this chooses the Agg backend."""
 
-import base64
 import io
 import math
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +14,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
 
+from reports.drawing.lean import lean, palette
 from reports.evidence import Evidence
 from reports.record import standing
 
@@ -43,42 +41,8 @@ def svg_bytes(figure: Figure) -> bytes:
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG at 200 dpi, without the name of the program."""
+    """The figure as PNG at 150 dpi, without the name of the program."""
     return palette(_bytes(figure, "png", {"Software": None}))
-
-
-def palette(png: bytes) -> bytes:
-    """The same picture in 256 colours, in about a third of the bytes: charts look the same, and photographs
-    differ by one to three grey levels of 255. A picture that is not opaque keeps its colours.
-    """
-    buffer = io.BytesIO()
-    picture = Image.open(io.BytesIO(png))
-    if picture.mode == "RGBA" and picture.getextrema()[3] == (255, 255):
-        picture = picture.convert("RGB").quantize(dither=Image.Dither.NONE)
-    picture.save(buffer, "png", optimize=True)
-    return buffer.getvalue()
-
-
-def lean(svg: str) -> str:
-    """The same drawing in two thirds of the bytes, because a page and its figures travel as one folder.
-
-    Glyphs are placed by x and y instead of transforms, numbers have two decimals (a hundredth of a point),
-    opaque pictures have palettes, and what only indents or describes the program's own output is left out.
-    """
-    svg = re.sub(r" *<metadata>.*?</metadata>\n", "", svg, flags=re.S)
-    svg = re.sub(r"(?<=base64,)[^\"]*", _lean_picture, svg)
-    svg = re.sub(r'(<use [^>]*?)transform="translate\((\S+) (\S+)\)"', r'\1x="\2" y="\3"', svg)
-    svg = re.sub(r' (?:d|x|y)="[^"]*"|translate\([^)]*\)', _lean_places, svg)
-    return re.sub(r"\n\s+", "\n", svg).replace(' y="0"/>', "/>")
-
-
-def _lean_places(found: re.Match[str]) -> str:
-    rounded = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", found[0])
-    return re.sub(r"\s*([MLQCz])\s*", r"\1", rounded)
-
-
-def _lean_picture(found: re.Match[str]) -> str:
-    return base64.b64encode(palette(base64.b64decode(found[0]))).decode()
 
 
 def like_paper(values: Sequence[float], limits: tuple[float, float], step: float = 10) -> tuple[float, float]:

@@ -48,7 +48,7 @@ def _image(axes: Axes, center: Point, name: str, picture: np.ndarray | None, bel
         return _node(axes, center, name, "white")
     x, y = center
     extent = (x - PICTURE, x + PICTURE, y - PICTURE, y + PICTURE)
-    axes.imshow(picture, extent=extent, interpolation="nearest", zorder=3)
+    axes.imshow(picture, extent=extent, interpolation="none", zorder=3)
     outward = 0 if below else np.sign(x)
     axes.text(x + outward * 0.55 + below * 0.55, y, name, ha="center", va="center", fontsize=13)
 

@@ -55,7 +55,7 @@ def _panel(axes: Axes, task: Task, picture: np.ndarray | None) -> None:
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", title=task.title)
     axes.axis("off")
     if picture is not None:
-        axes.imshow(picture, extent=(0, 1, 0, 1), interpolation="nearest", alpha=0.45)  # lines must stand out
+        axes.imshow(picture, extent=(0, 1, 0, 1), interpolation="none", alpha=0.45)  # lines must stand out
     axes.add_patch(plt.Rectangle((0, 0), 1, 1, fill=False, edgecolor=INK, linewidth=1.6))
     for color, (name, crop) in zip((PALETTE[5], PALETTE[4]), task.crops.items(), strict=True):
         left, bottom, width, height = crop

@@ -46,7 +46,7 @@ def _panel(axes: Axes, evidence: Evidence, lookup: Lookup, operator: str) -> Non
     change = lookup.ours("mean_abs_change", operator=operator)
     if image is None:
         return blank(axes, "missing")
-    axes.imshow(image, interpolation="nearest")
+    axes.imshow(image, interpolation="none")
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     if change is not None and operator != "original":

@@ -48,7 +48,7 @@ def _draw_image(panels: np.ndarray, evidence: Evidence, run: str | None, highest
             blank(above, "missing")
             blank(below, "missing")
             continue
-        above.imshow(crops[crop], interpolation="nearest")
+        above.imshow(crops[crop], interpolation="none")
         above.axis("off")
         _histogram(below, histograms[crop], highest)
 
