@@ -11,7 +11,7 @@ def outline(data: str, grid: float, decimals: int = 0) -> str:
     """`data` (absolute M, L, Q, C and Z) on a grid of step `grid`, with relative letters.
 
     Numbers count steps, or with `decimals` tenths or hundredths of a step's own unit: outline("M8 8L16 24Z", 8) is
-    "m1 1l1 2z", outline("M.126 0L1 0", .01, 2) is "m.13 0h.87". Every place is rounded by itself, so that a long
+    "m1 1 1 2z", outline("M.126 0L1 0", .01, 2) is "m.13 0h.87". Every place is rounded by itself, so that a long
     path drifts by half a step at most.
     """
     said, last, here, start = [], "", (0, 0), (0, 0)

@@ -121,8 +121,8 @@ def test_a_number_leads_to_its_runs_and_their_commands(page):
     for seed, anchor in enumerate(anchors):
         run = re.search(rf'<section class="run" id="{anchor}".*?</section>', part, flags=re.S)[0]
         command = f"python -m stages pretrain --scale smoke --sweep figure_08 --run nonlinear-{seed}"
-        assert f"<code>{command}</code>" in run
-        assert f"results/smoke/pretrain/figure_08/nonlinear-{seed}" in run and "c0de" in run
+        assert f"<pre>{command}</pre>" in run
+        assert f"results/smoke/pretrain/figure_08/nonlinear-{seed}" in run and "c0de" in part
 
 
 def test_cost_and_commit_are_shown_where_the_record_has_them(nine):

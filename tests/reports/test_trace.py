@@ -3,6 +3,7 @@
 import pytest
 
 from reports import trace
+from reports.record import runs_of
 
 
 def run(seed=0, width=32, **more):
@@ -44,8 +45,11 @@ def test_a_step_names_folder_command_causes_and_what_is_its_own():
     assert pretrain.command == "python -m stages pretrain --scale smoke --sweep figure_08 --run w32-seed0"
     assert pretrain.folder == "results/smoke/pretrain/figure_08/w32-seed0"
     assert pretrain.own == {"projection_head.out_dim": "32"} and evaluation.own == {}
-    assert pretrain.causes == {"fingerprint": "32-0", "code": "c0dec0dec0de"}
-    assert evaluation.causes["upstream"] == "32-0" and evaluation.adopted == "a reason"
+    assert pretrain.causes == {"fingerprint": "32-0"}
+    said = trace.stage_causes(runs_of(record()))
+    assert said["pretrain"] == {"code": "c0dec0dec0de"}, "once for the stage"
+    assert "upstream" not in evaluation.causes, "it is the step above"
+    assert evaluation.adopted == "a reason"
 
 
 def test_a_step_whose_weights_are_imported_says_from_where():

@@ -23,7 +23,7 @@ def test_a_number_of_the_literature_is_the_papers_and_not_ours_to_run():
     cells = [Value("top1", None, "60.2", absent=""), Value("top5", None, None, absent="")]
     table = Table(columns=["Row", "Top-1", "Top-5"], rows=[["x", *cells]])
     page, tex = to_html(table, "T", []), to_latex(table, "T", "t", [])
-    assert "not run" not in page + tex and page.count('class="source"') == 1
+    assert "not run" not in page + tex and page.count('class="paper"') == 1
     assert r"x & paper & 60.2 &  \\" in tex and " & ours & " not in tex
 
 
@@ -51,7 +51,7 @@ def test_n_stands_beside_the_number_where_the_paper_printed_none():
 def test_a_cell_without_a_printed_value_stays_blank():
     cells = [Value("top1", Measured(1.0, None, 1), None), Value("top1", Measured(2.0, None, 1), "61.0")]
     table = Table(columns=["Row", "A", "B"], rows=[["x", *cells], ["y", cells[0], cells[0]]])
-    assert to_html(table, "T", []).count('class="source"') == 1
+    assert to_html(table, "T", []).count('class="paper"') == 1
     tex = to_latex(table, "T", "t", [])
     assert r" & paper &  & 61.0 \\" in tex and tex.count("paper") == 1
 
@@ -112,7 +112,7 @@ def test_a_number_that_is_not_ours_to_measure_is_not_said_to_be_not_run():
 def test_a_formula_is_outlines_in_the_colour_of_the_text():
     svg = Formula(r"\frac{a}{b} < c", 'a over b is "less" than c & so on').svg
     assert 'fill="currentColor"' in svg and "&quot;less&quot;" in svg and "&amp;" in svg
-    assert re.fullmatch(r"[MLQCZ0-9. \-]+", re.search(r' d="([^"]+)"', svg)[1])
+    assert re.fullmatch(r"[mlhvqcz0-9. \-]+", re.search(r' d="([^"]+)"', svg)[1])
     assert Formula(r"\frac{a}{b} < c", "").svg != Formula(r"\frac{a}{b} > c", "").svg
 
 
