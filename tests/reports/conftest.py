@@ -116,6 +116,12 @@ def lab(tmp_path: Path) -> Lab:
     return Lab(tmp_path)
 
 
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Lab, Lab]:
+    """Two empty laboratories to be compared: base, here."""
+    return Lab(tmp_path / "base"), Lab(tmp_path / "here")
+
+
 def _picture(size: int = 6) -> np.ndarray:
     return np.arange(size * size * 3, dtype=np.uint8).reshape(size, size, 3)
 
