@@ -1,14 +1,9 @@
 """Every complaint about a declaration names the file, the line, and what is allowed."""
 
-import shutil
-from pathlib import Path
-
 import pytest
 
 from stages.harness import declaration
 from stages.harness.errors import UserError
-
-EXHIBITS = sorted((Path(__file__).parents[3] / "params" / "exhibits").glob("*.yaml"))
 
 EXHIBIT = "params/exhibits/table_05.yaml"
 
@@ -123,20 +118,3 @@ def test_a_missing_recipe_lists_those_there_are(project):
     assert "pretrain_smoke.gin" in complaint(
         declaration.read_recipe, project / "params" / "recipes" / "pretrain_huge.gin"
     )
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted((Path(__file__).parents[3] / "params" / "exhibits").glob("*.yaml")),
-    ids=lambda path: path.stem,
-)
-def test_an_experiment_changes_one_line_of_an_exhibit(path, tmp_path):
-    """`dvc exp run -S` writes the whole file again: the exhibits stand in the form that it writes."""
-    from dvc.utils.hydra import apply_overrides
-
-    copy = tmp_path / path.name
-    shutil.copy(path, copy)
-    apply_overrides(copy, ["seeds.0=7"])
-    old, new = path.read_text().splitlines(), copy.read_text().splitlines()
-    assert len(old) == len(new)
-    assert [(a, b) for a, b in zip(old, new, strict=True) if a != b] == [("- 0", "- 7")]
