@@ -11,19 +11,26 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Mapping
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stages.harness import files
 from stages.harness.declaration import check_scale, default_scale, nearest
 from stages.harness.errors import UserError, command
 from stages.harness.planning import Run, read_plan
+from stages.harness.sources import ROOT
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STAGE = "pretrain"
+WITHOUT_TENSORFLOW, UNREADABLE = 3, 4  # exit statuses of the process that reads a checkpoint
+READ = (
+    "import sys; from stages.import_official import read_variables; sys.exit(read_variables(*sys.argv[1:]))"
+)
 PARITY = 1e-3  # of the largest logit: float32 sums in another order, through up to 152 layers
 
 
@@ -111,25 +118,64 @@ def read_checkpoint(prefix: Path) -> dict[str, Tensor]:
             where=prefix.parent,
             remedy="unpack the published archive, and give the path up to the step number",
         )
+    from simclr.official import CLASSIFIER, ENCODER, HEAD, NOT_WEIGHTS
+
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "variables.npz"
+        parts = [f"{part}/" for part in (ENCODER, HEAD, CLASSIFIER)]
+        command = [
+            sys.executable,
+            "-m",
+            "stages.harness.checkpoints",
+            str(prefix.absolute()),
+            str(out),
+            *parts,
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        _check_reading(done, prefix)
+        arrays = files.read_npz(out)
+    return {
+        name: torch.from_numpy(array)
+        for name, array in arrays.items()
+        if not any(word in name for word in NOT_WEIGHTS)
+    }
+
+
+def read_variables(prefix: str, out: str, *beginnings: str) -> int:
+    """Write a checkpoint's variables whose names begin so to an .npz; returns the exit status, the reason on stderr."""
+    import numpy as np
+
     try:
         import tensorflow
     except ImportError as error:
-        raise UserError(
-            "TensorFlow is needed to read its checkpoints",
-            found="no such package",
-            remedy="run `make official`",
-        ) from error
+        print(error, file=sys.stderr)
+        return WITHOUT_TENSORFLOW
     try:
-        reader = tensorflow.train.load_checkpoint(str(prefix))
-        return {name: torch.from_numpy(reader.get_tensor(name)) for name in _weights(reader)}
+        reader = tensorflow.train.load_checkpoint(prefix)
+        names = [name for name in reader.get_variable_to_shape_map() if name.startswith(beginnings)]
+        arrays = {name: reader.get_tensor(name) for name in names}
     except (tensorflow.errors.OpError, LookupError, RuntimeError, ValueError, TypeError) as error:
+        print(str(error).splitlines()[0], file=sys.stderr)
+        return UNREADABLE
+    np.savez(out, **arrays)
+    return 0
+
+
+def _check_reading(done: subprocess.CompletedProcess[str], prefix: Path) -> None:
+    """UserError with the last words of the process that read a checkpoint, if it failed."""
+    said = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+    if done.returncode == WITHOUT_TENSORFLOW:
+        raise UserError(
+            "TensorFlow is needed to read its checkpoints", found=said[0], remedy="run `make official`"
+        )
+    if done.returncode:
         raise UserError(
             "the checkpoint cannot be read",
             expected="a whole TensorFlow checkpoint",
-            found=str(error).splitlines()[0],
+            found=said[0],
             where=prefix,
             remedy="download it again",
-        ) from error
+        )
 
 
 def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | None) -> str:
@@ -180,16 +226,6 @@ def _run_of(exhibit: str, scale: str, name: str) -> Run:
             where=f"params/plan/{scale}/{exhibit}.yaml",
         )
     return runs[name]
-
-
-def _weights(reader: Any) -> list[str]:
-    from simclr.official import CLASSIFIER, ENCODER, HEAD, NOT_WEIGHTS
-
-    shapes: Mapping[str, Any] = reader.get_variable_to_shape_map()
-    parts = (f"{ENCODER}/", f"{HEAD}/", f"{CLASSIFIER}/")
-    return sorted(
-        name for name in shapes if name.startswith(parts) and not any(word in name for word in NOT_WEIGHTS)
-    )
 
 
 def _checksums(prefix: Path) -> dict[str, str]:
