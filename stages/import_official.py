@@ -123,14 +123,8 @@ def read_checkpoint(prefix: Path) -> dict[str, Tensor]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "variables.npz"
         parts = [f"{part}/" for part in (ENCODER, HEAD, CLASSIFIER)]
-        command = [
-            sys.executable,
-            "-m",
-            "stages.harness.checkpoints",
-            str(prefix.absolute()),
-            str(out),
-            *parts,
-        ]
+        # A process of its own: TensorFlow and PyTorch bring compilers that do not live in one.
+        command = [sys.executable, "-c", READ, str(prefix.absolute()), str(out), *parts]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         _check_reading(done, prefix)
         arrays = files.read_npz(out)
