@@ -3,7 +3,7 @@
 import pytest
 
 from reports import trace
-from reports.record import runs_of
+from reports.record import factored, runs_of
 
 
 def run(seed=0, width=32, **more):
@@ -103,3 +103,12 @@ def test_runs_that_read_each_other_do_not_hang():
 @pytest.mark.parametrize("name", ['"><b>', "a b", "w32-seed0"])
 def test_an_anchor_is_one_word_without_markup(name):
     assert not set(trace.anchor("figure_08", name)) & set("\"'<>& ")
+
+
+def test_what_a_record_says_once_for_a_stage_comes_back_whole():
+    runs = record()["provenance"]["runs"]
+    runs["tsne/lone"] = run(adopted=None) | {"bindings": {}}
+    runs["pretrain/other"] = run(bindings={"projection_head.out_dim": 32}, code="another")
+    once = factored({"runs": runs, "versions": {}})
+    assert runs_of({"provenance": once}) == runs
+    assert "code" not in once["stages"]["pretrain"] and once["stages"]["linear_eval"]["adopted"] == "a reason"

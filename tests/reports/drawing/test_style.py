@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reports.drawing.lean import lean, palette
+from reports.drawing.lean import lean, palette, smallest
 from reports.drawing.outline import outline
 from reports.drawing.style import PALETTE, like_paper
 from reports.record import label
@@ -133,3 +133,25 @@ def test_a_palette_keeps_flat_colours_and_leaves_transparency_alone():
         again = Image.open(io.BytesIO(palette(buffer.getvalue())))
         assert (np.asarray(again.convert("RGBA")) == pixels).all()
         assert again.mode == ("P" if pixels is flat else "RGBA")
+
+
+def png(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def test_a_photograph_is_nearer_and_smaller_and_flat_or_clear_pictures_stay_exact():
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    photograph = np.stack([*np.meshgrid(ramp, ramp), np.full((64, 64), 7, np.uint8)], axis=-1)
+    whole, few = png(photograph), palette(png(np.dstack([photograph, np.full((64, 64), 255, np.uint8)])))
+    small = smallest(whole)
+    off = [
+        np.abs(np.asarray(Image.open(io.BytesIO(each)).convert("RGB")).astype(int) - photograph).mean()
+        for each in (small, few)
+    ]
+    assert len(small) < len(few) and off[0] < 2 and off[0] < off[1]
+    flat, clear = photograph // 128 * 128, np.dstack([photograph, np.full((64, 64), 40, np.uint8)])
+    for pixels in (flat, clear):
+        again = Image.open(io.BytesIO(smallest(png(pixels)))).convert("RGBA")
+        assert (np.asarray(again) == np.asarray(Image.fromarray(pixels).convert("RGBA"))).all()
