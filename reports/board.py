@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reports.files import ReportError, read_json
+from reports.verdict import FIELDS, VERDICTS
 
-VERDICTS = ("confirmed", "contradicted", "inconclusive", "not run", "report")
 KINDS = {
     "D": "difference",
     "R": "rank or trend",
@@ -29,23 +29,6 @@ PARTS = {  # the paper's sections by what they are about
     "B": "More results",
     "C": "Related methods",
 }
-FIELDS = (
-    *(
-        "id",
-        "exhibit",
-        "section",
-        "says",
-        "type",
-        "metric",
-        "verdict",
-        "reason",
-        "effect",
-        "low",
-        "high",
-        "unit",
-    ),
-    *("n", "seeds_needed", "test", "p", "p_holm", "min_scale", "paper_effect", "paper_says", "missing"),
-)
 FILE = "verdicts.json"
 NAMED = 6  # of what a claim misses; its file names all
 MINUS = "\N{MINUS SIGN}"

@@ -30,34 +30,41 @@ from reports.judging.power import seeds_needed
 from reports.summary import metric
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPORT = VERDICTS = (
-    *("confirmed", "contradicted", "inconclusive", "not run", "report"),
+    "confirmed",
+    "contradicted",
+    "inconclusive",
+    "not run",
+    "report",
 )
-REPEATS = {
-    "%": 0.15,
-    "nat": 0.05,
-}  # standard deviation of the paper's repeats; of what it prints to one decimal
+# Standard deviation of the paper's repeats; of what it prints to one decimal.
+REPEATS = {"%": 0.15, "nat": 0.05}
 OWN_NUMBERS = {
     True: "Its own numbers agree.",
     False: "Its own numbers say the opposite.",
     None: "Its own numbers do not decide.",
 }
 FIELDS = (
-    *(
-        "id",
-        "exhibit",
-        "section",
-        "says",
-        "type",
-        "metric",
-        "verdict",
-        "reason",
-        "effect",
-        "low",
-        "high",
-        "unit",
-        "n",
-    ),
-    *("seeds_needed", "test", "p", "p_holm", "min_scale", "paper_effect", "paper_says", "missing"),
+    "id",
+    "exhibit",
+    "section",
+    "says",
+    "type",
+    "metric",
+    "verdict",
+    "reason",
+    "effect",
+    "low",
+    "high",
+    "unit",
+    "n",
+    "seeds_needed",
+    "test",
+    "p",
+    "p_holm",
+    "min_scale",
+    "paper_effect",
+    "paper_says",
+    "missing",
 )
 
 

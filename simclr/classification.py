@@ -10,13 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simclr.encoder import ResNet, resnet
+from simclr.evaluation import evaluated
+from simclr.metrics import accuracy, predicted
 from simclr.randomness import permutation
 from simclr.schedule import peak_learning_rate, total_steps, warmup_cosine, warmup_steps
 from simclr.sgd import Sgd
-from simclr.views import Images, ViewPolicy, as_images, evaluation_view
-
-EVALUATION_BATCH = 500
-PHOTOGRAPHS = 100  # at a time: at their own size one may take megabytes
+from simclr.views import Images, ViewPolicy, as_images, rows_of
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,7 @@ class Classification:
         index = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
         labels = self.labels[index.to(self.device)]
         self.encoder.train(not self.frozen)
-        rows = index.to(self.images.device) if isinstance(self.images, Tensor) else index
-        views = self.policy.one(self.images[rows], index, epoch, self.seed)
+        views = self.policy.one(rows_of(self.images, index), index, epoch, self.seed)
         with torch.set_grad_enabled(not self.frozen):
             features = self.encoder(views.to(self.device, memory_format=torch.channels_last))
         logits = self.head(features)
@@ -118,18 +116,12 @@ class Classification:
         self.step_number += 1
         return {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}
 
-    @torch.no_grad()
     def logits(self, images: Images) -> Tensor:
         """Scores (n, classes) of uint8 images under the test preprocessing, encoder in evaluation mode.
 
         images: as for training; those of different sizes are read and preprocessed a part at a time.
         """
-        self.encoder.eval()
-        images, parts = as_images(images), []
-        for batch in images.split(EVALUATION_BATCH if isinstance(images, Tensor) else PHOTOGRAPHS):
-            view = evaluation_view(batch, self.policy.size).to(memory_format=torch.channels_last)
-            parts.append(self.head(self.encoder(view)))
-        return torch.cat(parts)
+        return evaluated(nn.Sequential(self.encoder, self.head), images, self.policy.size)
 
     def state(self) -> dict[str, Tensor]:
         """Everything an exact continuation needs, as copies."""
@@ -207,12 +199,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 def _accuracy(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     if labels.dim() == 1:
         return {"top1": top_k(logits, labels, 1)}
-    return {"accuracy": decisions(logits).eq(labels).double().mean() * 100}
-
-
-def decisions(logits: Tensor) -> Tensor:
-    """For images with several labels, whether each class is predicted: probability above a half, bool (n, classes)."""
-    return logits > 0
+    return {"accuracy": accuracy(predicted(logits, labels), labels)}
 
 
 def top_k(logits: Tensor, labels: Tensor, k: int) -> Tensor:

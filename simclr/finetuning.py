@@ -11,6 +11,7 @@ from torch import Tensor
 from simclr.batch_norm import BatchNorm
 from simclr.classification import Classification, Schedule, schedule_in_epochs, whole_batches
 from simclr.encoder import ResNet
+from simclr.views import rows_of
 
 
 class Rows:
@@ -29,7 +30,7 @@ class Rows:
 
 def take(images: Tensor, index: Tensor) -> Tensor | Rows:
     """The images of these numbers, int64 (n,): at once from a tensor, as they are asked for from a collection."""
-    return images[index.to(images.device)] if isinstance(images, Tensor) else Rows(images, index)
+    return rows_of(images, index) if isinstance(images, Tensor) else Rows(images, index)
 
 
 @gin.configurable

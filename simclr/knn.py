@@ -26,8 +26,6 @@ def knn_scores(
     scores = []
     for rows in F.normalize(queries, dim=1).split(QUERIES):
         similarity, nearest = (rows @ bank.T).topk(min(k, len(bank)), dim=1)
-        weights = torch.exp(
-            (similarity - 1) / temperature
-        )  # -1 keeps the exponential in range, and no order changes
+        weights = torch.exp((similarity - 1) / temperature)  # -1: in range, and no order changes
         scores.append((weights[..., None] * votes[nearest]).sum(dim=1))
     return torch.cat(scores)

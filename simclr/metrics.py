@@ -3,6 +3,21 @@
 import torch
 from torch import Tensor
 
+METRICS = ("top1", "mean_per_class", "map11")  # by which a data set may ask to be scored
+
+
+def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
+    """One of METRICS of logits (n, classes) against labels (n,), or (n, classes) of 0 and 1 for map11."""
+    if metric == "map11":
+        return float(map11(logits, labels))
+    found = predicted(logits, labels)
+    return float(accuracy(found, labels) if metric == "top1" else mean_per_class(found, labels, classes))
+
+
+def predicted(logits: Tensor, labels: Tensor) -> Tensor:
+    """The likeliest class int64 (n,); for labels (n, classes) the likelier of 0 and 1 of each, uint8 (n, classes)."""
+    return logits.argmax(dim=1) if labels.dim() == 1 else (logits > 0).to(torch.uint8)
+
 
 def accuracy(predictions: Tensor, labels: Tensor) -> Tensor:
     """Share of entries that agree, in percent (float64 scalar): of examples (n,), or of labels (n, classes)."""

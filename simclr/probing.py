@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simclr.heads import Dense
+from simclr.metrics import accuracy
 from simclr.randomness import permutation
 from simclr.schedule import warmup_cosine
 from simclr.sgd import Sgd
-from simclr.views import ViewPolicy
+from simclr.views import ViewPolicy, rows_of
 
 # What the view policy calls the draw that is to be predicted.
 DRAWS = {
@@ -37,8 +38,7 @@ def transformed_features(
     policy, features, targets = ViewPolicy(), [], []
     for start in range(0, len(images), BATCH):
         index = torch.arange(start, min(start + BATCH, len(images)))
-        rows = index.to(images.device) if isinstance(images, Tensor) else index
-        views, drawn = policy.one(images[rows], index, purpose_epoch, seed, return_parameters=True)
+        views, drawn = policy.one(rows_of(images, index), index, purpose_epoch, seed, return_parameters=True)
         if DRAWS[operator] not in drawn:
             raise ValueError(
                 f"ViewPolicy.ops draws no {DRAWS[operator]}, which probing.operator {operator!r} predicts"
@@ -135,8 +135,3 @@ def probe_training(
 ) -> Probe:
     """The probe of Table 3; the rate is base_lr x batch_size / 256."""
     return Probe(features, targets, seed, batch_size, epochs, base_lr)
-
-
-def accuracy(predictions: Tensor, targets: Tensor) -> Tensor:
-    """Share of equal entries of two (n,), in percent (float64 scalar)."""
-    return (predictions == targets).double().mean() * 100

@@ -12,7 +12,7 @@ from simclr.heads import Dense, projection_head
 from simclr.lars import Lars
 from simclr.randomness import permutation
 from simclr.schedule import learning_rate
-from simclr.views import Images, ViewPolicy, as_images
+from simclr.views import Images, ViewPolicy, as_images, rows_of
 
 OBJECTIVES = {
     "nt_xent": objectives.nt_xent,
@@ -113,8 +113,7 @@ class Pretraining:
         epoch, batch = divmod(self.step_number, self.steps_per_epoch)
         index = self._shuffled(epoch)[batch * self.batch_size :][: self.batch_size]
         index = index.chunk(world_size())[rank()]
-        rows = index.to(self.device) if isinstance(self.images, Tensor) else index
-        view_a, view_b = self.views(self.images[rows].to(self.device), index, epoch, self.seed)
+        view_a, view_b = self.views(rows_of(self.images, index).to(self.device), index, epoch, self.seed)
         labels = None if self.labels is None else self.labels[index].to(self.device)
         return self.update(view_a, view_b, labels, learning_rate(self.step_number, **self._schedule))
 

@@ -1,6 +1,6 @@
 """Stage initialize: an encoder that has learned nothing, for baselines that train from scratch (Tables 8, B.2, B.5)."""
 
-from simclr.encoder import resnet
+from simclr.encoder import millions, resnet
 from stages.harness.job import Job
 
 
@@ -8,4 +8,4 @@ def work(job: Job) -> None:
     """Save the initial weights of the run's seed: those that pretraining with this seed would start from."""
     encoder = resnet(seed=job.run.seed)
     job.save_weights(encoder=encoder)
-    job.finish({"params": sum(weight.numel() for weight in encoder.parameters()) / 1e6})
+    job.finish({"params": millions(encoder)})

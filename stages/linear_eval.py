@@ -7,11 +7,12 @@ import gin
 from torch import Tensor
 
 from simclr.classification import linear_evaluation, top_k
+from simclr.evaluation import evaluated
 from simclr.knn import knn_scores
 from stages.harness.classifying import train_and_test
 from stages.harness.errors import UserError
 from stages.harness.job import Job
-from stages.harness.representing import features_of, representation
+from stages.harness.representing import representation
 
 
 @gin.configurable
@@ -30,7 +31,7 @@ def work(job: Job) -> None:
     training = linear_evaluation(network, images, labels, classes, job.run.seed)
 
     def nearest(unseen: Tensor, truth: Tensor) -> dict[str, float]:
-        bank, queries = (features_of(network, each, training.policy.size) for each in (images, unseen))
+        bank, queries = (evaluated(network, each, training.policy.size) for each in (images, unseen))
         return {"knn_top1": float(top_k(knn_scores(bank, labels, queries, classes), truth, 1))}
 
     metrics = train_and_test(job, training, split, beside=nearest)

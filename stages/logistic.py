@@ -11,13 +11,12 @@ from torch import Tensor
 
 from simclr import logistic
 from simclr.encoder import ResNet
-from simclr.metrics import accuracy, map11, mean_per_class
-from simclr.views import shorter_side_view
-from stages.harness.datasets import class_count, read_manifest
+from simclr.evaluation import evaluated
+from simclr.metrics import METRICS, accuracy, predicted, score
+from simclr.views import Images, shorter_side_view
+from stages.harness.datasets import class_count
 from stages.harness.errors import UserError
 from stages.harness.job import Job
-
-METRICS = ("top1", "mean_per_class", "map11")
 
 
 @gin.configurable
@@ -39,20 +38,16 @@ def l2_path(
 
 
 @gin.configurable
-@torch.no_grad()
 def frozen_features(
-    encoder: ResNet, images: Tensor, size: int = gin.REQUIRED, batch_size: int = 250
+    encoder: ResNet, images: Images, size: int = gin.REQUIRED, batch_size: int = 250
 ) -> Tensor:
     """h float32 (n, feature_dim) of images whose shorter side is resized to `size`, without augmentation."""
-    encoder.eval()
-    starts = range(0, len(images), batch_size)
-    views = (shorter_side_view(images[start : start + batch_size], size) for start in starts)
-    return torch.cat([encoder(view.to(memory_format=torch.channels_last)) for view in views])
+    return evaluated(encoder, images, size, shorter_side_view, batch_size)
 
 
 def work(job: Job) -> None:
     """Features of all splits, the path, the choice, the retraining, and one look at the test split."""
-    manifest = read_manifest(job.results / job.run.scale / "data" / job.run.dataset)
+    manifest = job.manifest()
     metric, classes = manifest["metric"], class_count(manifest)
     encoder = job.upstream_encoder().to(job.device, memory_format=torch.channels_last)
     train, validation = (
@@ -65,7 +60,8 @@ def work(job: Job) -> None:
     features, labels = features_of(job, encoder, "test", metric, classes)
     logits = classifier.logits(features)
     predictions = predicted(logits, labels)
-    job.save_arrays({"logistic_predictions": predictions.cpu().numpy(), "logistic_labels": stored(labels)})
+    arrays = {"logistic_predictions": predictions, "logistic_labels": labels.to(predictions.dtype)}
+    job.save_arrays({name: array.cpu().numpy() for name, array in arrays.items()})
     measured = {
         metric: score(metric, logits, labels, classes),
         "accuracy": float(accuracy(predictions, labels)),
@@ -133,24 +129,3 @@ def solutions(features: Tensor, labels: Tensor, classes: int, penalties: list[fl
             found=error,
             remedy="raise l2_path.lowest",
         ) from error
-
-
-def predicted(logits: Tensor, labels: Tensor) -> Tensor:
-    """The likeliest class int64 (n,), or for several labels the likelier of 0 and 1 of each, uint8 (n, classes)."""
-    return logits.argmax(dim=1) if labels.dim() == 1 else (logits > 0).to(torch.uint8)
-
-
-def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
-    """One of METRICS, in percent."""
-    if metric == "map11":
-        return float(map11(logits, labels))
-    predictions = predicted(logits, labels)
-    found = (
-        accuracy(predictions, labels) if metric == "top1" else mean_per_class(predictions, labels, classes)
-    )
-    return float(found)
-
-
-def stored(labels: Tensor) -> np.ndarray:
-    """Labels as predictions are stored: int64 (n,) or uint8 (n, classes)."""
-    return labels.to(torch.int64 if labels.dim() == 1 else torch.uint8).cpu().numpy()

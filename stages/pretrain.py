@@ -4,10 +4,10 @@ import torch
 
 from simclr.classification import top_k
 from simclr.encoder import millions
+from simclr.evaluation import evaluated
 from simclr.training import Pretraining
 from stages.harness.job import Job
 from stages.harness.loop import run_to_end
-from stages.harness.representing import features_of
 
 
 def work(job: Job) -> None:
@@ -31,5 +31,5 @@ def work(job: Job) -> None:
 def _online_top1(job: Job, training: Pretraining) -> float:
     """Top-1 in percent of the classifier that learnt beside the encoder, under the test preprocessing."""
     images, labels = job.data("test")
-    features = features_of(training.encoder, images, training.views.size)
+    features = evaluated(training.encoder, images, training.views.size)
     return float(top_k(training.networks.online_classifier(features), labels, 1))

@@ -4,7 +4,8 @@ import gin
 import torch
 from torch import Tensor
 
-from simclr.probing import accuracy, probe_training, transformed_features
+from simclr.metrics import accuracy
+from simclr.probing import probe_training, transformed_features
 from stages.harness.errors import UserError
 from stages.harness.job import Job
 from stages.harness.loop import run_to_end

@@ -12,15 +12,13 @@ import gin
 import torch
 from torch import Tensor
 
-from simclr.classification import Classification, decisions, top_k
+from simclr.classification import Classification
 from simclr.finetuning import transfer_training
-from simclr.metrics import map11, mean_per_class
+from simclr.metrics import METRICS, accuracy, predicted, score
 from stages.harness import datasets, files
 from stages.harness.errors import UserError
 from stages.harness.job import Job
 from stages.harness.loop import TELL_STEPS
-
-METRICS = ("top1", "mean_per_class", "map11")
 
 
 class Point(NamedTuple):
@@ -102,18 +100,14 @@ def work(job: Job) -> None:
     training = trainings.train(*job.data("train+validation"), chosen)
     images, labels = job.data("test")
     logits = training.logits(images)
-    predictions = logits.argmax(1) if labels.dim() == 1 else decisions(logits).byte()
-    job.save_arrays(
-        {
-            "transfer_predictions": predictions.cpu().numpy(),
-            "transfer_labels": labels.to(predictions.dtype).cpu().numpy(),
-        }
-    )
+    predictions = predicted(logits, labels)
+    arrays = {"transfer_predictions": predictions, "transfer_labels": labels.to(predictions.dtype)}
+    job.save_arrays({name: array.cpu().numpy() for name, array in arrays.items()})
     job.save_weights(encoder=training.encoder, head=training.head)
     job.finish(
         {
             metric: score(metric, logits, labels, classes),
-            "accuracy": float(predictions.eq(labels).double().mean() * 100),
+            "accuracy": float(accuracy(predictions, labels)),
             "chosen_lr": chosen.lr,
             "chosen_weight_decay": chosen.weight_decay,
             "validation": max(trainings.scores),
@@ -147,24 +141,14 @@ def choose(grid: list[Point], scores: list[float]) -> Point:
     return grid[scores.index(best)]
 
 
-def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
-    """One of METRICS in percent, of logits (n, classes) against labels (n,), or (n, classes) for map11."""
-    if metric == "map11":
-        return float(map11(logits, labels))
-    if metric == "mean_per_class":
-        return float(mean_per_class(logits.argmax(1), labels, classes))
-    return float(top_k(logits, labels, 1))
-
-
 def _about(job: Job) -> tuple[str, int]:
     """The metric of the data set and the number of its classes."""
-    folder = job.results / job.run.scale / "data" / str(job.run.dataset)
-    manifest = datasets.read_manifest(folder)
+    manifest = job.manifest()
     if manifest["metric"] not in METRICS:
         raise UserError(
             "a metric that nobody computes",
             expected=", ".join(METRICS),
             found=manifest["metric"],
-            where=folder,
+            where=f"data set {job.run.dataset}",
         )
     return manifest["metric"], datasets.class_count(manifest)

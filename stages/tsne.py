@@ -7,12 +7,12 @@ import gin
 import numpy as np
 import torch
 
+from simclr.evaluation import evaluated
 from simclr.randomness import permutation
 from simclr.views import ViewPolicy
-from stages.harness import datasets
 from stages.harness.errors import UserError
 from stages.harness.job import Job
-from stages.harness.representing import features_of, representation
+from stages.harness.representing import representation
 
 
 @gin.configurable
@@ -69,7 +69,7 @@ def separation(features: np.ndarray, labels: np.ndarray, neighbours: int = 10) -
 
 def _class_names(job: Job) -> list[str]:
     """By label; numbers where a data set declares only how many there are."""
-    declared = datasets.read_manifest(job.results / job.run.scale / "data" / job.run.dataset)["classes"]
+    declared = job.manifest()["classes"]
     return [str(label) for label in range(declared)] if isinstance(declared, int) else declared
 
 
@@ -78,7 +78,7 @@ def work(job: Job) -> None:
     images, labels = job.data("test")
     chosen = chosen_images(labels.cpu(), job.run.seed)
     network = representation(job)
-    features = features_of(network, images[torch.from_numpy(chosen)], ViewPolicy().size).cpu().numpy()
+    features = evaluated(network, images[torch.from_numpy(chosen)], ViewPolicy().size).cpu().numpy()
     classes = labels.cpu().numpy()[chosen]
     job.save_arrays(
         {

@@ -10,10 +10,10 @@ INK = sorted(
 DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on
 
 
-def declared(wildcards):
-    """What `snakemake --report` says beside an exhibit."""
-    exhibit = read_yaml(f"params/exhibits/{wildcards.exhibit}.yaml")
-    return {key: exhibit[key] for key in ("title", "caption", "section")}
+@functools.cache
+def declared(exhibit):
+    """Title, caption and section: what `snakemake --report` says beside an exhibit."""
+    return read_yaml(f"params/exhibits/{exhibit}.yaml")
 
 
 rule figure:
@@ -35,9 +35,9 @@ rule figure:
     wildcard_constraints:
         exhibit="figure_.*",
     params:
-        title=lambda wildcards: declared(wildcards)["title"],
-        caption=lambda wildcards: declared(wildcards)["caption"],
-        section=lambda wildcards: declared(wildcards)["section"],
+        title=lambda wildcards: declared(wildcards.exhibit)["title"],
+        caption=lambda wildcards: declared(wildcards.exhibit)["caption"],
+        section=lambda wildcards: declared(wildcards.exhibit)["section"],
         scale=SCALE,
     shell:
         f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"
@@ -62,9 +62,9 @@ rule table:
     wildcard_constraints:
         exhibit="table_.*",
     params:
-        title=lambda wildcards: declared(wildcards)["title"],
-        caption=lambda wildcards: declared(wildcards)["caption"],
-        section=lambda wildcards: declared(wildcards)["section"],
+        title=lambda wildcards: declared(wildcards.exhibit)["title"],
+        caption=lambda wildcards: declared(wildcards.exhibit)["caption"],
+        section=lambda wildcards: declared(wildcards.exhibit)["section"],
         scale=SCALE,
     shell:
         f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"

@@ -28,7 +28,7 @@ from simclr.views.filters import (
     sobel,
 )
 from simclr.views.policy import OPERATORS, ViewPolicy
-from simclr.views.ragged import Images, Ragged, as_images
+from simclr.views.ragged import Images, Ragged, as_images, rows_of
 from simclr.views.resample import as_float, resize, resize_shorter_side, resized_crop
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "resize_shorter_side",
     "resized_crop",
     "rotate",
+    "rows_of",
     "shorter_side_view",
     "sobel",
     "solarize",

@@ -44,6 +44,11 @@ class Ragged(list[Tensor]):
 Images = Tensor | Ragged
 
 
+def rows_of(images: Images, index: Tensor) -> Images:
+    """images[index] for an int64 index (n,) on the CPU, on whatever device a tensor of images lies."""
+    return images[index.to(images.device)] if isinstance(images, Tensor) else images[index]
+
+
 def as_images(images: Tensor | Sequence[Tensor]) -> Images:
     """A plain list of images (3, h, w) as Ragged; anything that can be indexed by a tensor as it is."""
     return Ragged(images) if type(images) in (list, tuple) else images

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stages.harness import datasets, files
-from stages.harness.declaration import PARAMS
+from stages.harness import files
+from stages.harness.fingerprint import declaration_of
 from stages.harness.planning import Run
 
 TRAINED, FROZEN = 3, 1  # forward passes that one image costs, with and without its backward pass
@@ -79,14 +79,8 @@ def _frozen_passes(run: Run) -> float:
 
 
 def _examples(run: Run) -> int:
-    size, limit = training_images(run.dataset or ""), run.bindings.get("dataset.limit", 0)
+    size, limit = declaration_of(run.dataset)["splits"]["train"]["size"], run.bindings.get("dataset.limit", 0)
     return min(size, limit) if limit else size
-
-
-@functools.cache
-def training_images(dataset: str) -> int:
-    """How many a data set declares; remembered, because a plan asks thousands of times."""
-    return datasets.read_declaration(dataset, PARAMS / "datasets.yaml")["splits"]["train"]["size"]
 
 
 def _flops_per_image(opening: Run, size: int) -> float:

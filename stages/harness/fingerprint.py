@@ -40,11 +40,8 @@ def fingerprint(
 
 
 @functools.cache
-def data_hash(dataset: str) -> str:
-    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` holds them to it.
-
-    Of photographs that is the layout with the code that reads it, the sizes of the splits and their rules.
-    """
+def declaration_of(dataset: str) -> dict[str, Any]:
+    """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
     declared = files.read_yaml(PARAMS / "datasets.yaml")
     if dataset not in declared:
         raise UserError(
@@ -53,9 +50,18 @@ def data_hash(dataset: str) -> str:
             found=dataset,
             where=PARAMS / "datasets.yaml",
         )
-    decides = {name: declared[dataset].get(name) for name in ("splits", "validation", "image")}
-    if "layout" in declared[dataset]:
-        decides |= {name: declared[dataset][name] for name in LISTING if name in declared[dataset]}
+    return declared[dataset]
+
+
+def data_hash(dataset: str) -> str:
+    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` holds them to it.
+
+    Of photographs that is the layout with the code that reads it, the sizes of the splits and their rules.
+    """
+    declared = declaration_of(dataset)
+    decides = {name: declared.get(name) for name in ("splits", "validation", "image")}
+    if "layout" in declared:
+        decides |= {name: declared[name] for name in LISTING if name in declared}
         decides["listed_by"] = [module_hash(module) for module in LISTING_CODE]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 

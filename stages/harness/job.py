@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import gin
 import numpy as np
 
-from stages.harness import files, store
+from stages.harness import datasets, files, store
 from stages.harness.cost import cost_of
 from stages.harness.errors import UserError
 from stages.harness.execution import dataset, execution
@@ -53,6 +53,10 @@ class Job:
     def data(self, split: str) -> tuple[Tensor | Photographs, Tensor]:
         """Images uint8 (n, 3, H, W), or photographs, and labels (n,) of one split of the declared data set."""
         return dataset(self.results / self.run.scale / "data", split, self.device)
+
+    def manifest(self) -> dict[str, Any]:
+        """What `prepare` found of the declared data set: its classes, its metric, its splits."""
+        return datasets.read_manifest(self.results / self.run.scale / "data" / str(self.run.dataset))
 
     def upstream_encoder(self) -> ResNet:
         """The upstream run's encoder: the network that its bindings describe, with its verified weights."""

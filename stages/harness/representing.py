@@ -7,11 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from simclr.heads import Projected
-from simclr.views import Images, as_images, evaluation_view
 from stages.harness.errors import UserError
 from stages.harness.job import Job
-
-BATCH, PHOTOGRAPHS = 500, 100  # at their own size photographs may take megabytes each
 
 
 class Nothing(nn.Module):
@@ -32,14 +29,3 @@ def representation(job: Job, layer: str = "h") -> nn.Module:
     if layer == "z":
         network = Projected(network, job.upstream_head(network.feature_dim))
     return network.requires_grad_(False).eval().to(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def features_of(network: nn.Module, images: Images, size: int) -> Tensor:
-    """Features (n, d) of uint8 images, a tensor (n, 3, H, W) or photographs, under the test preprocessing."""
-    network.eval()
-    images, parts = as_images(images), []
-    for batch in images.split(BATCH if isinstance(images, Tensor) else PHOTOGRAPHS):
-        view = evaluation_view(batch, size).to(memory_format=torch.channels_last)
-        parts.append(network(view))
-    return torch.cat(parts)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simclr import classification
+from simclr import evaluation
 from simclr.classification import Classification, linear_evaluation, supervised, top_k
 from simclr.encoder import ResNet, resnet
 from simclr.randomness import permutation
@@ -299,7 +299,7 @@ def test_scores_are_of_the_test_view_in_evaluation_mode_for_any_batches(monkeypa
     images, _ = examples()
     features = training.encoder.eval()(evaluation_view(images, 8))
     expected = training.head(features).detach()
-    monkeypatch.setattr(classification, "EVALUATION_BATCH", 3)
+    monkeypatch.setattr(evaluation, "BATCH", 3)
     scores = training.logits(images)
     assert scores.shape == (N, CLASSES) and not scores.requires_grad
     torch.testing.assert_close(scores, expected, rtol=1e-5, atol=1e-6)  # float32, other batch sizes

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from simclr.batch_norm import BatchNorm
-from simclr.classification import Classification, cross_entropy, decisions
+from simclr.classification import Classification, cross_entropy
 from simclr.encoder import ResNet, resnet
 from simclr.finetuning import (
     Rows,
@@ -19,6 +19,7 @@ from simclr.finetuning import (
     take,
     transfer_training,
 )
+from simclr.metrics import predicted
 
 N, CLASSES, BATCH, STEPS = 20, 3, 8, 7  # 2 whole batches an epoch: the steps end amid one
 SMALL = {
@@ -190,7 +191,7 @@ def test_several_labels_cost_the_sum_of_their_classes_logistic_losses():
     # -log of 1/2, 3/4, 1/2, 1/4
     expected = (2 * math.log(2) + math.log(4 / 3) + math.log(4)) / 2
     assert cross_entropy(logits, labels).item() == pytest.approx(expected, rel=1e-12)
-    assert decisions(logits).tolist() == [[False, True], [False, False]]
+    assert predicted(logits, labels).tolist() == [[0, 1], [0, 0]]
 
 
 def test_several_labels_are_measured_by_decisions():

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from simclr.probing import Probe, accuracy, transformed_features
+from simclr.metrics import accuracy
+from simclr.probing import Probe, transformed_features
 
 IMAGES = torch.randint(0, 256, (700, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 

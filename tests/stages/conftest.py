@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.harness import cost, declaration, fingerprint
+from stages.harness import datasets, declaration, fingerprint
+from stages.harness.planning import Run
+from tests.stages import tiny
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -15,12 +17,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder is a copy of params/; nothing remembered from other declarations."""
     shutil.copytree(REPOSITORY / "params", tmp_path / "params", ignore=shutil.ignore_patterns("plan"))
     monkeypatch.chdir(tmp_path)
-    remembered = (
-        fingerprint.adoptions,
-        fingerprint.data_hash,
-        declaration._validator,
-        cost.training_images,
-    )
+    remembered = (fingerprint.adoptions, fingerprint.declaration_of, declaration._validator)
     for cached in remembered:
         cached.cache_clear()
     yield tmp_path
@@ -38,3 +35,25 @@ def edit(project: Path):
         (project / path).write_text(text.replace(old, new))
 
     return replace
+
+
+@pytest.fixture
+def data(project) -> Path:
+    """The folder of the prepared data set."""
+    return tiny.prepare_tiny(project)
+
+
+@pytest.fixture
+def upstream(data) -> Run:
+    """A finished pretraining."""
+    run = tiny.a_run("pretrain")
+    tiny.work(run)
+    return run
+
+
+@pytest.fixture
+def reads(upstream, monkeypatch) -> list[str]:
+    """The splits in the order they are read, once the pretraining is finished."""
+    seen, load = [], datasets.load
+    monkeypatch.setattr(datasets, "load", lambda f, split, **o: (seen.append(split), load(f, split, **o))[1])
+    return seen

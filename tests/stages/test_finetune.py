@@ -16,28 +16,6 @@ from stages.harness.planning import Run
 from tests.stages import tiny
 
 
-@pytest.fixture
-def data(project) -> Path:
-    """The folder of the prepared data set."""
-    return tiny.prepare_tiny(project)
-
-
-@pytest.fixture
-def upstream(data) -> Run:
-    """A finished pretraining."""
-    run = tiny.a_run("pretrain")
-    tiny.work(run)
-    return run
-
-
-@pytest.fixture
-def reads(upstream, monkeypatch) -> list[str]:
-    """The splits in the order they are read."""
-    seen, load = [], datasets.load
-    monkeypatch.setattr(datasets, "load", lambda f, split, **o: (seen.append(split), load(f, split, **o))[1])
-    return seen
-
-
 def subset_of(folder: Path) -> np.ndarray:
     """Rows (index, label) of the subset that a finished run stored."""
     return np.loadtxt(folder / "subset.csv", np.int64, delimiter=",", skiprows=1, ndmin=2)

@@ -15,33 +15,6 @@ from stages.harness.planning import Run
 from tests.stages import tiny
 
 
-@pytest.fixture
-def data(project) -> Path:
-    """The folder of the prepared data set."""
-    return tiny.prepare_tiny(project)
-
-
-@pytest.fixture
-def upstream(data) -> Run:
-    """A finished pretraining."""
-    run = tiny.a_run("pretrain")
-    tiny.work(run)
-    return run
-
-
-@pytest.fixture
-def reads(monkeypatch) -> list[str]:
-    """The splits in the order they are read."""
-    seen, load = [], datasets.load
-
-    def spy(folder, split, **options):
-        seen.append(split)
-        return load(folder, split, **options)
-
-    monkeypatch.setattr(datasets, "load", spy)
-    return seen
-
-
 def on_validation(upstream: Run) -> Run:
     return tiny.a_run("linear_eval", upstream, evaluate__split="validation")
 

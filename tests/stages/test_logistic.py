@@ -26,20 +26,6 @@ BOUND = {
 }
 
 
-@pytest.fixture
-def data(project) -> Path:
-    """The folder of the prepared data set."""
-    return tiny.prepare_tiny(project)
-
-
-@pytest.fixture
-def upstream(data) -> Run:
-    """A finished pretraining."""
-    run = tiny.a_run("pretrain")
-    tiny.work(run)
-    return run
-
-
 def a_run(upstream: Run, **changes: object) -> Run:
     bindings = BOUND | {name.replace("__", "."): value for name, value in changes.items()}
     return Run("table_05", "smoke", "logistic", "run-seed0", 0, bindings, {}, upstream)

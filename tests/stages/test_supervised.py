@@ -1,18 +1,9 @@
 """The supervised baseline, end to end in one process."""
 
-from pathlib import Path
-
-import pytest
 import torch
 
 from stages.harness import datasets, files
 from tests.stages import tiny
-
-
-@pytest.fixture
-def data(project) -> Path:
-    """The folder of the prepared data set."""
-    return tiny.prepare_tiny(project)
 
 
 def test_it_trains_on_all_of_train_and_reads_test_once(data, monkeypatch):

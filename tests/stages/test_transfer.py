@@ -9,38 +9,15 @@ import pytest
 import torch
 
 from simclr.classification import Classification, top_k
-from simclr.metrics import map11, mean_per_class
+from simclr.metrics import map11, mean_per_class, score
 from stages import transfer
 from stages.harness import datasets, files
 from stages.harness.errors import UserError
 from stages.harness.job import Job
-from stages.harness.planning import Run
 from stages.transfer import Point
 from tests.stages import tiny
 
 GRID = {"transfer_grid__learning_rates": [0.1, 0.3], "transfer_grid__weight_decays": [0.0, 0.001]}
-
-
-@pytest.fixture
-def data(project) -> Path:
-    """The folder of the prepared data set."""
-    return tiny.prepare_tiny(project)
-
-
-@pytest.fixture
-def upstream(data) -> Run:
-    """A finished pretraining."""
-    run = tiny.a_run("pretrain")
-    tiny.work(run)
-    return run
-
-
-@pytest.fixture
-def reads(upstream, monkeypatch) -> list[str]:
-    """The splits in the order they are read."""
-    seen, load = [], datasets.load
-    monkeypatch.setattr(datasets, "load", lambda f, split, **o: (seen.append(split), load(f, split, **o))[1])
-    return seen
 
 
 @pytest.fixture
@@ -149,11 +126,11 @@ def test_each_metric_is_the_librarys():
     logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 0.0, 0.5], [0.0, 1.0, 2.0]])
     labels = torch.tensor([0, 1, 2, 2])
     several = torch.tensor([[1, 0, 1], [0, 1, 0], [1, 1, 0], [0, 0, 1]])
-    assert transfer.score("top1", logits, labels, 3) == top_k(logits, labels, 1) == 75
+    assert score("top1", logits, labels, 3) == top_k(logits, labels, 1) == 75
     expected = mean_per_class(logits.argmax(1), labels, 3)
-    assert transfer.score("mean_per_class", logits, labels, 3) == float(expected)
+    assert score("mean_per_class", logits, labels, 3) == float(expected)
     assert float(expected) == pytest.approx(100 * (1 + 1 + 0.5) / 3)
-    assert transfer.score("map11", logits, several, 3) == float(map11(logits, several))
+    assert score("map11", logits, several, 3) == float(map11(logits, several))
 
 
 def test_images_with_several_labels(upstream, data):

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from simclr.classification import Classification
-from stages.harness import cost, datasets, driver, files, fingerprint, store
+from stages.harness import datasets, driver, files, fingerprint, store
 from stages.harness.job import CHECKPOINT, Job, cause_of
 from stages.harness.planning import Plan, Run
 
@@ -101,8 +101,7 @@ def declare(project: Path, body: dict[str, Any]) -> None:
     """Put "tiny" among the project's data sets; a second call replaces the first."""
     path = project / "params" / "datasets.yaml"
     files.write_yaml(path, {**files.read_yaml(path), "tiny": body})
-    fingerprint.data_hash.cache_clear()
-    cost.training_images.cache_clear()
+    fingerprint.declaration_of.cache_clear()
 
 
 def a_run(stage: str, upstream: Run | None = None, seed: int = 0, **changes: Any) -> Run:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from stages.harness import files, fingerprint
 from stages.harness.errors import UserError
-from stages.harness.fingerprint import NOT_PART, accepted_code, adoption_of, data_hash
+from stages.harness.fingerprint import NOT_PART, accepted_code, adoption_of, data_hash, declaration_of
 
 DATA = {"cifar10_subset": "data-a", "digits": "data-b"}
 CODE = {"pretrain": "code-a", "supervised": "code-b"}
@@ -105,7 +105,7 @@ def test_the_data_hash_is_over_what_decides_the_arrays(project):
 
     def now(**changes) -> str:
         files.write_yaml(path, {**declared, "digits": {**declared["digits"], **changes}})
-        data_hash.cache_clear()
+        declaration_of.cache_clear()
         return data_hash("digits")
 
     before = now()
@@ -117,7 +117,7 @@ def test_the_data_hash_is_over_what_decides_the_arrays(project):
         now(image=[8, 8, 3]),
     ]
     assert len({before, *others}) == 4
-    data_hash.cache_clear()
+    declaration_of.cache_clear()
 
 
 def test_an_unknown_data_set_gets_the_nearest_name(project):

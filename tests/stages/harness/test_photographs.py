@@ -225,7 +225,7 @@ def test_the_data_hash_has_the_layout_and_its_code(project, monkeypatch):
 
     def now(**changes):
         files.write_yaml(path, {**declared, "voc2007": {**declared["voc2007"], **changes}})
-        fingerprint.data_hash.cache_clear()
+        fingerprint.declaration_of.cache_clear()
         return fingerprint.data_hash("voc2007")
 
     before, digits = now(), fingerprint.data_hash("digits")
@@ -241,7 +241,7 @@ def test_stages_train_and_evaluate_on_photographs(project):
     declared, _ = official.build("oxford_pets", project / "data")
     path = project / "params" / "datasets.yaml"
     files.write_yaml(path, {"oxford_pets": declared})
-    fingerprint.data_hash.cache_clear()
+    fingerprint.declaration_of.cache_clear()
     prepare.prepare_all(["oxford_pets"], tiny.RESULTS / "smoke" / "data", project / "data", path)
     here = {"dataset__name": "oxford_pets"}
     upstream = tiny.a_run("pretrain", Pretraining__batch_size=2, **here)

@@ -64,7 +64,7 @@ def test_other_data_are_another_run(project, edit):
     (project / "params/datasets.yaml").write_text(
         text.replace("validation: {fraction: 0.1, seed: 0}", "validation: {fraction: 0.2, seed: 0}")
     )
-    fingerprint.data_hash.cache_clear()
+    fingerprint.declaration_of.cache_clear()
     assert planning.resolve("table_05", "smoke").runs("pretrain")[0].fingerprint != before
 
 
