@@ -52,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_scale(options.scale, options.params / "exhibits")
     folder = options.out / options.scale
     entries = contents(options.scale, folder, options.params)
-    verdict.write(folder, options.scale, [entry.record for entry in entries if entry.record])
+    records = [entry.record for entry in entries if entry.record]
+    verdict.write(folder, options.scale, records)
     write_bytes(folder / "index.html", page(options.scale, entries, folder).encode())
-    tree = digest(entry.record for entry in entries if entry.record)
-    write_bytes(options.metrics / f"{options.scale}.json", json_text(tree).encode())
-    keep_rows(options.evidence / options.scale, [entry.record for entry in entries if entry.record])
+    write_bytes(options.metrics / f"{options.scale}.json", json_text(digest(records)).encode())
+    keep_rows(options.evidence / options.scale, records)
 
 
 def keep_rows(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
