@@ -93,8 +93,9 @@ def commit_all(clone: Clone) -> None:
 
 
 def _environment() -> dict[str, str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
-        "PATH": path,
+    """A newcomer's shell: none of what `make test` hands down, or a `make` in the copy would take itself for a part."""
+    handed_down = {"PYTHONPATH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "SCALE", "BASE", "BASE_SCALE"}
+    return {name: value for name, value in os.environ.items() if name not in handed_down} | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
     }
