@@ -19,6 +19,8 @@ from stages.harness.sources import code_hash, module_hash
 
 # These bindings say where and how fast a run computes, not what.
 NOT_PART = ("execution.device", "execution.checkpoint_minutes")
+# These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
+NAMES_A_FILE = ("label_subset.file",)
 # Photographs have no checksum to declare: what lists them decides which they are, and in which order.
 LISTING = ("layout", "difficult", "training_images")
 LISTING_CODE = ("stages.harness.layouts", "stages.harness.lists")
@@ -31,12 +33,28 @@ def fingerprint(
     cause = {
         "stage": stage,
         "seed": seed,
-        "bindings": {key: value for key, value in bindings.items() if key not in NOT_PART},
+        "bindings": {key: _decisive(key, value) for key, value in bindings.items() if key not in NOT_PART},
         "data": data_hash(dataset) if dataset else None,
         "upstream": upstream,
         "code": accepted_code(stage),
     }
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _decisive(key: str, value: Any) -> Any:
+    """The value of a binding, or the SHA-256 of the file that it names."""
+    if key not in NAMES_A_FILE or not value:
+        return value
+    try:
+        return files.sha256_file(value)
+    except OSError as error:
+        raise UserError(
+            "a list that a run is bound to cannot be read",
+            expected=f"the file that {key} names, relative to the root of the repository",
+            found=error.strerror,
+            where=value,
+            remedy="params/label_subsets/README.md says where the official lists are",
+        ) from error
 
 
 @functools.cache

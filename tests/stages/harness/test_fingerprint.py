@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from stages.harness import files, fingerprint
 from stages.harness.errors import UserError
-from stages.harness.fingerprint import NOT_PART, accepted_code, adoption_of, data_hash, declaration_of
+from stages.harness.fingerprint import (
+    NAMES_A_FILE,
+    NOT_PART,
+    accepted_code,
+    adoption_of,
+    data_hash,
+    declaration_of,
+)
 
 DATA = {"cifar10_subset": "data-a", "digits": "data-b"}
 CODE = {"pretrain": "code-a", "supervised": "code-b"}
@@ -91,12 +98,29 @@ def test_what_decides_the_last_bits_is_part_of_it(key):
     assert key not in NOT_PART and of(bindings={key: 1}) != of(bindings={key: 2})
 
 
-def test_every_exempt_binding_exists():
-    """A renamed setting must not drop out of the list unseen, or every run would be made again."""
+def test_every_binding_with_a_rule_of_its_own_exists():
+    """A renamed setting must not drop out of a list unseen: runs would be made again, or not made again."""
     from stages.harness.configurables import configurables_of
 
-    parameters = configurables_of("pretrain")["execution"].annotations
-    assert {key.removeprefix("execution.") for key in NOT_PART} < set(parameters)
+    for stage, keys in (("pretrain", NOT_PART), ("finetune", NAMES_A_FILE)):
+        for name, parameter in (key.split(".") for key in keys):
+            assert parameter in configurables_of(stage)[name].annotations
+
+
+def test_a_list_counts_by_what_it_holds_and_not_by_where_it_lies(tmp_path):
+    def now(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        return of(bindings={NAMES_A_FILE[0]: str(tmp_path / name)})
+
+    before = now("list.txt", "a.JPEG\n")
+    assert now("moved.txt", "a.JPEG\n") == before != now("list.txt", "b.JPEG\n")
+    assert of(bindings={NAMES_A_FILE[0]: ""}) not in (before, of())
+
+
+def test_a_list_that_is_not_there_is_refused_when_planning(tmp_path):
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        of(bindings={NAMES_A_FILE[0]: str(tmp_path / "1percent.txt")})
+    assert "1percent.txt" in str(caught.value) and "label_subsets" in str(caught.value)
 
 
 def test_the_data_hash_is_over_what_decides_the_arrays(project):
