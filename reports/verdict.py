@@ -23,10 +23,10 @@ from reports.evidence import Evidence
 from reports.files import exit_code, read_json, record_text, write_bytes
 from reports.judging import cells as tables
 from reports.judging.claim import Claim, Condition, in_order, parse
-from reports.judging.contrast import Missing, minus, rows_of
+from reports.judging.contrast import Missing, Row, minus, rows_of
 from reports.judging.correlation import correlation
 from reports.judging.inference import LEVEL, Result, both, exact, infer
-from reports.judging.power import seeds_needed
+from reports.judging.power import MOST, seeds_needed
 from reports.summary import metric
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPORT = VERDICTS = (
@@ -153,20 +153,22 @@ def _condition(claim: Claim, condition: Condition, table: tables.Cells, noise: f
     table = table.of_metrics(condition.metrics).tuned(condition.tuned_over)
     rows = rows_of(table.keys, condition.where, condition.contrast)
     if condition.correlate:
-        return _correlation(condition, rows, table)
-    values = table.complete(rows)
+        return _correlation(condition, rows, table, noise)
+    values = table.complete(rows, condition.of)
     if claim.type == "A":
         return exact(rows, values, condition.of, condition.bound)
     return infer(rows, values, condition.of, condition.bound, noise)
 
 
-def _correlation(condition: Condition, rows: Sequence[Any], table: tables.Cells) -> Result:
+def _correlation(
+    condition: Condition, rows: Sequence[Row], table: tables.Cells, noise: float | None
+) -> Result:
     """Over the cells in which two selections can be paired; the difference of each pair says which cells they are."""
     method, one, other = condition.correlate
     paired = minus(rows, [one, other])
-    values = table.complete(paired).mean(axis=1)
-    x, y = (np.array([values[(sign * row.weights) > 0][0] for row in paired]) for sign in (1, -1))
-    return correlation(x, y, method, condition.bound)
+    values = table.complete(paired, "mean")
+    x, y = (np.stack([values[(sign * row.weights) > 0][0] for row in paired]) for sign in (1, -1))
+    return correlation(x, y, method, condition.bound, noise)
 
 
 def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
@@ -237,7 +239,16 @@ def _verdict(
         if corrected < LEVEL:
             return verdict, f"p of {what} {corrected:.2g} after Holm over {tests} tests", None
     seeds = seeds_needed(Result(**{name: claim[name] for name in Result.__dataclass_fields__}), tests)
-    more = {None: "", 3: "; at least 3 seeds are needed"}.get(seeds, f"; about {seeds} seeds would settle it")
+    if claim["effect"] is None:
+        seeds, more = None, ""
+    elif seeds > MOST:
+        seeds, more = None, f"; more than {MOST} seeds would be needed"
+    else:
+        more = (
+            f"; about {seeds} seeds would settle it"
+            if claim["sd"]
+            else f"; at least {seeds} seeds are needed"
+        )
     why = f"p {claim['p']:.2g}, after Holm over {tests} tests {holm[0]:.2g}" if holm else claim["test"]
     return INCONCLUSIVE, why + more, seeds
 

@@ -57,16 +57,24 @@ class Cells:
             raise Missing([_named(best)])
         return found[0]
 
-    def complete(self, rows: Sequence[Row]) -> np.ndarray:
-        """The values (cells, n) of the seeds that every cell of `rows` has; Missing names the cells that have none."""
-        used = np.any([row.weights != 0 for row in rows], axis=0)
+    def complete(self, rows: Sequence[Row], of: str = "every") -> np.ndarray:
+        """The values (cells, seeds) if they suffice for `of` the rows, else Missing, which names the cells that lack.
+
+        They do if two seeds, or the one there is, have all the cells of a row (of all rows, for their mean).
+        """
         has = ~np.isnan(self.values)
-        seeds = has[used].all(axis=0)
-        if not seeds.any():
-            worst = [place for place in np.flatnonzero(used) if not has[place].any()]
-            lacking = worst or [place for place in np.flatnonzero(used) if not has[place].all()]
-            raise Missing([_named(self.keys[place]) for place in lacking])
-        return self.values[:, seeds]
+        needed = max(1, min(2, self.values.shape[1]))
+        used = np.stack([row.weights != 0 for row in rows])
+        for cells in used.any(axis=0, keepdims=True) if of == "mean" else used:
+            if has[cells].all(axis=0).sum() < needed:
+                never = [place for place in np.flatnonzero(cells) if not has[place].any()]
+                lacking = never or [place for place in np.flatnonzero(cells) if not has[place].all()]
+                raise Missing([self._lacking(place) for place in lacking])
+        return self.values
+
+    def _lacking(self, place: int) -> str:
+        seeds, whole = int((~np.isnan(self.values[place])).sum()), self.values.shape[1]
+        return _named(self.keys[place]) + (f" ({seeds} of {whole} seeds)" if seeds else "")
 
 
 def of_evidence(evidence: Evidence, metrics: Sequence[str]) -> Cells:

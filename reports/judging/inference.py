@@ -1,12 +1,11 @@
 """The tests behind the verdicts. Every claim is a set of contrasts, weighted sums of cells (reports.judging.contrast).
 
-Their noise, with two seeds or more, is that of a randomized block design: cells by seeds, a seed being a block; the
-residual variance has (cells - 1)(seeds - 1) degrees of freedom, pooled over the claim's own cells. For two cells this
-is the paired t test. A contrast whose weights do not sum to zero (a cell against a number) keeps its blocks. Pooling
-assumes that the claim's cells are about equally noisy, and makes three seeds enough for claims of many cells. If one
-cell is three times as noisy as the others, a test at 5 % is wrong up to 11 % of the time.
+A seed is one repeat of the experiment. A contrast is taken within each seed that has all its cells, and tested by
+Student's t over the seeds: for two cells the paired t test. What a seed does to all cells alike drops out, cells may be
+as unequally noisy as they like, and a training that feeds many cells is one training. (A variance pooled over cells
+would need fewer seeds, and is wrong where one cell is noisier: at the levels that Holm's correction asks for, grossly.)
 
-With one seed there are no residuals. What is left: a claim about a mean over pairs that share no cell is tested by a
+With one seed there are no repeats. What is left: a claim about a mean over pairs that share no cell is tested by a
 paired t over the pairs, and a claim about one trend by the t test of a regression's slope. Else nothing can be said.
 
 Several contrasts at once: `every` is an intersection-union test (Berger 1982), "5/12" its generalization, the partial
@@ -26,6 +25,7 @@ import numpy as np
 from reports.judging.contrast import Row
 
 LEVEL = 0.05
+ROUNDING = 1e-9  # a spread below this share of the numbers is that of their last bits
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Result:
 
     effect, low, high: the binding contrast (with `every` the weakest one) and its 95 % interval, or for "5/12" the
         count that holds. n: seeds, or pairs where there is one seed. sd: of the binding contrast over seeds.
-    margin: how far the binding contrast is from its bound, positive on the claim's side. freedom: degrees of
-        freedom that each seed after the first adds.
+    margin: how far the binding contrast is from its bound, positive on the claim's side. among: by how much the
+        binding contrast's p was multiplied, because others could have been the binding one.
     """
 
     effect: float | None
@@ -65,20 +65,27 @@ class Result:
     opposite: float | None = None
     sd: float | None = None
     margin: float | None = None
-    freedom: int | None = None
+    among: int = 1
     of: int | None = None
 
 
 @dataclass(frozen=True)
 class Estimates:
-    """Contrasts with their standard errors; df is infinite where the noise is known."""
+    """Contrasts with their standard errors, (m,) each; df is infinite where the noise is known. n: seeds, or pairs.
+
+    Where repeats do not differ at all the error is 0 and nothing can be tested, unless the noise is known to be none.
+    """
 
     mean: np.ndarray
     error: np.ndarray
-    df: float
-    n: int
+    df: np.ndarray
+    n: np.ndarray
     test: str
-    freedom: int | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether the noise is known and not estimated."""
+        return bool(np.isinf(self.df).all())
 
 
 def infer(
@@ -86,7 +93,8 @@ def infer(
 ) -> Result:
     """The condition that `of` the contrasts (mean, every, or a share such as 5/12) are within `bound`.
 
-    cells: (k, n seeds), complete where a contrast has weight. noise: a known standard deviation of one cell.
+    cells: (k, n seeds), NaN where a seed has no result; reports.judging.cells.Cells.complete says whether they suffice.
+    noise: a known standard deviation of one cell.
     """
     averaged = [_mean(rows)] if of == "mean" else list(rows)
     estimates = _estimates(averaged, rows, cells, noise)
@@ -99,52 +107,52 @@ def infer(
         _describe(estimates, int(strongest_first[needed - 1]), of, bound),
         p=_at_least(p, needed),
         opposite=_at_least(opposite, len(averaged) - needed + 1),
+        among=len(averaged) - needed + 1,
     )
 
 
 def exact(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Result:
-    """The same condition of numbers without noise; p is 0 or 1."""
+    """The same condition of numbers without noise, in every seed that has them; p is 0 or 1."""
     values = np.stack([row.value(cells) for row in rows])
     values = values.mean(axis=0, keepdims=True) if of == "mean" else values
-    is_true = int(bound.holds(values).all(axis=1).sum()) >= _needed(of, len(values))
-    weakest = float(values.flat[int(np.argmin(bound.distance(values)))])
-    seeds = cells.shape[1]
+    has = ~np.isnan(values)
+    is_true = int((bound.holds(values) | ~has).all(axis=1).sum()) >= _needed(of, len(values))
+    weakest = float(values[has][int(np.argmin(bound.distance(values[has])))])
+    seeds = int(has.all(axis=0).sum())
     return Result(weakest, None, None, seeds, "exact comparison", float(not is_true), float(is_true))
 
 
 def both(results: Sequence[Result]) -> Result:
-    """All of several conditions: the binding one stands for them (intersection-union; Bonferroni for the opposite)."""
+    """All of several conditions: the binding one stands for them (intersection-union; Bonferroni for the opposite).
+
+    One that could not be tested keeps the claim from being confirmed, and not from being contradicted by another.
+    """
     untested = [result for result in results if result.p is None]
+    tested = [result for result in results if result.p is not None]
+    opposite = min(1.0, len(results) * min((result.opposite for result in tested), default=1.0))
+    if untested and opposite < LEVEL:
+        return replace(min(tested, key=lambda result: result.opposite), p=1.0, opposite=opposite)
     if untested:
         return untested[0]
     binding = max(results, key=lambda result: (result.p, -(result.margin or 0)))
-    return replace(binding, opposite=min(1.0, len(results) * min(result.opposite for result in results)))
+    return replace(binding, opposite=opposite)
 
 
 def _estimates(
     averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray, noise: float | None
 ) -> Estimates | None:
-    weights, seeds = np.stack([row.weights for row in averaged]), cells.shape[1]
-    means = np.array([row.value(cells).mean() for row in averaged])
-    length = np.sqrt((weights**2).sum(axis=1))
+    if cells.shape[1] == 1 and noise is None:
+        return _one_seed(averaged, rows, cells) if len(averaged) == 1 else None
+    values = np.stack([row.value(cells) for row in averaged])
+    n, means = (~np.isnan(values)).sum(axis=1), np.nanmean(values, axis=1)
     if noise is not None:
-        return Estimates(means, noise * length / math.sqrt(seeds), math.inf, seeds, f"z, noise {noise:g}")
-    if seeds > 1:
-        variance, freedom = _residual_variance(weights, cells)
-        error, df = np.sqrt(variance / seeds) * length, freedom * (seeds - 1)
-        return Estimates(means, error, df, seeds, f"t over {seeds} seeds, {df} degrees of freedom", freedom)
-    return _one_seed(averaged, rows, cells) if len(averaged) == 1 else None
-
-
-def _residual_variance(weights: np.ndarray, cells: np.ndarray) -> tuple[float, int]:
-    """Of the cells that have weight, after cell means and, for pure differences, seed means; df per further seed."""
-    used = cells[(weights != 0).any(axis=0)]
-    residual = used - used.mean(axis=1, keepdims=True)
-    freedom = len(used)
-    if np.allclose(weights.sum(axis=1), 0) and len(used) > 1:
-        residual = residual - residual.mean(axis=0, keepdims=True)
-        freedom -= 1
-    return float((residual**2).sum() / (freedom * (cells.shape[1] - 1))), freedom
+        length = np.sqrt((np.stack([row.weights for row in averaged]) ** 2).sum(axis=1))
+        no_limit = np.full(len(averaged), np.inf)
+        return Estimates(means, noise * length / np.sqrt(n), no_limit, n, f"z, noise {noise:g}")
+    spread = np.nanstd(values, axis=1, ddof=1)
+    spread[spread <= ROUNDING * np.nanmax(abs(values), axis=1)] = 0
+    how_many = f"{n.min()} to {n.max()}" if np.ptp(n) else str(n[0])
+    return Estimates(means, spread / np.sqrt(n), n - 1.0, n, f"t over {how_many} seeds")
 
 
 def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -> Estimates | None:
@@ -154,8 +162,9 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
         if (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1:
             return None
         error = values.std(ddof=1, keepdims=True) / math.sqrt(n)
+        freedom, sample = np.array([n - 1.0]), np.array([n])
         return Estimates(
-            values.mean(keepdims=True), error, n - 1, n, f"t over {n} pairs of cells of one seed"
+            values.mean(keepdims=True), error, freedom, sample, f"t over {n} pairs of cells of one seed"
         )
     levels = np.array([level.value(cells)[0] for level in rows[0].levels])
     if len(levels) < 3:
@@ -163,7 +172,7 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
     n = len(levels)
     _, covariance = np.polyfit(np.arange(n), levels, 1, cov=True)
     error = np.sqrt(covariance[:1, 0]) * (n - 1)
-    return Estimates(values, error, n - 2, n, f"slope over {n} values of one seed")
+    return Estimates(values, error, np.array([n - 2.0]), np.array([n]), f"slope over {n} values of one seed")
 
 
 def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarray]:
@@ -177,20 +186,22 @@ def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarra
 
 
 def _one_sided(estimates: Estimates, value: float) -> tuple[np.ndarray, np.ndarray]:
-    """p for being more, and for being less, than `value`. Without any noise it is 0, or 1 where it is not so."""
+    """p for being more, and for being less, than `value`: 1 for both where repeats show no spread to measure it by."""
     distance, noisy = estimates.mean - value, estimates.error > 0
     statistic = distance / np.where(noisy, estimates.error, 1)
     return tuple(
-        np.where(noisy, tail(sign * statistic, estimates.df), sign * distance <= 0).astype(float)
+        np.where(
+            noisy, tail(sign * statistic, estimates.df), ~((sign * distance > 0) & estimates.known)
+        ).astype(float)
         for sign in (1, -1)
     )
 
 
-def tail(statistic: np.ndarray, df: float) -> np.ndarray:
+def tail(statistic: np.ndarray, df: np.ndarray | float) -> np.ndarray:
     """P(T > statistic). scipy.special and not scipy.stats, which costs a second to import."""
     from scipy.special import ndtr, stdtr
 
-    return ndtr(-statistic) if math.isinf(df) else stdtr(df, -statistic)
+    return np.where(np.isinf(df), ndtr(-statistic), stdtr(df, -statistic))
 
 
 def reach(df: float) -> float:
@@ -202,14 +213,15 @@ def reach(df: float) -> float:
 
 def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Result:
     effect, error = round(float(estimates.mean[binding]), 10), float(estimates.error[binding])
-    half = error * reach(estimates.df)
-    margin, sd = float(bound.distance(estimates.mean)[binding]), error * math.sqrt(estimates.n)
+    n, half = int(estimates.n[binding]), error * reach(float(estimates.df[binding]))
+    test = estimates.test
+    if not error and not estimates.known:
+        test += ", which do not differ"
     known = {
-        "n": estimates.n,
-        "test": estimates.test,
-        "sd": sd,
-        "margin": margin,
-        "freedom": estimates.freedom,
+        "n": n,
+        "test": test,
+        "sd": error * math.sqrt(n),
+        "margin": float(bound.distance(estimates.mean)[binding]),
     }
     if of in ("mean", "every"):
         return Result(effect, effect - half, effect + half, **known)
@@ -217,7 +229,7 @@ def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Resu
 
 
 def _untested(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Result:
-    values = np.array([row.value(cells).mean() for row in rows])
+    values = np.array([np.nanmean(row.value(cells)) for row in rows])
     binding = int(np.argsort(bound.distance(values), kind="stable")[len(values) - _needed(of, len(values))])
     is_share = of not in ("mean", "every")
     effect = float(bound.holds(values).sum()) if is_share else round(float(values[binding]), 10)

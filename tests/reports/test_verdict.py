@@ -162,11 +162,12 @@ def test_the_family_is_corrected_by_holm():
         "section": "1",
         "unit": "points",
     }
-    one |= dict.fromkeys(("of", "sd", "margin", "freedom")) | {
+    one |= dict.fromkeys(("of", "sd", "margin")) | {
         "effect": 1.0,
         "n": 3,
         "p": 0.02,
         "opposite": 0.98,
+        "among": 1,
     }
     one |= {"test": "t", "min_scale": "smoke"}
     family = judge([{"claims": [one | {"id": f"A{place}"} for place in range(1, 5)]}])
