@@ -34,7 +34,8 @@ Made by `python -m reports.claims` from `claims:` in `params/exhibits/` and the 
 {count} of {total} claims are declared.
 
 *Paper's effect* is computed from the paper's numbers by the code that judges ours: of a claim about every cell the
-weakest difference, of one with several conditions the weakest of them. *Supported* says whether these numbers alone
+weakest difference, of one with several conditions the weakest of them, of a trend the rise of the straight line through
+all its cells, which is not quite the difference of the outermost. *Supported* says whether these numbers alone
 would confirm the claim, tested at 5 % as if a repeat of one of them varied by 0.15 points, as the paper's repeats of
 one setting do (64.4, 64.5, 64.6). *From* is the smallest scale at which a claim makes sense; below, it is *not run*.
 """
@@ -42,19 +43,20 @@ GRAMMAR = """## How a claim is declared
 
 ```yaml
 C1:
-  says: A nonlinear projection head is better than a linear one of the same width.
+  says: A nonlinear projection head is better than a linear one of the same width, whatever the width.
   type: D                         # difference, R rank or trend, E equivalence, A analytic, or report
   metric: top1
   contrast:                       # cells, made step by step into differences
   - minus:
     - {projection: nonlinear}     # whatever else two cells have is equal, here the width
     - {projection: linear}
-  of: mean                        # of the differences; or every, or a share such as 5/12
+  of: every                       # of the differences; or mean, or a share such as 5/12
   above: 0                        # or below, or within
 ```
 
 The steps (`minus`, `swap`, `pairs`, `mean`, `trend`) and the words that select cells at every scale (`first`, `second`,
-`last`, `any`, `others`) are explained in `reports/contrast.py`, the tests in `reports/inference.py`.
+`last`, `any`, `others`) are explained in `reports/judging/contrast.py`, the tests in
+`reports/judging/inference.py`.
 """
 
 

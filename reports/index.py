@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = options.out / options.scale
     entries = contents(options.scale, folder, options.params)
     records = [entry.record for entry in entries if entry.record]
-    verdict.write(folder, options.scale, records)
+    verdict.write(folder, options.scale, options.params, records)
     write_bytes(folder / "index.html", page(options.scale, entries, folder).encode())
     write_bytes(options.metrics / f"{options.scale}.json", json_text(digest(records)).encode())
     keep_rows(options.evidence / options.scale, records)

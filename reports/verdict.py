@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.declaration import check_scale
-from reports.evidence import Evidence
+from reports.declaration import Declaration, check_scale, load_declaration
+from reports.evidence import Evidence, load_paper
 from reports.files import exit_code, read_json, record_text, write_bytes
 from reports.judging import cells as tables
 from reports.judging.claim import Claim, Condition, in_order, parse
@@ -67,36 +68,42 @@ FIELDS = (
     "missing",
 )
 
+NOTHING = dict.fromkeys(Result.__dataclass_fields__) | {"unit": "", "missing": [], "below_scale": False}
+
 
 def results(evidence: Evidence) -> list[dict[str, Any]]:
     """What each claim of an exhibit comes to on its evidence, as plain values; no verdict yet."""
     exhibit = evidence.exhibit
-    return [
-        {
-            "id": claim.id,
-            "exhibit": exhibit.id,
-            "section": exhibit.section,
-            "says": claim.says,
-            "type": claim.type,
-            "metric": ", ".join(claim.metrics),
-            "min_scale": claim.min_scale,
-            **_measured(claim, evidence),
-            **_paper_fields(claim, evidence.paper),
-        }
-        for claim in parse(exhibit.claims)
-    ]
+    here = {claim.id: claim for claim in parse(exhibit.claims, exhibit.scale)}
+    return [said | _measured(here[said["id"]], evidence) for said in _said(exhibit, evidence.paper)]
+
+
+def undrawn(scale: str, params: Path, drawn: Collection[str]) -> dict[str, Any]:
+    """The claims of the exhibits that are declared and not among the `drawn`, as if in a record: not run, all."""
+    found = []
+    for path in sorted((params / "exhibits").glob("*.yaml")):
+        if path.stem not in drawn:
+            exhibit, paper = load_declaration(path, scale), load_paper(params / "paper" / f"{path.stem}.csv")
+            nothing = NOTHING | {"missing": [f"{exhibit.id} has not been drawn"]}
+            found += [said | nothing for said in _said(exhibit, paper)]
+    return {"claims": found}
 
 
 def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
-    """The paper's own effect and whether its numbers support the claim (None: they do not decide, or it has none)."""
-    unit = _unit_of_metric(claim, paper)
-    try:
-        found = evaluate(claim, tables.of_paper(paper), noise=REPEATS.get(unit, 0.0))
-    except Missing:
+    """The paper's own effect and whether its numbers support the claim (None: they do not decide, or it has none).
+
+    Of a claim in several halves those count for which the paper has numbers.
+    """
+    unit, table, found = _unit_of_metric(claim, paper), tables.of_paper(paper), []
+    for condition in claim.conditions:
+        with suppress(Missing):  # some halves of a claim are in words only
+            found.append(_condition(claim, condition, table, REPEATS.get(unit, 0.0)))
+    if not found:
         return {"effect": None, "unit": "", "supports": None}
-    decided = {True: found.p, False: found.opposite} if found.p is not None else {}
+    result = both(found)
+    decided = {True: result.p, False: result.opposite} if result.p is not None else {}
     supports = next((answer for answer, p in decided.items() if p < LEVEL), None)
-    return {"effect": found.effect, "unit": _unit(claim, found, paper), "supports": supports}
+    return {"effect": result.effect, "unit": _unit(claim, result, paper), "supports": supports}
 
 
 def evaluate(claim: Claim, table: tables.Cells, noise: float | None = None) -> Result:
@@ -141,12 +148,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     paths = [folder / f"{path.stem}.json" for path in declared]
     again = f"Draw it again: python -m reports.draw --scale {options.scale}."
     records = [read_json(path, "the record of a drawing", again) for path in paths if path.exists()]
-    write(folder, options.scale, records)
+    write(folder, options.scale, options.params, records)
 
 
-def write(folder: Path, scale: str, records: Iterable[Mapping[str, Any]]) -> None:
-    """Judge, and write verdicts.json into `folder`."""
-    write_bytes(folder / "verdicts.json", record_text(document(scale, records)).encode())
+def write(folder: Path, scale: str, params: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Judge all claims that are declared, and write verdicts.json into `folder`."""
+    others = undrawn(scale, params, [record["exhibit"] for record in records])
+    write_bytes(folder / "verdicts.json", record_text(document(scale, [*records, others])).encode())
 
 
 def _condition(claim: Claim, condition: Condition, table: tables.Cells, noise: float | None) -> Result:
@@ -171,15 +179,31 @@ def _correlation(
     return correlation(x, y, method, condition.bound, noise)
 
 
+def _said(exhibit: Declaration, paper: pd.DataFrame) -> list[dict[str, Any]]:
+    """Of each claim what does not depend on our runs."""
+    return [
+        {
+            "id": claim.id,
+            "exhibit": exhibit.id,
+            "section": exhibit.section,
+            "says": claim.says,
+            "type": claim.type,
+            "metric": ", ".join(claim.metrics),
+            "min_scale": claim.min_scale,
+            **_paper_fields(claim, paper),
+        }
+        for claim in parse(exhibit.claims)
+    ]
+
+
 def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
-    empty = dict.fromkeys(Result.__dataclass_fields__) | {"unit": "", "missing": [], "below_scale": False}
     if not claim.sensible_at(evidence.exhibit.scale):
-        return empty | {"below_scale": True}
+        return NOTHING | {"below_scale": True}
     try:
         found = evaluate(claim, tables.of_evidence(evidence, claim.metrics))
     except Missing as missing:
-        return empty | {"missing": missing.cells}
-    return empty | asdict(found) | {"unit": _unit(claim, found, evidence.paper)}
+        return NOTHING | {"missing": missing.cells}
+    return NOTHING | asdict(found) | {"unit": _unit(claim, found, evidence.paper)}
 
 
 def _paper_fields(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:

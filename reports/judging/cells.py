@@ -11,9 +11,7 @@ import pandas as pd
 
 from reports.digest import cell_name
 from reports.evidence import PAPER_COLUMNS, Evidence
-from reports.judging.contrast import Missing, Row
-
-UNKNOWN = "?"
+from reports.judging.contrast import UNKNOWN, Missing, Row
 
 
 @dataclass(frozen=True)

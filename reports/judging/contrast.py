@@ -36,6 +36,7 @@ PLACES: dict[str, Callable[[list[str]], list[str]]] = {
     "any": lambda values: values,
 }
 OTHERS = "others"
+UNKNOWN = "?"  # the value of a knob in a cell of which no run is left to tell it
 
 
 class Missing(Exception):
@@ -80,6 +81,10 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     found = list(rows)
     for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
         present = in_order({row.key.get(knob, "") for row in found})
+        if UNKNOWN in present and _is_place(wanted):
+            raise Missing(
+                [f"a value of {knob} of which no run is left"]
+            )  # which is first, then, nobody knows
         found = [row for row in found if _fits(row.key, knob, wanted, present)]
         spelled = set(_plain(wanted))
         absent = set() if "" in spelled else spelled - set(present)

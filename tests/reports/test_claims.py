@@ -1,13 +1,16 @@
 """All claims of the paper are declared, and its own numbers say of each what the paper says."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 
 import jsonschema
+import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from statsmodels.stats.multitest import multipletests
 
 from reports.claims import ALL, main, page
 from reports.evidence import PAPER_COLUMNS, load_paper
@@ -94,7 +97,7 @@ def test_the_papers_own_numbers_say_what_the_paper_says(name):
     ("name", "effect"),
     [
         ("A2", 55.8 - 46.2),
-        ("A3", 56.3 - 33.1),
+        ("A3", 55.8 - 33.1),
         ("A6", 3.9),
         ("C2", 10.4),
         ("C3", 14.6),
@@ -109,7 +112,7 @@ def test_the_papers_own_numbers_say_what_the_paper_says(name):
         ("F2", 14.7 - 8.8),
         ("F3", 1.3),
         ("G4", 9),
-        ("G6", 11),
+        ("G6", 12),
     ],
 )
 def test_known_effects_of_the_paper(name, effect):
@@ -202,6 +205,22 @@ def test_noise_decides_how_sure_the_paper_is():
     table = cells.of_paper(paper)
     p = [evaluate(claim, table, noise=noise).p for noise in (0.05, 0.15, 1.0)]
     assert p == sorted(p) and p[0] < 1e-6 and p[2] > 0.3
+
+
+def test_five_noisy_repeats_of_the_papers_numbers_confirm_most_of_what_it_claims():
+    """Cells that repeat to 0.2 points, and Holm over all claims with numbers: four in five are confirmed."""
+    generator, confirmed, tested = np.random.default_rng(0), 0, 0
+    tables = {name: cells.of_paper(paper_of(CLAIMS[name][0])) for name in ALL if name not in WITHOUT_NUMBERS}
+    for _ in range(4):
+        p = []
+        for name, table in tables.items():
+            if (claim := CLAIMS[name][1]).type == "report":
+                continue
+            noise = generator.normal(size=(1, 5)) + generator.normal(size=(len(table.keys), 5))
+            with suppress(Missing):  # F3's narrow network from scratch is in another table
+                p.append(evaluate(claim, cells.Cells(table.keys, table.values + 0.2 * noise)).p)
+        confirmed, tested = confirmed + sum(multipletests(p, method="holm")[0]), tested + len(p)
+    assert tested >= 4 * 45 and confirmed > 0.8 * tested
 
 
 def test_a_claim_about_a_metric_that_nobody_measured_is_missing():

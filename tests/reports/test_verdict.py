@@ -268,6 +268,61 @@ def test_the_page_and_the_command_write_the_same_verdicts(lab):
     assert [claim["id"] for claim in found["claims"]] == ["B5", "C1", "C4", "C5", "C8"]
 
 
+def test_the_claims_of_an_exhibit_that_is_not_drawn_are_not_run(lab):
+    """An empty folder is no report without claims."""
+    heads(lab, rows(8.0))
+    main(["--scale", SCALE, "--out", str(lab.out), "--params", str(lab.params)])
+    found = json.loads((lab.out / SCALE / "verdicts.json").read_text())
+    assert found["counts"]["not run"] == len(found["claims"]) == 5
+    assert {claim["id"]: claim["missing"] for claim in found["claims"]}["C1"] == [
+        "figure_08 has not been drawn"
+    ]
+
+
+def test_a_place_among_values_of_which_one_is_unknown_names_no_cell(lab):
+    """Of width 8 no run is left and none tells what it was: then 32 is not the first width."""
+    claims = (
+        HEADS.split("  C1:")[0]
+        + """  C1:
+    says: The least width.
+    type: D
+    metric: top1
+    contrast:
+    - minus: [{output_dim: first}, {output_dim: last}]
+"""
+    )
+    kept = [row for row in rows(8.0) if row[1] != 8]
+    gone = tuple(f"pretrain/projection{kind}-output_dim1-seed{s}" for kind in (1, 2) for s in range(4))
+    found = verdicts(heads(lab, kept, gone, claims))["C1"]
+    assert (found["verdict"], found["missing"]) == (
+        "not run",
+        ["a value of output_dim of which no run is left"],
+    )
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1), (0, 1, 2, 3)])
+def test_a_cell_that_lacks_seeds_costs_its_seeds_and_is_named_if_one_is_left(lab, seeds):
+    kept = [row for row in rows(8.0) if row[:2] != ["linear", 8] or row[2] in seeds]
+    found = verdicts(heads(lab, kept))["C1"]
+    if len(seeds) > 1:
+        assert (found["verdict"], found["n"]) == ("confirmed", len(seeds))
+    else:
+        assert found["missing"] == ["top1 of projection=linear, output_dim=8 (1 of 4 seeds)"]
+
+
+def test_a_number_may_depend_on_the_scale():
+    body = {
+        "says": "x",
+        "type": "E",
+        "metric": "m",
+        "within": 1,
+        "contrast": [{"minus": [{"k": "a"}, {"smoke": 1, "reduced": 2, "cifar10": 3, "paper": 4}]}],
+    }
+    for scale, number in (("smoke", 1), ("paper", 4)):
+        (claim,) = parse({"C1": body}, scale)
+        assert claim.conditions[0].contrast == [{"minus": [{"k": "a"}, number]}]
+
+
 def test_a_small_scale_without_claims_has_no_verdicts(nine):
     nine.draw("figure_04")
     nine.index()
