@@ -55,8 +55,8 @@ def illustration(
 
 
 def histograms(views: Tensor, bins: int) -> Tensor:
-    """(n, 3, H, W) in [0, 1] -> (n, bins): the share of values, over all channels, in each of equal bins."""
-    return torch.stack([torch.histc(view, bins, 0, 1) / view.numel() for view in views]).double()
+    """(n, 3, H, W) in [0, 1] -> float64 (n, bins), on the CPU: the share of values, over channels, in equal bins."""
+    return torch.stack([torch.histc(view, bins, 0, 1) / view.numel() for view in views.cpu()]).double()
 
 
 def _views(policy: ViewPolicy, image: Tensor, index: int, seed: int, numbers: range) -> Tensor:
