@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from simclr.views import ViewPolicy, as_float, resize
+from stages.harness import splits
 from stages.harness.errors import UserError
 from stages.harness.job import Job
 
@@ -24,8 +25,8 @@ def illustration(
 
     images: uint8 (n, 3, H, W). `skip` views are passed over first. Histograms run over all channels, `bins` bins on
     [0, 1] (Figure 6). Distances between histograms are total variation: within the views of this image, and between
-    them and the views of `others` other images (claim A10). mean_abs_change is that of the first view against the
-    image resized, in grey levels of 255.
+    them and the views of `others` other images, chosen by address (claim A10). mean_abs_change is that of the first
+    view against the image resized, in grey levels of 255.
     """
     if not 0 <= image < len(images):
         raise UserError(
@@ -33,7 +34,8 @@ def illustration(
         )
     policy = ViewPolicy()
     views = _views(policy, images[image : image + 1], image, seed, range(skip, skip + copies))
-    rest = torch.arange(len(images))[torch.arange(len(images)) != image][:others]
+    order = torch.from_numpy(splits.addressed_order(seed, "illustration/others", len(images)))
+    rest = order[order != image][:others]  # from everywhere: data sets may be sorted by class
     strangers = policy.one(images[rest], rest, 0, seed)
     own, foreign = histograms(views, bins), histograms(strangers, bins)
     plain = as_float(images[image : image + 1])

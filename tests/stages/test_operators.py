@@ -103,9 +103,20 @@ def test_distances_of_greys_are_all_or_nothing():
 
 def test_strangers_are_other_images_and_as_many_as_asked_for():
     bind()
-    _, metrics = operators.illustration(grey(0, 255, 0), 0, image=0, others=1)
+    _, metrics = operators.illustration(grey(0, 255, 255), 0, image=0, others=1)
     assert metrics["between_distance"] == pytest.approx(1, abs=1e-6)
     assert "within_distance" not in metrics  # one view has no pair
+
+
+def test_strangers_come_from_the_whole_set_and_the_seed_chooses_them():
+    """Of a set sorted by class (ImageNet's is) the first images are all of one."""
+    bind()
+    sorted_set = grey(0, *[0] * 300, *[255] * 300)
+    found = [
+        operators.illustration(sorted_set, seed, image=0)[1]["between_distance"] for seed in (0, 0, 1, 2)
+    ]
+    assert all(0.3 < distance < 0.7 for distance in found)  # half of 64 draws, within three deviations
+    assert found[0] == found[1] and len(set(found)) > 1
 
 
 def test_skipped_views_are_the_next_ones():
