@@ -1,5 +1,7 @@
 """Choices are balanced, nested, disjoint, and the same for ever."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,7 +41,43 @@ def test_label_subsets_are_balanced_and_nest(labels, one, other, seed):
     assert np.all(np.diff(large) > 0)
     sizes, kept = np.bincount(labels), np.bincount(labels[large])
     assert np.all(kept >= 1)
-    assert np.all(np.abs(kept - max(one, other) * sizes) <= 1)
+    assert len(large) == max(math.floor(max(one, other) * len(labels) + 1e-9), len(sizes))
+    assert np.all((kept >= kept.max() - 1) | (kept == sizes))  # only a class that has no more has fewer
+
+
+def test_all_labels_are_all_images():
+    labels = np.repeat([0, 1, 3], [5, 1, 40])
+    assert splits.label_subset(labels, 1.0, 0).tolist() == list(range(46))
+
+
+def test_classes_that_run_out_leave_their_share_to_others():
+    labels = np.repeat([0, 1, 2], [2, 10, 50])
+    assert np.bincount(labels[splits.label_subset(labels, 0.5, 0)]).tolist() == [2, 10, 19]
+
+
+def test_a_fraction_that_is_a_whole_number_of_images_loses_none():
+    for fraction, size, expected in ((0.29, 100, 29), (0.1, 50, 5), (0.07, 100, 7), (0.57, 100, 57)):
+        assert len(splits.label_subset(np.arange(size) % 2, fraction, 0)) == expected
+
+
+def test_of_imagenet_the_numbers_are_those_of_the_official_lists():
+    """Counted in the repository's lists: 12,811 and 128,116 names (Appendix B.5). Classes have 732 to 1300 images."""
+    sizes = np.full(1000, 1300)
+    sizes[:66] = np.linspace(732, 1299, 66).astype(int)
+    sizes[66 : 66 + sizes.sum() - 1_281_167] -= 1
+    assert sizes.sum() == 1_281_167
+    labels = np.repeat(np.arange(1000), sizes)
+    for fraction, total, expected in (
+        (0.01, 12_811, {12: 189, 13: 811}),
+        (0.1, 128_116, {128: 884, 129: 116}),
+    ):
+        kept = np.bincount(labels[splits.label_subset(labels, fraction, 0)])
+        assert (
+            kept.sum() == total and dict(zip(*np.unique(kept, return_counts=True), strict=True)) == expected
+        )
+    assert (
+        38 < (kept[:500] == 129).sum() < 78
+    )  # which classes have one more is drawn: 58 of 116, four deviations of 5
 
 
 def test_one_percent_of_the_full_set_is_exact():
