@@ -12,6 +12,8 @@ from stages.harness.classifying import train_and_test
 from stages.harness.errors import UserError
 from stages.harness.job import Job
 
+SLACK = 0.01  # by how much of its size a list may differ from its fraction: lists are rounded class by class
+
 
 @gin.configurable
 def label_subset(
@@ -25,7 +27,7 @@ def label_subset(
 
     The subset belongs to the data set and not to the run: its own `seed` draws it, so that runs of all seeds, and
     baselines, see the same labels, as the paper has one subset. With `file`, an official list of file names, the list
-    decides, and `fraction` only says what it is.
+    decides. UserError for one that is not of this `fraction`: a list bound for all of them would make every cell one.
     """
     if not file:
         return splits.label_subset(labels, fraction, seed)
@@ -37,7 +39,16 @@ def label_subset(
             where=file,
             remedy="leave label_subset.file empty and bind label_subset.fraction",
         )
-    return splits.read_subset_file(file, names, labels)
+    chosen, expected = splits.read_subset_file(file, names, labels), fraction * len(labels)
+    if abs(len(chosen) - expected) > max(1, SLACK * expected):
+        raise UserError(
+            "a list of labelled images is not of the fraction that it is bound beside",
+            expected=f"about {expected:,.0f} names, {fraction:g} of {len(labels):,} images",
+            found=f"{len(chosen):,} names",
+            where=file,
+            remedy="bind each label_subset.fraction its own label_subset.file (params/label_subsets/README.md)",
+        )
+    return chosen
 
 
 def work(job: Job) -> None:

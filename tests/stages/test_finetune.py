@@ -87,12 +87,39 @@ def test_a_fraction_out_of_range_is_refused_before_training(upstream, fraction):
         tiny.work(tiny.a_run("finetune", upstream, label_subset__fraction=fraction))
 
 
-def test_a_list_decides_whatever_the_fraction_is(tmp_path):
-    listed = tmp_path / "1percent.txt"
+def test_a_list_decides(tmp_path):
+    listed = tmp_path / "some.txt"
     listed.write_text("c.JPEG\na.JPEG\n")
     names = ["b.JPEG", "a.JPEG", "c.JPEG"]
-    found = finetune.label_subset(np.array([0, 0, 1]), names, 0.01, str(listed))
+    found = finetune.label_subset(np.array([0, 0, 1]), names, 0.5, str(listed))
     assert found.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("listed", "fraction", "fits"),
+    [
+        (10, 0.01, True),
+        (11, 0.01, True),
+        (12, 0.01, False),
+        (10, 0.1, False),
+        (10, 1.0, False),
+        (99, 0.1, True),
+        (101, 0.1, True),
+        (98, 0.1, False),
+        (496, 0.5, True),
+        (494, 0.5, False),
+    ],
+)
+def test_a_list_of_another_fraction_is_refused(tmp_path, listed, fraction, fits):
+    names, path = [f"{i}.JPEG" for i in range(1000)], tmp_path / "list.txt"
+    path.write_text("\n".join(names[:listed]))
+    labels = np.arange(1000) % 2
+    if fits:
+        assert len(finetune.label_subset(labels, names, fraction, str(path))) == listed
+        return
+    with pytest.raises(UserError, match="not of the fraction") as caught:
+        finetune.label_subset(labels, names, fraction, str(path))
+    assert (caught.value.where, caught.value.found) == (str(path), f"{listed} names")
 
 
 def test_a_list_that_is_missing_empty_or_strange_is_refused_by_name(tmp_path):
@@ -106,6 +133,7 @@ def test_a_list_that_is_missing_empty_or_strange_is_refused_by_name(tmp_path):
 
 
 def test_a_list_for_a_data_set_of_arrays_says_what_to_bind(upstream, tmp_path):
+    (tmp_path / "list.txt").write_text("a.JPEG\n")
     with pytest.raises(UserError) as caught:
         tiny.work(tiny.a_run("finetune", upstream, label_subset__file=str(tmp_path / "list.txt")))
     assert "label_subset.fraction" in str(caught.value)
