@@ -1,6 +1,6 @@
 """A network over a whole data set without augmentation, a part at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +12,14 @@ PHOTOGRAPHS = 100  # at a time: at their own size one may take megabytes
 
 
 @torch.no_grad()
-def evaluated(
+def evaluated_parts(
     network: nn.Module,
     images: Images,
     size: int,
     view: Callable[[Images, int], Tensor] = evaluation_view,
     batch: int | None = None,
-) -> Tensor:
-    """What `network`, put into evaluation mode, gives (n, d) for uint8 images under the test preprocessing `view`.
+) -> Iterator[Tensor]:
+    """What `network`, in evaluation mode, gives for uint8 images under the test preprocessing `view`: parts (p, d).
 
     images: (n, 3, H, W), or photographs of different sizes, read a part at a time. size: of the views, pixels;
     batch: images at a time.
@@ -27,5 +27,16 @@ def evaluated(
     network.eval()
     images = as_images(images)
     batch = batch or BATCH
-    parts = images.split(batch if isinstance(images, Tensor) else min(batch, PHOTOGRAPHS))
-    return torch.cat([network(view(part, size).to(memory_format=torch.channels_last)) for part in parts])
+    for part in images.split(batch if isinstance(images, Tensor) else min(batch, PHOTOGRAPHS)):
+        yield network(view(part, size).to(memory_format=torch.channels_last))
+
+
+def evaluated(
+    network: nn.Module,
+    images: Images,
+    size: int,
+    view: Callable[[Images, int], Tensor] = evaluation_view,
+    batch: int | None = None,
+) -> Tensor:
+    """The parts of `evaluated_parts` as one tensor (n, d)."""
+    return torch.cat(list(evaluated_parts(network, images, size, view, batch)))

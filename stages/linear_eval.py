@@ -7,7 +7,7 @@ import gin
 from torch import Tensor
 
 from simclr.classification import linear_evaluation, top_k
-from simclr.evaluation import evaluated
+from simclr.evaluation import evaluated, evaluated_parts
 from simclr.knn import knn_scores
 from stages.harness.classifying import train_and_test
 from stages.harness.errors import UserError
@@ -31,7 +31,8 @@ def work(job: Job) -> None:
     training = linear_evaluation(network, images, labels, classes, job.run.seed)
 
     def nearest(unseen: Tensor, truth: Tensor) -> dict[str, float]:
-        bank, queries = (evaluated(network, each, training.policy.size) for each in (images, unseen))
+        size = training.policy.size
+        queries, bank = evaluated(network, unseen, size), evaluated_parts(network, images, size)
         return {"knn_top1": float(top_k(knn_scores(bank, labels, queries, classes), truth, 1))}
 
     metrics = train_and_test(job, training, split, beside=nearest)
