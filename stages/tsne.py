@@ -35,7 +35,7 @@ def embedding(
 
 @gin.configurable
 def chosen_images(
-    labels: torch.Tensor, seed: int, classes: int = 10, images_per_class: int = gin.REQUIRED
+    labels: torch.Tensor, seed: int, classes: int = gin.REQUIRED, images_per_class: int = gin.REQUIRED
 ) -> np.ndarray:
     """Ascending indices of test images: up to `images_per_class` of each of `classes` classes, chosen by address."""
     known = torch.unique(labels)

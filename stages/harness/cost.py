@@ -35,9 +35,9 @@ def cost_of(run: Run) -> Cost:
     opening = run.upstream or run
     if "resnet.depth" not in opening.bindings or run.dataset is None:
         return Cost()
-    passes = _frozen_passes(run) + TRAINED * (trained := _trained_images(run))
-    images = _frozen_passes(run) + trained
-    return Cost(images, passes * _flops_per_image(opening, run.bindings.get("ViewPolicy.size", 32)))
+    trained, frozen = _images(run)
+    size = run.bindings["frozen_features.size" if run.stage == "logistic" else "ViewPolicy.size"]
+    return Cost(trained + frozen, (TRAINED * trained + FROZEN * frozen) * _flops_per_image(opening, size))
 
 
 def total(runs: Iterable[Run]) -> Cost:
@@ -55,32 +55,36 @@ def measured_rate(runs: Iterable[Run], results: Path) -> float | None:
     return flops / seconds if seconds else None
 
 
-def _trained_images(run: Run) -> float:
-    """Images that pass forwards and backwards: views of pretraining count twice."""
-    bound, examples = run.bindings, _examples(run)
+def _images(run: Run) -> tuple[float, float]:
+    """Images that pass forwards and backwards (views of pretraining count twice), and those that pass forwards only."""
+    bound, (n, validation, test) = run.bindings, _sizes(run)
     if run.stage == "pretrain":
-        return 2 * examples * bound["Pretraining.epochs"]
+        return 2 * n * bound["Pretraining.epochs"], test if bound.get("Pretraining.online_classifier") else 0
     if run.stage == "supervised":
-        return examples * bound["supervised.epochs"]
+        return n * bound["supervised.epochs"], test
     if run.stage == "finetune":
-        return examples * bound["label_subset.fraction"] * bound["fine_tuning.epochs"]
+        return n * bound["label_subset.fraction"] * bound["fine_tuning.epochs"], test
     if run.stage == "transfer":
         settings = len(bound["transfer_grid.learning_rates"]) * len(bound["transfer_grid.weight_decays"])
-        return (settings + 1) * bound["transfer_training.steps"] * bound["transfer_training.batch_size"]
-    return 0.0
+        updates = (settings + 1) * bound["transfer_training.steps"]
+        return updates * bound["transfer_training.batch_size"], settings * validation + test
+    if run.stage == "linear_eval":
+        seen, unseen = (
+            (n - validation, validation) if bound.get("evaluate.split") == "validation" else (n, test)
+        )
+        return 0, seen * bound["linear_evaluation.epochs"] + seen + 2 * unseen  # once more for the neighbours
+    if run.stage == "tsne":
+        return 0, bound["chosen_images.classes"] * bound["chosen_images.images_per_class"]
+    return 0, n + test
 
 
-def _frozen_passes(run: Run) -> float:
-    """Images that pass forwards only: the features of a classifier's epochs, or of one look at every image."""
-    examples = _examples(run)
-    epochs = run.bindings.get("linear_evaluation.epochs", 0) if run.stage == "linear_eval" else 0
-    looks = {"pretrain": 0, "supervised": 0, "linear_eval": epochs + 1, "finetune": 0, "transfer": 0}
-    return examples * looks.get(run.stage, 1)
-
-
-def _examples(run: Run) -> int:
-    size, limit = declaration_of(run.dataset)["splits"]["train"]["size"], run.bindings.get("dataset.limit", 0)
-    return min(size, limit) if limit else size
+def _sizes(run: Run) -> tuple[int, int, int]:
+    """How many images train and validation have together (as limited), validation (about), and test."""
+    declared, limit = declaration_of(run.dataset), run.bindings.get("dataset.limit", 0)
+    train, test = (declared["splits"][split]["size"] for split in ("train", "test"))
+    held = declared["validation"]
+    validation = held["official"] if "official" in held else round(held["fraction"] * train)
+    return min(train, limit or train), validation, test
 
 
 def _flops_per_image(opening: Run, size: int) -> float:
