@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from simclr.encoder import ResNet, resnet
 from simclr.evaluation import evaluated
+from simclr.labels import UNJUDGED
 from simclr.metrics import accuracy, predicted
 from simclr.randomness import permutation
 from simclr.schedule import peak_learning_rate, total_steps, warmup_cosine, warmup_steps
@@ -65,8 +66,8 @@ class Classification:
     """Cross-entropy on one view per image, with momentum SGD and a cosine schedule.
 
     images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or anything with len() n that gives one of these for an int64
-    index tensor; labels: int64 (n,), or (n, classes) of 0 and 1 for several labels, on the device that trains. With
-    `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
+    index tensor; labels: int64 (n,), or (n, classes) of 0, 1 and UNJUDGED for several, on the device that trains.
+    With `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
     statistics change. A batch that an epoch cannot fill is dropped, as in the official code. weight_decay: gin's
     Sgd.weight_decay if None.
     """
@@ -189,11 +190,13 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over the images of softmax cross-entropy for labels (n,), or of the classes' sigmoid cross-entropies.
 
     The latter for labels (n, classes) of 0 and 1, summed over the classes: each is a logistic regression of its own,
-    which no number of others dilutes.
+    which no number of others dilutes. An UNJUDGED label costs nothing.
     """
     if labels.dim() == 1:
         return F.cross_entropy(logits, labels)
-    return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="sum") / len(labels)
+    judged = (labels != UNJUDGED).to(logits.dtype)
+    targets = labels.to(logits.dtype) * judged
+    return F.binary_cross_entropy_with_logits(logits, targets, judged, reduction="sum") / len(labels)
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:

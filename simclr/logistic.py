@@ -5,9 +5,9 @@ One fit minimises, over weights W (classes, features) and an unpenalised bias,
     sum over examples of loss(W h + bias, label)  +  l2 / 2 * |W|^2
 
 where the loss is softmax cross-entropy for labels (n,), and the sum of one binary cross-entropy per class for labels
-(n, classes) of 0 and 1. This is scikit-learn's LogisticRegression(C=1 / l2), fitted to each class by itself in the
-second case (for two classes given as labels (n,) scikit-learn fits one weight vector instead of two). A mean over
-examples would have l2 / n in place of l2.
+(n, classes) of 0 and 1 (an UNJUDGED one is left out). This is scikit-learn's LogisticRegression(C=1 / l2), fitted to
+each class by itself in the second case (for two classes given as labels (n,) scikit-learn fits one weight vector, not
+two). A mean over examples would have l2 / n in place of l2.
 
 What makes a path fast, and changes no solution:
 - Features are centred (the free bias takes that up) and rotated to their principal axes (the penalty is the same in
@@ -28,6 +28,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from simclr.labels import UNJUDGED
 
 CHUNK = 4096  # examples that are converted to float64 at a time
 HISTORY = 20  # steps that L-BFGS remembers
@@ -65,7 +67,7 @@ def path(
 ) -> Iterator[Classifier]:
     """A Classifier for each of `penalties` (l2 > 0, best evenly spaced in the logarithm), from strong to weak.
 
-    features: float (n, d). labels: int64 (n,) in [0, classes), or 0 and 1 of shape (n, classes). Needs about
+    features: float (n, d). labels: int64 (n,) in [0, classes), or 0, 1 and UNJUDGED of shape (n, classes). Needs about
     8 n (d + 5 classes) bytes beside the features. May raise NotConverged; ValueError for l2 <= 0.
     """
     ordered = sorted(penalties, reverse=True)
@@ -88,6 +90,7 @@ class Problem:
 
     def __init__(self, features: Tensor, labels: Tensor, classes: int) -> None:
         self.softmax = labels.dim() == 1
+        self.judged = labels != UNJUDGED  # used where there are several labels
         self.targets = labels if self.softmax else labels.double()
         self._rows = torch.arange(len(features), device=features.device)
         self.mean = sum(part.double().sum(dim=0) for part in features.split(CHUNK)) / len(features)
@@ -102,9 +105,9 @@ class Problem:
             rows[:, :-1] = (part.double() - self.mean) @ self.axes
 
     def residuals(self, logits: Tensor) -> Tensor:
-        """Derivative of the summed loss by the logits (n, classes): probabilities minus targets."""
+        """Derivative of the summed loss by the logits (n, classes): probabilities minus targets, 0 for no target."""
         if not self.softmax:
-            return logits.sigmoid() - self.targets
+            return (logits.sigmoid() - self.targets) * self.judged
         found = logits.softmax(dim=1)
         found[self._rows, self.targets] -= 1
         return found

@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from simclr.labels import UNJUDGED
+
 METRICS = ("top1", "mean_per_class", "map11")  # by which a data set may ask to be scored
 
 
 def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
-    """One of METRICS of logits (n, classes) against labels (n,), or (n, classes) of 0 and 1 for map11."""
+    """One of METRICS of logits (n, classes) against labels (n,), or (n, classes) of 0, 1 and UNJUDGED for map11."""
     if metric == "map11":
         return float(map11(logits, labels))
     found = predicted(logits, labels)
@@ -15,13 +17,19 @@ def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
 
 
 def predicted(logits: Tensor, labels: Tensor) -> Tensor:
-    """The likeliest class int64 (n,); for labels (n, classes) the likelier of 0 and 1 of each, uint8 (n, classes)."""
-    return logits.argmax(dim=1) if labels.dim() == 1 else (logits > 0).to(torch.uint8)
+    """The likeliest class int64 (n,); for labels (n, classes) the likelier of 0 and 1 of each, uint8 (n, classes).
+
+    Where a label is UNJUDGED so is the prediction, whatever the logit: no two models differ there.
+    """
+    if labels.dim() == 1:
+        return logits.argmax(dim=1)
+    return (logits > 0).to(torch.uint8).masked_fill(labels == UNJUDGED, UNJUDGED)
 
 
 def accuracy(predictions: Tensor, labels: Tensor) -> Tensor:
-    """Share of entries that agree, in percent (float64 scalar): of examples (n,), or of labels (n, classes)."""
-    return (predictions == labels).double().mean() * 100
+    """Share of entries that agree, in percent (float64 scalar): of examples (n,), or of judged labels (n, classes)."""
+    right = predictions == labels
+    return (right if labels.dim() == 1 else right[labels != UNJUDGED]).double().mean() * 100
 
 
 def mean_per_class(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
@@ -39,7 +47,8 @@ def mean_per_class(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
 def map11(scores: Tensor, labels: Tensor) -> Tensor:
     """Mean over classes of the 11-point interpolated average precision of PASCAL VOC 2007, in percent (float64 scalar).
 
-    scores: (n, classes), higher is surer; labels: 0 and 1, (n, classes). Raises ValueError if a class has no positive.
+    scores: (n, classes), higher is surer; labels: 0, 1 and UNJUDGED, (n, classes). Raises ValueError if a class has no
+    positive.
     """
     pairs = zip(scores.unbind(1), labels.unbind(1), strict=True)
     return torch.stack([average_precision11(s, p) for s, p in pairs]).mean() * 100
@@ -48,8 +57,11 @@ def map11(scores: Tensor, labels: Tensor) -> Tensor:
 def average_precision11(scores: Tensor, positive: Tensor) -> Tensor:
     """The mean over recalls t = 0, 0.1, ..., 1 of the best precision at a recall of at least t (float64 in [0, 1]).
 
-    scores, positive: (n,). Examples of equal score are above or below a threshold together, so their order is nothing.
+    scores, positive: (n,); examples whose label is UNJUDGED do not count. Examples of equal score are above or below a
+    threshold together, so their order is nothing.
     """
+    judged = positive != UNJUDGED
+    scores, positive = scores[judged], positive[judged]
     total = int(positive.sum())
     if total == 0:
         raise ValueError("a class without a positive example has no average precision")

@@ -86,9 +86,9 @@ def check_labels(labels: Tensor, split: str, metric: str, classes: int, dataset:
             where=f"data set {dataset}",
         )
     several = labels.dim() == 2
-    counts = labels.sum(dim=0) if several else torch.bincount(labels, minlength=classes)
+    counts = (labels == 1).sum(dim=0) if several else torch.bincount(labels, minlength=classes)
     empty = (counts == 0).nonzero()[:, 0].tolist()
-    full = (counts == len(labels)).nonzero()[:, 0].tolist() if several and split == "train" else []
+    full = (labels != 0).all(dim=0).nonzero()[:, 0].tolist() if several and split == "train" else []
     needed = split == "train" or metric != "top1"
     if needed and (empty or full):
         raise UserError(

@@ -3,7 +3,7 @@
 A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json; where images
 are photographs of all sizes, {train,test}.files.txt lists them instead (stages/harness/trees.py).
 Images are uint8 (n, height, width, channels) in the official order; labels are int64 (n,), and label i means
-classes[i]. A multi-label set has labels (n, classes) of 0 and 1.
+classes[i]. A multi-label set has labels (n, classes) of 0, 1 and simclr.labels.UNJUDGED.
 
 Splits: settings are chosen on "validation" after training on "train"; then "train+validation", which is the
 stored train, trains the model that reads "test" once.

@@ -2,8 +2,8 @@
 
 Every layout takes the folder that the official archives unpack to and the declaration, and returns, for "train" (with
 validation, which comes last where it is official) and "test", pairs of (path below the folder, label) in the official
-order. A label is an int, or a list of 0 and 1 where an image has several. Only lists are read here, no photograph.
-UserError, naming the list, if it is missing or says what it cannot say.
+order. A label is an int, or a list of 0, 1 and UNJUDGED where an image has several. Only lists and annotations are
+read here, no photograph. UserError, naming the list, if it is missing or says what it cannot say.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from simclr.labels import UNJUDGED
 from stages.harness import lists, splits
 from stages.harness.errors import UserError
 from stages.harness.lists import Sample
 
 Listing = dict[str, list[Sample]]
+DIFFICULT = {"ignored": UNJUDGED, "present": 1, "absent": 0}
 
 
 def food101(tree: Path, declared: dict[str, Any]) -> Listing:
@@ -110,31 +112,33 @@ def aircraft(tree: Path, declared: dict[str, Any]) -> Listing:
 
 
 def voc2007(tree: Path, declared: dict[str, Any]) -> Listing:
-    """VOC 2007 classification: ImageSets/Main/{train,val,test}.txt and <class>_<split>.txt, JPEGImages/*.jpg.
+    """VOC 2007 classification: ImageSets/Main/{train,val,test}.txt, Annotations/*.xml, JPEGImages/*.jpg.
 
-    A class's list says for every image 1, -1, or 0 where all its objects are marked difficult; declared["difficult"]
-    says whether 0 counts as "present" or "absent".
+    An annotation has object/name and object/difficult (0 or 1). Where all objects of a class are marked difficult,
+    declared["difficult"] says what their image counts as: "ignored" (UNJUDGED), "present" or "absent".
     """
-    main = tree / "ImageSets" / "Main"
-    values = {"1": 1, "0": int(declared["difficult"] == "present"), "-1": 0}
+    classes = lists.Classes(declared["classes"])
+    if declared["difficult"] not in DIFFICULT:
+        raise UserError(
+            "nobody knows what difficult objects count as",
+            expected=" | ".join(DIFFICULT),
+            found=declared["difficult"],
+            where=f"difficult of {declared['name']} in params/datasets.yaml",
+        )
+    doubtful = DIFFICULT[declared["difficult"]]
 
-    def column(name: str, split: str, images: list[str]) -> list[int]:
-        path = main / f"{name}_{split}.txt"
-        found = dict(lists.rows(path, 2))
-        wrong = [image for image in images if found.get(image) not in values]
-        if wrong:
-            raise UserError(
-                "an image has no label",
-                expected="1, 0 or -1",
-                found=f"{found.get(wrong[0])} for {wrong[0]}",
-                where=path,
-            )
-        return [values[found[image]] for image in images]
+    def labels(image: str) -> list[int]:
+        path = tree / "Annotations" / f"{image}.xml"
+        row = [0] * len(classes)
+        for thing in lists.xml(path).findall("object"):
+            label = classes.label(thing.findtext("name", "").strip(), path)
+            difficult = lists.number(thing.findtext("difficult", "").strip(), path)
+            row[label] = (row[label] or doubtful) if difficult else 1
+        return row
 
     def samples(split: str) -> list[Sample]:
-        images = lists.lines(main / f"{split}.txt")
-        table = zip(*(column(name, split, images) for name in declared["classes"]), strict=True)
-        return [(f"JPEGImages/{image}.jpg", list(row)) for image, row in zip(images, table, strict=True)]
+        images = lists.lines(tree / "ImageSets" / "Main" / f"{split}.txt")
+        return [(f"JPEGImages/{image}.jpg", labels(image)) for image in images]
 
     return {"train": samples("train") + samples("val"), "test": samples("test")}
 

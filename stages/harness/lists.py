@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
 from stages.harness.datasets import class_count
 from stages.harness.errors import UserError
 
-Sample = tuple[str, int | list[int]]  # path below the data set's folder; label, or 0 and 1 for every class
+Sample = tuple[
+    str, int | list[int]
+]  # path below the data set's folder; label, or 0, 1 or UNJUDGED for every class
+LARGEST_XML = 1_000_000  # bytes; VOC 2007's largest has 10,000
 
 
 class Classes(dict[str, int]):
@@ -82,8 +86,32 @@ def column(header: list[str], name: str, path: Path) -> int:
 
 def number(text: str, path: Path) -> int:
     if not text.isdecimal():
-        raise UserError("a label is not a number", expected="1, 2, ...", found=text, where=path)
+        raise UserError(
+            "a label is not a number", expected="0, 1, 2, ...", found=text or "nothing", where=path
+        )
     return int(text)
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a DOCTYPE before it is read: its entities could grow to any size."""
+
+    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+        raise ValueError(f"a DOCTYPE, {name}")
+
+
+def xml(path: Path) -> ElementTree.Element:
+    """The root of an annotation."""
+    try:
+        if (size := path.stat().st_size) > LARGEST_XML:
+            raise ValueError(f"{size:,} bytes")
+        return ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
+    except (OSError, ValueError, ElementTree.ParseError) as error:
+        raise UserError(
+            "a list of the data set is missing or cannot be read",
+            expected=f"an XML file of at most {LARGEST_XML:,} bytes, without a DOCTYPE",
+            found=getattr(error, "strerror", None) or error,
+            where=path,
+        ) from error
 
 
 def matlab(path: Path, name: str) -> np.ndarray:

@@ -91,7 +91,7 @@ def _check_labels(labels: np.ndarray, split: str, declared: dict[str, Any], tree
             found=f"{labels.min()} to {labels.max()}",
             where=tree,
         )
-    counts = np.bincount(labels, minlength=classes) if labels.ndim == 1 else labels.sum(axis=0)
+    counts = np.bincount(labels, minlength=classes) if labels.ndim == 1 else (labels == 1).sum(axis=0)
     if len(empty := np.flatnonzero(counts == 0)):
         names = declared["classes"] if isinstance(declared["classes"], list) else range(classes)
         raise UserError(

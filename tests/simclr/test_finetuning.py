@@ -19,6 +19,7 @@ from simclr.finetuning import (
     take,
     transfer_training,
 )
+from simclr.labels import UNJUDGED
 from simclr.metrics import predicted
 
 N, CLASSES, BATCH, STEPS = 20, 3, 8, 7  # 2 whole batches an epoch: the steps end amid one
@@ -192,6 +193,14 @@ def test_several_labels_cost_the_sum_of_their_classes_logistic_losses():
     expected = (2 * math.log(2) + math.log(4 / 3) + math.log(4)) / 2
     assert cross_entropy(logits, labels).item() == pytest.approx(expected, rel=1e-12)
     assert predicted(logits, labels).tolist() == [[0, 1], [0, 0]]
+
+
+def test_a_label_that_is_not_judged_costs_and_teaches_nothing():
+    logits = torch.tensor([[0.0, 5.0], [1.0, -1.0]], dtype=torch.float64, requires_grad=True)
+    loss = cross_entropy(logits, torch.tensor([[1, UNJUDGED], [UNJUDGED, UNJUDGED]]))
+    loss.backward()
+    assert loss.item() == pytest.approx(math.log(2) / 2, rel=1e-12)
+    assert logits.grad.tolist() == [[-0.25, 0.0], [0.0, 0.0]]
 
 
 def test_several_labels_are_measured_by_decisions():

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from simclr import logistic
 from simclr.encoder import resnet
+from simclr.labels import UNJUDGED
 from simclr.logistic import NotConverged, Problem, path
 from simclr.views import shorter_side_view
 
@@ -83,6 +84,18 @@ def test_several_labels_are_one_binary_regression_per_class(digits):
     for classifier in path(features, several, 3, [100.0, 1.0, 0.01]):
         for label in range(3):
             weight, bias = sklearns(features, several[:, label], classifier.l2)
+            assert far(classifier.weight[label], weight[0]) < 1e-3
+            assert far(classifier.bias[label], bias) < 1e-3
+
+
+def test_a_class_is_fitted_to_the_examples_that_are_judged_for_it(digits):
+    features, labels = digits
+    several = torch.stack([labels % 2, (labels > 6).long()], dim=1)
+    several[:300, 0] = several[250:700:3, 1] = UNJUDGED
+    for classifier in path(features, several, 2, [100.0, 1.0]):
+        for label in range(2):
+            judged = several[:, label] != UNJUDGED
+            weight, bias = sklearns(features[judged], several[judged, label], classifier.l2)
             assert far(classifier.weight[label], weight[0]) < 1e-3
             assert far(classifier.bias[label], bias) < 1e-3
 

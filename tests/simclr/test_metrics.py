@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simclr.metrics import accuracy, average_precision11, map11, mean_per_class
+from simclr.labels import UNJUDGED
+from simclr.metrics import accuracy, average_precision11, map11, mean_per_class, predicted
 
 
 def slow_average_precision11(scores: list[float], positive: list[int]) -> float:
@@ -21,6 +22,27 @@ def slow_average_precision11(scores: list[float], positive: list[int]) -> float:
 def test_accuracy_counts_examples_or_labels():
     assert float(accuracy(torch.tensor([0, 1, 2, 2]), torch.tensor([0, 1, 2, 1]))) == 75
     assert float(accuracy(torch.tensor([[0, 1], [1, 1]]), torch.tensor([[0, 1], [0, 0]]))) == 50
+
+
+def test_what_is_not_judged_is_neither_predicted_nor_counted():
+    labels = torch.tensor([[0, UNJUDGED], [1, 1], [UNJUDGED, 0]])
+    found = predicted(torch.tensor([[1.0, 9.0], [1.0, -1.0], [-9.0, -1.0]]), labels)
+    assert found.dtype == torch.uint8 and found.tolist() == [[1, UNJUDGED], [1, 0], [UNJUDGED, 0]]
+    assert float(accuracy(found, labels)) == 50
+    assert (
+        float(accuracy(torch.tensor([2, 2]), torch.tensor([2, 0]))) == 50
+    )  # the third of several classes counts
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.sampled_from([0, 1, UNJUDGED])), min_size=1, max_size=40).filter(
+        lambda rows: any(p == 1 for _, p in rows)
+    )
+)
+def test_average_precision_is_that_of_the_judged(rows):
+    scores, labels = (torch.tensor(side) for side in zip(*rows, strict=True))
+    kept = labels != UNJUDGED
+    assert average_precision11(scores, labels) == average_precision11(scores[kept], labels[kept])
 
 
 def test_mean_per_class_weighs_classes_and_not_examples():

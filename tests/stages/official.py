@@ -98,20 +98,30 @@ def fgvc_aircraft(tree: Path) -> Expected:
     return photographs(tree, {"train": train, "test": test})
 
 
+def annotation(image: str, objects: list[str]) -> str:
+    """As in the official archive; of each object "<name> <difficult>". A part has a name, and is no object."""
+    body = "".join(
+        f"<object><name>{name}</name><pose>Left</pose><truncated>1</truncated><difficult>{difficult}</difficult>"
+        "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox>"
+        "<part><name>head</name><bndbox><xmin>1</xmin></bndbox></part></object>\n"
+        for name, difficult in map(str.split, objects)
+    )
+    head = f"<folder>VOC2007</folder><filename>{image}.jpg</filename><segmented>0</segmented>"
+    return f"<annotation>\n{head}\n{body}</annotation>"
+
+
 def voc2007(tree: Path) -> Expected:
-    """In 000003 the only cat is marked difficult."""
-    lists = tree / "ImageSets" / "Main"
-    values = {
-        "train": {"000001": ("1", "-1"), "000003": ("0", "1")},
-        "val": {"000002": ("1", "1")},
-        "test": {"000004": ("-1", "1"), "000005": ("1", "-1")},
+    """In 000003 the only cat is marked difficult, in 000002 one of two."""
+    splits = {
+        "train": {"000001": ["cat 0"], "000003": ["dog 0", "cat 1"]},
+        "val": {"000002": ["cat 1", "dog 0", "cat 0"]},
+        "test": {"000004": ["dog 0", "dog 1"], "000005": ["cat 0"]},
     }
-    for split, rows in values.items():
-        text(lists / f"{split}.txt", *rows)
-        for column, name in enumerate(("cat", "dog")):
-            body = [f"{image} {row[column]:>2}" for image, row in rows.items()]
-            text(lists / f"{name}_{split}.txt", *body)
-    train = [("000001", [1, 0]), ("000003", [1, 1]), ("000002", [1, 1])]
+    for split, images in splits.items():
+        text(tree / "ImageSets" / "Main" / f"{split}.txt", *images)
+        for image, objects in images.items():
+            text(tree / "Annotations" / f"{image}.xml", annotation(image, objects))
+    train = [("000001", [1, 0]), ("000003", [2, 1]), ("000002", [1, 1])]
     expected = {"train": train, "test": [("000004", [0, 1]), ("000005", [1, 0])]}
     return photographs(
         tree, {split: [(f"JPEGImages/{n}.jpg", row) for n, row in rows] for split, rows in expected.items()}

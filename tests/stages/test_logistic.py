@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from simclr.labels import UNJUDGED
 from simclr.logistic import path
 from simclr.metrics import map11
 from simclr.views import shorter_side_view
@@ -136,6 +137,34 @@ def test_several_labels_are_measured_by_map_and_kept_as_outcomes(upstream, data)
     assert np.array_equal(arrays["logistic_predictions"], predictions.numpy())
     agreement = (arrays["logistic_predictions"] == arrays["logistic_labels"]).mean()
     assert metrics["accuracy"] == pytest.approx(100 * agreement)
+
+
+def test_labels_that_are_not_judged_are_neither_learnt_nor_measured(upstream, data):
+    """Whatever they would be: as outcomes they are no difference between two models, in the permutation test either."""
+    with_several_labels(data)
+    for split in ("train", "test"):
+        labels = np.load(data / f"{split}.labels.npy")
+        labels[1::5, 0] = UNJUDGED
+        replace_labels(data, split, labels)
+    run = a_run(upstream)
+    folder = tiny.work(run)
+    metrics, (expected, predictions) = files.read_json(folder / "metrics.json"), by_hand(run, several=True)
+    assert metrics["map11"] == pytest.approx(expected["value"])
+    arrays = files.read_npz(folder / "arrays.npz")
+    judged = arrays["logistic_labels"] != UNJUDGED
+    assert (~judged).sum() == 3 and (arrays["logistic_predictions"][~judged] == UNJUDGED).all()
+    assert np.array_equal(arrays["logistic_predictions"][judged], predictions.numpy()[judged])
+    right = (arrays["logistic_predictions"] == arrays["logistic_labels"])[judged].mean()
+    assert metrics["accuracy"] == pytest.approx(100 * right)
+
+
+def test_a_label_without_a_certain_counterexample_is_named(upstream, data):
+    with_several_labels(data)
+    labels = np.load(data / "train.labels.npy")
+    labels[:, 1] = np.where(labels[:, 1] == 1, 1, UNJUDGED)
+    replace_labels(data, "train", labels)
+    with pytest.raises(UserError, match="without a counterexample in train"):
+        tiny.work(a_run(upstream))
 
 
 def test_the_data_sets_own_metric_is_reported(upstream, data):

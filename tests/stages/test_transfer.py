@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from simclr.classification import Classification, top_k
+from simclr.labels import UNJUDGED
 from simclr.metrics import map11, mean_per_class, score
 from stages import transfer
 from stages.harness import datasets, files
@@ -147,6 +148,20 @@ def test_images_with_several_labels(upstream, data):
     assert metrics["map11"] > 67, (
         "two thirds of the images have a label: the precision of any order is about that"
     )
+
+
+def test_labels_that_are_not_judged_are_no_outcomes(upstream, data):
+    with_several_labels(data)
+    labels, manifest = np.load(data / "test.labels.npy"), files.read_json(data / "manifest.json")
+    labels[:4, 0] = UNJUDGED
+    files.write_array(data / "test.labels.npy", labels)
+    manifest["splits"]["test"]["labels"]["sha256"] = datasets.array_sha256(labels)
+    files.write_json(data / "manifest.json", manifest)
+    folder = tiny.work(tiny.a_run("transfer", upstream))
+    metrics, arrays = metrics_of(folder), files.read_npz(folder / "arrays.npz")
+    assert np.array_equal(arrays["transfer_predictions"] == UNJUDGED, labels == UNJUDGED)
+    right = (arrays["transfer_predictions"] == labels)[labels != UNJUDGED].mean()
+    assert metrics["accuracy"] == pytest.approx(100 * right, abs=1e-9)
 
 
 def test_every_training_starts_from_the_upstream_encoder(upstream, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from simclr.labels import UNJUDGED
 from stages.harness import survey
 from stages.harness.errors import UserError
 from stages.harness.layouts import LAYOUTS
@@ -64,7 +65,7 @@ def test_every_layout_is_tested():
 @pytest.mark.parametrize("name", BY_LISTS)
 def test_a_missing_list_is_named(name, root):
     declared, _ = official.build(name, root)
-    lists = [path for path in tree_of(declared, root).rglob("*") if path.suffix in (".txt", ".mat")]
+    lists = [path for path in tree_of(declared, root).rglob("*") if path.suffix in (".txt", ".mat", ".xml")]
     assert len(lists) >= 2
     for path in lists:
         content = path.read_bytes()
@@ -134,10 +135,6 @@ def test_a_class_without_a_sample_is_told(name, root):
     tree = tree_of(declared, root)
     if name == "voc2007":
         declared["classes"] = ["cat", "dog", "emu"]
-        for split in ("train", "val", "test"):
-            images = (tree / "ImageSets" / "Main" / f"{split}.txt").read_text().split()
-            rows = [f"{image} -1" for image in images]
-            official.text(tree / "ImageSets" / "Main" / f"emu_{split}.txt", *rows)
     else:
         declared["classes"] = 3
     for folder in {"caltech101": ["101_ObjectCategories"], "imagenet": ["train", "val"]}.get(name, []):
@@ -156,7 +153,7 @@ def test_a_class_without_a_sample_is_told(name, root):
         ("fgvc_aircraft", "data/images_variant_val.txt", "0000009 Zeppelin", "unknown class"),
         ("oxford_pets", "annotations/test.txt", "beagle_9 two 2 1", "not a number"),
         ("birdsnap", "test_images.txt", "Emu/1.jpg", "none of the images"),
-        ("voc2007", "ImageSets/Main/val.txt", "000009", "no label"),
+        ("voc2007", "ImageSets/Main/val.txt", "000009", "missing"),
     ],
 )
 def test_a_line_that_cannot_be_is_refused_with_its_list(name, path, line, says, root):
@@ -165,7 +162,7 @@ def test_a_line_that_cannot_be_is_refused_with_its_list(name, path, line, says, 
         file.write(line + "\n")
     error = refused(declared, root)
     assert says in error.problem
-    where = "ImageSets/Main/cat_val.txt" if name == "voc2007" else path
+    where = "Annotations/000009.xml" if name == "voc2007" else path
     assert error.where == str(tree_of(declared, root) / where)
 
 
@@ -177,9 +174,49 @@ def test_a_label_beyond_the_classes_is_refused(root):
 
 def test_difficult_objects_count_as_declared(root):
     declared, _ = official.build("voc2007", root)
-    for word, expected in (("present", [1, 1]), ("absent", [0, 1])):
+    for word, expected in (("present", [1, 1]), ("absent", [0, 1]), ("ignored", [UNJUDGED, 1])):
         _, labels = survey.survey({**declared, "difficult": word}, root, {})["train"]
-        assert labels.shape == (3, 2) and labels[1].tolist() == expected
+        assert labels.tolist() == [[1, 0], expected, [1, 1]]
+    error = refused({**declared, "difficult": "hidden"}, root)
+    assert error.found == "hidden" and "ignored" in error.expected
+
+
+def test_the_official_treatment_of_difficult_objects_is_the_declared_one():
+    assert official.DECLARED["voc2007"]["difficult"] == "ignored"
+
+
+def test_a_class_with_nothing_but_difficult_objects_has_no_sample(root):
+    declared, _ = official.build("voc2007", root)
+    for image, objects in (("000001", ["dog 0", "cat 1"]), ("000002", ["dog 0", "cat 1"])):
+        official.text(
+            tree_of(declared, root) / "Annotations" / f"{image}.xml", official.annotation(image, objects)
+        )
+    assert refused(declared, root).found == "none of cat"
+
+
+BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;&b;">]><annotation>&c;</annotation>'
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "cannot be read"),
+        (b"<annotation><object>", "cannot be read"),
+        (BOMB.encode(), "cannot be read"),
+        (BOMB.encode("utf-16"), "cannot be read"),
+        (BOMB.encode("utf-16-le"), "cannot be read"),
+        (b"<annotation>" + b" " * 1_000_000 + b"</annotation>", "cannot be read"),
+        (official.annotation("000003", ["emu 0"]).encode(), "unknown class"),
+        (b"<annotation><object><difficult>0</difficult></object></annotation>", "unknown class"),
+        (b"<annotation><object><name>cat</name></object></annotation>", "not a number"),
+    ],
+)
+def test_an_annotation_that_cannot_be_is_refused_by_name(content, says, root):
+    declared, _ = official.build("voc2007", root)
+    path = tree_of(declared, root) / "Annotations" / "000003.xml"
+    path.write_bytes(content)
+    error = refused(declared, root)
+    assert says in error.problem and error.where == str(path)
 
 
 def test_cars_without_test_labels_say_which_file_has_them(root):
