@@ -1,8 +1,9 @@
 """What `prepare` does for photographs: list the official tree, hold it to the declaration, and record every file.
 
-By default a file's SHA-256 is recorded, and every later read is compared with it. A set whose declaration says
-`content: size` (ImageNet: 150 GB would take an hour to hash) records sizes alone; its list, labels and order have their
-hash in the manifest all the same. Headers are decoded in both cases.
+By default a file is decoded once, so that a damaged one is found now and not amid a training, and its SHA-256 is
+recorded, with which every later read is compared. A set whose declaration says `content: size` (ImageNet: 150 GB would
+take an hour to hash) records sizes alone, and only headers are decoded; its list, labels and order have their hash in
+the manifest all the same.
 """
 
 from __future__ import annotations
@@ -142,5 +143,6 @@ def _entry(tree: Path, path: str, size: int, hashed: bool, known: Known) -> Entr
         with picture(tree / path, tree / path):
             return Entry(path, size, UNKNOWN)
     data = files.read_bytes(tree / path)
-    with picture(io.BytesIO(data), tree / path):
+    with picture(io.BytesIO(data), tree / path) as image:
+        image.load()
         return Entry(path, len(data), files.sha256_bytes(data))

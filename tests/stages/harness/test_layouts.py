@@ -129,6 +129,15 @@ def test_an_unreadable_photograph_is_named(name, content, root):
     assert refused(declared, root).where == str(path)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "imagenet"])
+def test_a_photograph_that_ends_too_early_is_named(name, root):
+    """Its header is whole. ImageNet's files are not read to their ends."""
+    declared, expected = official.build(name, root)
+    path = tree_of(declared, root) / expected["test"][0][0]
+    path.write_bytes(path.read_bytes()[:-30])
+    assert refused(declared, root).where == str(path)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_class_without_a_sample_is_told(name, root):
     declared, _ = official.build(name, root)

@@ -151,8 +151,8 @@ def test_a_photograph_that_changed_after_preparing_is_named(pets, damage, says):
 
 
 def test_a_photograph_cut_short_is_named_when_it_is_read(tmp_path):
-    """Its header is whole, so that `prepare` takes it."""
-    declared, expected = official.build("oxford_pets", tmp_path)
+    """Its header is whole, so that `prepare` takes it where it does not read whole files."""
+    declared, expected = official.build("imagenet", tmp_path)
     path = tmp_path / declared["folder"] / expected["test"][0][0]
     path.write_bytes(path.read_bytes()[:-200])
     prepare.prepare(declared, tmp_path / "out", tmp_path)
