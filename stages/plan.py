@@ -16,6 +16,7 @@ from stages.harness.declaration import PARAMS, SCALES, check_scale, exhibit_ids,
 from stages.harness.errors import UserError, command
 from stages.harness.fingerprint import accepted_code
 from stages.harness.planning import Plan, Run, all_plans, datasets_of, plan_path, write_plan
+from stages.harness.sources import drawing_hash, page_hash
 
 TRAININGS = ("pretrain", "supervised")
 INDEX = PARAMS / "plan" / "index.yaml"
@@ -34,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for scale in [check_scale(name) for name in options.scale or SCALES]:
         plans = all_plans(scale)
-        write_needs(scale, plans, options.results)
         changed = [plan.exhibit for plan in plans if write_plan(plan)]
+        write_code(scale, plans, options.results)
         _discard_undeclared(scale)
         if not options.quiet:
             print(summary(scale, plans))
@@ -47,7 +48,6 @@ def main(arguments: list[str] | None = None) -> int:
     files.write_yaml(
         INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
     )
-    write_code_hashes(index, options.results)
     return 0
 
 
@@ -128,19 +128,21 @@ def _entries(sweeps: dict[str, list[str]], stages: set[str]) -> dict[str, dict[s
     }
 
 
-def write_code_hashes(index: dict[str, Any], results: Path) -> None:
-    """results/code/<stage>: a file whose change tells Snakemake that a stage's numbers may have changed."""
-    for stage in ["prepare", *index["sweeps"]]:
-        files.write_text(results / "code" / stage, accepted_code(stage) + "\n", only_if_changed=True)
+def write_code(scale: str, plans: list[Plan], results: Path) -> None:
+    """results/<scale>/code/: small files whose change tells both engines that something else may now be the outcome.
 
-
-def write_needs(scale: str, plans: list[Plan], results: Path) -> None:
-    """results/code/datasets-<scale>: the data sets that this scale's runs read, one a line."""
-    files.write_text(
-        results / "code" / f"datasets-{scale}",
-        "".join(f"{name}\n" for name in datasets_of(plans)),
-        only_if_changed=True,
-    )
+    <stage>, prepare, collect: a hash of the code that decides its numbers; datasets: those that this scale's runs read;
+    drawing/<exhibit>, page: a hash of the code that draws it.
+    """
+    hashes = {stage: accepted_code(stage) for stage in ["prepare", *stages_with_recipes(), "collect"]}
+    hashes |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
+    hashes |= {"page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
+    folder = results / scale / "code"
+    for name, text in hashes.items():
+        files.write_text(folder / name, f"{text}\n", only_if_changed=True)
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).as_posix() not in hashes:
+            path.unlink()
 
 
 def _discard_undeclared(scale: str) -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
+from stages.harness import sources
+from stages.harness.declaration import stages_with_recipes
+from stages.harness.files import read_yaml
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simclr", "stages", "reports")
 SOURCES = sorted(
@@ -68,6 +72,16 @@ def test_every_exhibit_stands_under_one_name_in_every_tree():
     drawn = {path.stem for path in (ROOT / "reports" / "exhibits").glob("*.py")} - {"__init__"}
     assert names == drawn
     assert names <= {path.stem for path in (ROOT / "params" / "paper").glob("*.csv")}
+
+
+def test_dvc_plans_again_when_any_source_changes():
+    """What else it runs depends on the hashes that the plan then writes."""
+    deps = {Path(name) for name in read_yaml(ROOT / "dvc.yaml")["stages"]["plan"]["deps"]}
+    exhibits = [f"reports.exhibits.{path.stem}" for path in (ROOT / "reports" / "exhibits").glob("*.py")]
+    modules = sources.reached("reports.draw", "reports.index", *exhibits)
+    modules += tuple(module for stage in stages_with_recipes() for module in sources.modules_of(stage))
+    paths = {sources.module_path(module).relative_to(ROOT) for module in modules}
+    assert len(paths) > 60 and not [path for path in paths if not {path, *path.parents} & deps]
 
 
 def test_no_code_knows_an_exhibit_by_name():

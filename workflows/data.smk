@@ -4,8 +4,8 @@
 rule prepare:
     input:
         "params/datasets.yaml",
-        f"results/code/datasets-{SCALE}",
-        "results/code/prepare",
+        f"{RESULTS}/code/datasets",
+        f"{RESULTS}/code/prepare",
     output:
         f"{RESULTS}/data/manifest.json",
     shell:

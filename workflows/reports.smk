@@ -1,12 +1,6 @@
 # Ink: from an exhibit's tidy folder and the paper's numbers to a figure or table, and one page that shows them all.
 
 
-INK = sorted(
-    glob.glob("reports/*.py")
-    + glob.glob("reports/drawing/*")
-    + glob.glob("reports/judging/*")
-    + glob.glob("reports/templates/*")
-)
 DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on
 
 
@@ -21,8 +15,7 @@ rule figure:
         rules.collect.output,
         "params/exhibits/{exhibit}.yaml",
         "params/paper/{exhibit}.csv",
-        "reports/exhibits/{exhibit}.py",
-        INK,
+        f"{RESULTS}/code/drawing/{{exhibit}}",
     output:
         report(
             f"{OUT}/{{exhibit}}.svg",
@@ -48,8 +41,8 @@ rule table:
         rules.collect.output,
         "params/exhibits/{exhibit}.yaml",
         "params/paper/{exhibit}.csv",
-        "reports/exhibits/{exhibit}.py",
-        INK,
+        "reports/templates/table.html.j2",
+        f"{RESULTS}/code/drawing/{{exhibit}}",
     output:
         report(
             f"{OUT}/{{exhibit}}.html",
@@ -74,7 +67,8 @@ rule index:
     input:
         expand(DRAWN, exhibit=PLAN["exhibits"]),
         "params/paper/contents.csv",
-        INK,
+        glob.glob("reports/templates/*"),
+        f"{RESULTS}/code/page",
     output:
         f"{OUT}/index.html",
         f"{OUT}/verdicts.json",

@@ -17,7 +17,7 @@ def trained_by(wildcards):
 rule train:
     input:
         plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
-        code="results/code/{stage}",
+        code=f"{RESULTS}/code/{{stage}}",
         data=rules.prepare.output,
     output:
         f"{RESULTS}/index/{{exhibit}}/trained/{{stage}}.json",
@@ -31,7 +31,7 @@ rule train:
 rule evaluate:
     input:
         plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
-        code="results/code/{stage}",
+        code=f"{RESULTS}/code/{{stage}}",
         trained=trained_by,
     output:
         f"{RESULTS}/index/{{exhibit}}/evaluated/{{stage}}.json",
@@ -57,6 +57,7 @@ rule collect:
         sweeps_of,
         plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
         adopted="params/adopted.yaml",
+        code=f"{RESULTS}/code/collect",
     output:
         f"{RESULTS}/tidy/{{exhibit}}/rows.csv",
         f"{RESULTS}/tidy/{{exhibit}}/provenance.json",

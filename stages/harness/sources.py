@@ -1,4 +1,4 @@
-"""Which source a stage runs, and a hash of what that source does.
+"""Which source a stage runs or a drawing is made by, and a hash of what that source does.
 
 The hash ignores comments, docstrings and blank lines: they change no number, so they retrain nothing. It is taken over
 the text that remains (not over a syntax tree, whose printed form differs between versions of Python).
@@ -11,6 +11,7 @@ import functools
 import hashlib
 import io
 import tokenize
+from collections.abc import Iterable
 from pathlib import Path
 
 # These decide which images a run sees and how it steps; the rest of the harness moves files and prints lines.
@@ -27,29 +28,44 @@ HARNESS_THAT_DECIDES_NUMBERS = tuple(
         "representing",
     )
 )
+ROOMS = ("simclr", "stages", "reports")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
 def modules_of(stage: str) -> tuple[str, ...]:
     """The modules whose lines decide the numbers of `stage`: itself and what it reaches by imports, sorted."""
-    seen: set[str] = set()
-    waiting = [f"stages.{stage}"]
-    while waiting:
-        module = waiting.pop()
-        if module not in seen and module_path(module).is_file():
-            seen.add(module)
-            waiting.extend(_imports(module))
-    return tuple(sorted(module for module in seen if _decides_numbers(module, stage)))
+    return tuple(module for module in reached(f"stages.{stage}") if _decides_numbers(module, stage))
 
 
 @functools.cache
 def code_hash(stage: str) -> str:
     """SHA-256 (16 hexadecimal digits) over the stripped source of every module of `stage`."""
-    digest = hashlib.sha256()
-    for module in modules_of(stage):
-        digest.update(f"{module}\n{_stripped_module(module)}\n".encode())
-    return digest.hexdigest()[:16]
+    return _hash(modules_of(stage))
+
+
+@functools.cache
+def drawing_hash(exhibit: str) -> str:
+    """The same over the modules that draw an exhibit and test its claims."""
+    return _hash(reached("reports.draw", f"reports.exhibits.{exhibit}"))
+
+
+@functools.cache
+def page_hash() -> str:
+    """The same over the modules that judge a scale and make its page."""
+    return _hash(reached("reports.index"))
+
+
+def reached(*modules: str) -> tuple[str, ...]:
+    """Modules of this project and those that they import, directly or not, sorted."""
+    seen: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and module_path(module).is_file():
+            seen.add(module)
+            waiting.extend(_imports(module))
+    return tuple(sorted(seen))
 
 
 @functools.cache
@@ -101,6 +117,13 @@ def _decides_numbers(module: str, stage: str) -> bool:
     )
 
 
+def _hash(modules: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(f"{module}\n{_stripped_module(module)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
 @functools.cache
 def _stripped_module(module: str) -> str:
     return stripped(module_path(module).read_text())
@@ -116,4 +139,4 @@ def _imports(module: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             found += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
     parents = [name.rsplit(".", 1)[0] for name in found if "." in name]
-    return [name for name in [*found, *parents] if name.split(".")[0] in ("simclr", "stages")]
+    return [name for name in [*found, *parents] if name.split(".")[0] in ROOMS]

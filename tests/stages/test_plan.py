@@ -72,8 +72,8 @@ def test_the_second_time_nothing_is_written(declared, capsys):
     run(*SCALE_SMOKE)
     assert "changed: figure_08, table_02, table_05" in capsys.readouterr().out
     before = age()
-    stages = len(declaration.stages_with_recipes())
-    assert len(before) == 3 + 1 + 1 + 1 + stages  # plans, index, data sets, code of prepare and of each stage
+    code = len(declaration.stages_with_recipes()) + len(("prepare", "collect", "datasets", "page"))
+    assert len(before) == 3 + 1 + 3 + code  # plans, index, code of drawings and of the rest
     run(*SCALE_SMOKE)
     assert times() == before
     assert "changed" not in capsys.readouterr().out
@@ -228,14 +228,23 @@ def test_quiet_prints_nothing(declared, capsys):
 
 def test_code_and_data_sets_are_written_for_the_engines(declared):
     run(*SCALE_SMOKE, "--quiet", "--results", "elsewhere")
-    code = Path("elsewhere/code")
-    assert (code / "datasets-smoke").read_text() == "cifar10_subset\n"
-    stages = {"prepare", *declaration.stages_with_recipes()}
+    code = Path("elsewhere/smoke/code")
+    assert (code / "datasets").read_text() == "cifar10_subset\n"
+    stages = {"prepare", "collect", *declaration.stages_with_recipes()}
     assert stages >= {"pretrain", "supervised", "linear_eval", "gradients", "operators"}
-    assert {path.name for path in code.iterdir()} == {*stages, "datasets-smoke"}
+    assert {path.name for path in code.iterdir()} == {*stages, "datasets", "drawing", "page"}
     for stage in stages:
         assert (code / stage).read_text() == accepted_code(stage) + "\n"
+    assert {path.name for path in (code / "drawing").iterdir()} == set(declaration.exhibit_ids())
     assert not Path("results").exists()
+
+
+def test_the_code_of_what_is_no_longer_declared_goes(declared):
+    run(*SCALE_SMOKE, "--quiet")
+    stale = Path("results/smoke/code/drawing/figure_99")
+    stale.write_text("0\n")
+    run(*SCALE_SMOKE, "--quiet")
+    assert not stale.exists()
 
 
 def test_a_change_of_one_stages_code_touches_one_file(declared, monkeypatch):
@@ -244,7 +253,7 @@ def test_a_change_of_one_stages_code_touches_one_file(declared, monkeypatch):
     monkeypatch.setattr(plan, "accepted_code", lambda s: "changed" if s == "gradients" else accepted_code(s))
     run(*SCALE_SMOKE, "--quiet")
     after = times()
-    assert {path for path in after if after[path] != before[path]} == {"results/code/gradients"}
+    assert {path for path in after if after[path] != before[path]} == {"results/smoke/code/gradients"}
 
 
 def test_a_stage_that_opens_a_chain_and_evaluates_one_is_refused(declared, capsys):

@@ -80,8 +80,9 @@ def test_a_stage_depends_on_the_method_and_not_on_the_progress_line():
 
 
 def forget():
-    for cached in (sources.code_hash, sources.modules_of, sources._stripped_module, sources._imports):
-        cached.cache_clear()
+    for each in vars(sources).values():
+        if hasattr(each, "cache_clear"):
+            each.cache_clear()
 
 
 def test_the_hash_is_of_the_stripped_sources(tmp_path, monkeypatch):
@@ -95,3 +96,36 @@ def test_the_hash_is_of_the_stripped_sources(tmp_path, monkeypatch):
         hashes.append(sources.code_hash("toy"))
     forget()
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_drawing_depends_on_what_draws_it_and_not_on_the_page():
+    modules = sources.reached("reports.draw", "reports.exhibits.figure_09")
+    assert {"reports.drawing.bars", "reports.judging.inference", "reports.exhibits.figure_09"} <= set(modules)
+    assert not {"reports.board", "reports.index", "reports.exhibits.figure_08"} & set(modules)
+    assert {"reports.board", "reports.trace", "reports.verdict"} <= set(sources.reached("reports.index"))
+
+
+def test_a_line_of_a_shared_drawing_redraws_those_that_use_it(tmp_path, monkeypatch):
+    for name, text in {
+        "draw": "",
+        "index": "x = 1\n",
+        "exhibits/figure_01": "from reports.drawing import bars\n",
+        "exhibits/table_01": "from reports.drawing.tables import table\n",
+        "drawing/bars": "x = 1\n",
+        "drawing/tables": "",
+    }.items():
+        path = tmp_path / "reports" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(sources, "ROOT", tmp_path)
+
+    def hashes() -> list[str]:
+        forget()
+        return [sources.drawing_hash("figure_01"), sources.drawing_hash("table_01"), sources.page_hash()]
+
+    before = hashes()
+    (tmp_path / "reports/drawing/bars.py").write_text("x = 1  # one\n")
+    assert hashes() == before
+    (tmp_path / "reports/drawing/bars.py").write_text("x = 2\n")
+    assert [now == then for now, then in zip(hashes(), before, strict=True)] == [False, True, True]
+    forget()
