@@ -22,9 +22,10 @@ class Bars:
     """What a bar chart shows: a metric along groups (x) of coloured bars (hue), within the paper's limits.
 
     paper_metric: the paper's, where ours is another one. paper_grid: the values of x and hue that the paper's plot has,
-    if not all of its bars are published; its other rows are not bars. over: knobs over whose settings a bar is the mean
-    and its error bar the standard deviation; without them a bar is a cell and its spread that over seeds.
-    references: levels of ours that a line across our panel shows, by their label.
+    if not all of its bars are published; its other rows are not bars. assumed: of a plot that we could not see, what
+    its grid is taken from; its limits are then ours too, and nothing calls either the paper's. over: knobs over whose
+    settings a bar is the mean and its error bar the standard deviation; without them a bar is a cell and its spread
+    that over seeds. references: levels of ours that a line across our panel shows, by their label.
     """
 
     metric: str
@@ -37,6 +38,7 @@ class Bars:
     paper_setting: str = "ImageNet, ResNet-50"
     paper_metric: str = ""
     paper_grid: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    assumed: str = ""
     over: tuple[str, ...] = ()
     references: Mapping[str, float] = field(default_factory=dict)
 
@@ -109,7 +111,7 @@ def draw_panel(
     limits: tuple[float, float],
     grid: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """The bars of `cells`; with a `grid` room for all of its bars, and how many are not published."""
+    """The bars of `cells`; with a `grid`, which is an assumption, room for all of its bars and how many are unknown."""
     grid = grid or {}
     groups = [*grid.get(bars.x, values_of(cells, bars.x))]
     hues = [hue for hue in colors if hue in grid.get(bars.hue, set(cells[bars.hue]))]
@@ -119,7 +121,7 @@ def draw_panel(
         x = [group + (place - (len(hues) - 1) / 2) * width for group in range(len(groups))]
         _draw_hue(axes, x, rows, width, colors[hue], bars.names.get(hue, hue))
     blanks = len(groups) * len(hues) - len(cells) if grid else 0
-    said = f"{blanks} of {len(groups) * len(hues)} bars have no published value" if blanks else ""
+    said = f"{blanks} of {len(groups) * len(hues)} bars not known; grid assumed" if blanks else ""
     said = said if groups else "no values"
     axes.text(
         0.5, 0.97 if groups else 0.5, said, transform=axes.transAxes, ha="center", va="top", color=MUTED
@@ -180,4 +182,10 @@ def _printed(paper: pd.DataFrame, bars: Bars, limits: tuple[float, float]) -> It
         yield f"The paper's {bar} {confidence.replace('third_party', 'read by a third party')}: {note}."
     if limits != bars.limits:
         (low, high), (paper_low, paper_high) = limits, bars.limits
-        yield f"The vertical axes differ: ours {low:g} to {high:g}, paper {paper_low:g} to {paper_high:g}."
+        right = "the right one" if bars.assumed else "paper"
+        yield f"The vertical axes differ: ours {low:g} to {high:g}, {right} {paper_low:g} to {paper_high:g}."
+    if bars.assumed:
+        yield (
+            "We have the paper's text and tables and could not see this plot: the right panel's vertical axis is ours, "
+            f"and its grid is assumed ({bars.assumed})."
+        )

@@ -33,7 +33,7 @@ def draw(evidence: Evidence) -> Figure:
         figure,
         evidence,
         "Shares: of the sum of squares. Effective rank: exponential of their entropy; full if all are equal.",
-        "The paper's curves are not published as numbers; it finds W (2048 x 2048) to be approximately low-rank.",
+        "The paper's curves were not available to us; its text finds W (2048 x 2048) to be approximately low-rank.",
     )
     return figure
 

@@ -30,7 +30,7 @@ def draw(evidence: Evidence) -> Figure:
         evidence,
         f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}, held-out images; picture of seed {seed}.",
         "Silhouette (-1 to 1) and leave-one-out accuracy of the nearest neighbours are measured before embedding.",
-        "The paper's picture is not redistributed; it names no settings of t-SNE.",
+        "The paper's picture was not available to us; its text names no settings of t-SNE.",
     )
     return figure
 

@@ -23,6 +23,7 @@ BARS = Bars(
         "epochs": [str(100 * hundred) for hundred in range(1, 11)],
         "batch_size": [str(256 * 2**power) for power in range(5)],
     },
+    assumed="epochs by hundreds; the batch sizes are in the text",
     over=("learning_rate",),
 )
 

@@ -79,6 +79,7 @@ def _in_words(evidence: Evidence) -> list[str]:
     printed = Lookup(evidence).paper
     best = printed("best_temperature", panel=f"epochs > {SPLIT}")
     return [
-        f"The paper's bars are not published as numbers. It says: above {SPLIT} epochs the best temperature is {best} "
-        f"at any batch size; at 0.1 {printed('trend_tau_0.1', panel='both')}."
+        "The paper's bars were not available to us; the vertical axis is ours. "
+        f"Its text: above {SPLIT} epochs the best temperature is {best} at any batch size; at 0.1 "
+        f"{printed('trend_tau_0.1', panel='both')}."
     ]

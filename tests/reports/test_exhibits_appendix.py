@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import math
+import re
 from dataclasses import replace
 from importlib import import_module
 
@@ -146,9 +147,22 @@ def test_what_is_not_published_is_blank_and_what_is_unsure_is_said(appendix, exh
     figure = appendix.figure(exhibit)
     paper = figure.axes[1]
     assert len(heights(paper)) == known
-    assert paper.texts[0].get_text() == f"{blank} bars have no published value"
+    assert paper.texts[0].get_text() == f"{blank} bars not known; grid assumed"
     assert len(paper.get_xticks()) * len(paper.containers) == int(blank.split()[-1])
     assert source in figure.get_supxlabel()
+
+
+@pytest.mark.parametrize("exhibit", ["figure_b1", "figure_b2", "figure_b7", "figure_b8"])
+def test_no_axis_or_grid_of_a_plot_that_was_not_seen_is_called_the_papers(appendix, exhibit):
+    """Those of Figure 9 were seen, and are compared."""
+    sizes = [[64, 1, 0, "top1", 31.5, "b1"]]
+    appendix.put("figure_09", ["batch_size", "epochs"], sizes)
+    seen, unseen = (
+        " ".join(appendix.figure(name).get_supxlabel().split()) for name in ("figure_09", exhibit)
+    )
+    assert "paper 50 to 70" in seen and "vertical axis is ours" not in seen
+    assert "vertical axis is ours" in unseen and not re.search(r"paper \d+ to", unseen)
+    assert ("grid is assumed (" in unseen) == (exhibit != "figure_b8")
 
 
 def test_the_papers_bars_of_figure_b2_are_the_right_half_of_table_b1(appendix):
