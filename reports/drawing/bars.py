@@ -100,7 +100,9 @@ def hue_colors(evidence: Evidence, bars: Bars) -> dict[str, Color]:
 def fitting_limits(ours: pd.DataFrame, bars: Bars) -> tuple[float, float]:
     """The vertical limits of a panel that holds `ours`."""
     spread = ours["spread"].fillna(0)
-    return like_paper([*(ours["mean"] + spread), *ours["mean"], *bars.references.values()], bars.limits)
+    return like_paper(
+        [*(ours["mean"] - spread), *(ours["mean"] + spread), *bars.references.values()], bars.limits
+    )
 
 
 def draw_panel(
