@@ -42,21 +42,22 @@ class Points:
     """The points of a figure: one per value of `knob`.
 
     name, label: a value in words and beside its dot. series: which points are joined, "" for all of them.
-    printed: of which training the paper's points are, where that needs saying.
+    printed, alone: the paper's tables that have both accuracies of some values, and linear evaluation alone of others.
     """
 
     knob: str
     name: Name
     label: Name
     series: Name = lambda value: ""
-    printed: str = ""
+    printed: str = "Tables 6 and B.4, 1000 epochs"
+    alone: str = ""
 
 
 def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
     """A panel per share of labels: top-1 after fine-tuning over that of linear evaluation.
 
-    The paper's points, where it printed both coordinates, are crosses at scale paper; at others they would lie far
-    outside. They are known from its tables only.
+    The paper's plot could not be seen. What its tables say of the same settings stands at scale paper, as crosses, and
+    as marks on the axis where they have linear evaluation alone; at other scales it would lie far outside.
     """
     fractions = [name for name in settings(evidence, "label_fraction") if name != LINEAR]
     ours = summarize(evidence.measured, evidence.knobs)
@@ -68,12 +69,13 @@ def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
         axes.set_title(f"Fine-tuned on {fraction} of labels\n{_said(fit(points))}")
         _panel(axes, points, shown)
         if evidence.exhibit.scale == "paper":
-            _crosses(axes, pairs(paper, shown.knob, fraction))
+            _draw_printed(axes, pairs(paper, shown.knob, fraction), _alone(paper, shown.knob), shown)
         if any(axes.get_legend_handles_labels()[1]):
             axes.legend(fontsize=7)
     panels[0, 0].set_ylabel("After fine-tuning, top-1 (%)")
     theirs = {fraction: pairs(paper, shown.knob, fraction) for fraction in fractions}
-    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, shown))
+    alone = _alone(paper, shown.knob)
+    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, alone, shown))
     return figure
 
 
@@ -129,9 +131,19 @@ def _draw_line(axes: Axes, points: pd.DataFrame) -> None:
         axes.plot(ends, line, color=MUTED, linewidth=0.8, linestyle="--", zorder=1)
 
 
-def _crosses(axes: Axes, points: pd.DataFrame) -> None:
+def _alone(paper: pd.DataFrame, knob: str) -> pd.DataFrame:
+    """The paper's rows of linear evaluation at settings of which it prints no fine-tuning."""
+    linear = paper["label_fraction"] == LINEAR
+    return paper[linear & ~paper[knob].isin(paper.loc[~linear, knob])]
+
+
+def _draw_printed(axes: Axes, points: pd.DataFrame, alone: pd.DataFrame, shown: Points) -> None:
     if len(points):
-        axes.plot(points["x"], points["y"], "x", color=INK, markersize=6, label="paper")
+        axes.plot(points["x"], points["y"], "x", color=INK, markersize=6, label=shown.printed)
+    if len(alone):
+        bottom = axes.get_xaxis_transform()
+        look = {"color": INK, "markersize": 7, "label": f"linear evaluation alone, {shown.alone}"}
+        axes.plot(alone["mean"], [0.02] * len(alone), "|", transform=bottom, **look)
 
 
 def _explanations(evidence: Evidence, ours: pd.DataFrame) -> Iterator[str]:
@@ -143,11 +155,18 @@ def _explanations(evidence: Evidence, ours: pd.DataFrame) -> Iterator[str]:
         yield "Error bars: standard deviation over seeds."
 
 
-def _in_words(theirs: Mapping[str, pd.DataFrame], shown: Points) -> Iterator[str]:
-    """The paper's points, and their correlation where there are enough of them."""
+def _in_words(theirs: Mapping[str, pd.DataFrame], alone: pd.DataFrame, shown: Points) -> Iterator[str]:
+    """What the paper's tables say, with a correlation where there are enough points."""
+    yield (
+        "We have the paper's text and tables and could not see this plot; whether its points are among what the tables "
+        "have is not known."
+    )
     for fraction, points in theirs.items():
         places = zip(points[shown.knob], points["x"], points["y"], strict=True)
         listed = ", ".join(f"{shown.name(value)} {x:.1f} / {y:.1f}" for value, x, y in places)
         r = fit(points).correlation
         said = "" if math.isnan(r) else f"; r = {r:.3f}"
-        yield f"Paper's tables{shown.printed}, linear / fine-tuned on {fraction}: {listed}{said}."
+        yield f"{shown.printed}, linear / fine-tuned on {fraction}: {listed}{said}."
+    if len(alone):
+        listed = ", ".join(f"{shown.name(row[shown.knob])} {row['mean']:.1f}" for _, row in alone.iterrows())
+        yield f"{shown.alone}, linear evaluation alone: {listed}."

@@ -5,10 +5,13 @@ from matplotlib.figure import Figure
 from reports.drawing.agreement import Points, draw_agreement
 from reports.evidence import Evidence
 
+BOTH, ALONE = "Tables 6 and B.4", "Table B.1, square root scaling"
+
 
 def draw(evidence: Evidence) -> Figure:
     """Points are joined from the shortest pretraining to the longest."""
-    return draw_agreement(evidence, Points("pretrain_epochs", name=_epochs, label=_epochs))
+    points = Points("pretrain_epochs", name=_epochs, label=_epochs, printed=BOTH, alone=ALONE)
+    return draw_agreement(evidence, points)
 
 
 def _epochs(value: str) -> str:

@@ -5,12 +5,10 @@ from matplotlib.figure import Figure
 from reports.drawing.agreement import Points, draw_agreement
 from reports.evidence import Evidence
 
-TRAINING = " (1000 epochs)"  # of Tables 6 and B.4, which are all that is known of the paper's points
-
 
 def draw(evidence: Evidence) -> Figure:
     """Points of one depth are joined from the narrowest network to the widest; beside each stands its width."""
-    points = Points("architecture", name=_short, label=_width, series=_depth, printed=TRAINING)
+    points = Points("architecture", name=_short, label=_width, series=_depth)
     return draw_agreement(evidence, points)
 
 

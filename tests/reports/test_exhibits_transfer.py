@@ -12,7 +12,7 @@ import pytest
 
 from reports.drawing.agreement import fit, pairs
 from reports.drawing.tables import Value
-from reports.exhibits import figure_b6, table_07, table_08, table_b2, table_b5
+from reports.exhibits import figure_b5, figure_b6, table_07, table_08, table_b2, table_b5
 
 TABLES = ("table_07", "table_08", "table_b2", "table_b4", "table_b5")
 FIGURES = ("figure_b5", "figure_b6")
@@ -316,4 +316,21 @@ def test_the_papers_points_are_in_words_and_at_scale_paper_crosses(seven, scale,
     figure = figure_b6.draw(replace(evidence, exhibit=replace(evidence.exhibit, scale=scale)))
     said = " ".join(figure.get_supxlabel().split())
     assert "R50 69.3 / 48.3, R50 (2x) 74.2 / 58.5, R50 (4x) 76.5 / 63.0; r = 1.000." in said
-    assert sum(line.get_label() == "paper" for axes in figure.axes for line in axes.lines) == crosses
+    named = [line.get_label() for axes in figure.axes for line in axes.lines]
+    assert named.count("Tables 6 and B.4, 1000 epochs") == crosses and "paper" not in named
+
+
+@pytest.mark.parametrize(("scale", "panels"), [("smoke", 0), ("paper", 2)])
+def test_what_a_table_has_is_not_called_a_point_of_the_papers_plot(seven, scale, panels):
+    """Figure B.5 was not seen: Tables 6 and B.4 have both accuracies of one length, Table B.1 one of four."""
+    evidence = seven.load("figure_b5")
+    figure = figure_b5.draw(replace(evidence, exhibit=replace(evidence.exhibit, scale=scale)))
+    lines = [line for axes in figure.axes for line in axes.lines]
+    assert not any("paper" in line.get_label() for line in lines)
+    assert sum(line.get_label() == "Tables 6 and B.4" for line in lines) == panels
+    marks = [line for line in lines if "Table B.1" in line.get_label()]
+    assert [list(line.get_xdata()) for line in marks] == [[64.5, 66.8, 68.0, 69.1]] * panels
+    said = " ".join(figure.get_supxlabel().split())
+    assert "whether its points are among what the tables have is not known" in said
+    assert "Tables 6 and B.4, linear / fine-tuned on 1%: 1000 epochs 69.3 / 48.3." in said
+    assert "linear evaluation alone: 100 epochs 64.5, 200 epochs 66.8, 400 epochs 68.0" in said
