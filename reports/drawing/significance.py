@@ -62,9 +62,10 @@ def bold(
     """The models not significantly worse than the best (p > 0.05 against it), the best among them.
 
     outcomes: {model: bool (n,) or (n, classes)}, on the data set `name`. Of equally good ones the first is the best.
+    None is bold of fewer than two.
     """
-    if not outcomes:
-        return set()
+    if len(outcomes) < 2:
+        return set()  # a model alone was compared with nothing
     measures = {model: measure(found, labels) for model, found in outcomes.items()}
     best = max(measures, key=measures.__getitem__)
     return {

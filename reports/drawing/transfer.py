@@ -31,7 +31,10 @@ def transfer_table(evidence: Evidence) -> Table:
         for setting, method in settings_together(evidence, "setting", "method")
     ]
     heads = [f"{name} ({UNAVAILABLE})" if name in absent else name for name in datasets]
-    return Table(["", "Method", *heads], rows, stubs=2, notes=list(_notes(evidence, datasets, absent)))
+    compared = any(isinstance(cell, Value) and cell.bold for row in rows for cell in row)  # the best is bold
+    return Table(
+        ["", "Method", *heads], rows, stubs=2, notes=list(_notes(evidence, datasets, absent, compared))
+    )
 
 
 def _networks(evidence: Evidence) -> list[dict[str, str]]:
@@ -95,7 +98,9 @@ def _printed_bold(paper: pd.DataFrame, where: Mapping[str, str]) -> bool:
     return bool(rows["note"].str.startswith("bold=yes").any())
 
 
-def _notes(evidence: Evidence, datasets: Sequence[str], absent: Sequence[str]) -> Iterator[str]:
+def _notes(
+    evidence: Evidence, datasets: Sequence[str], absent: Sequence[str], compared: bool
+) -> Iterator[str]:
     ours, paper = (
         " and ".join(values_of(frame, "architecture")) for frame in (evidence.measured, evidence.paper)
     )
@@ -103,7 +108,9 @@ def _notes(evidence: Evidence, datasets: Sequence[str], absent: Sequence[str]) -
     marked = evidence.paper["note"].str.startswith("bold=").any()
     yield (
         "Bold, ours: not significantly worse than the best of its block and column (permutation test on the test "
-        "predictions of the first seed, 100,000 draws, p > 0.05). "
+        "predictions of the first seed, 100,000 draws, p > 0.05); none where fewer than two methods have predictions"
+        + ("" if compared else ", which is everywhere here")
+        + ". "
         + (
             "The paper's: as printed."
             if marked

@@ -254,6 +254,19 @@ def test_without_predictions_nothing_is_bold(seven):
     assert not any(cell.bold for row in table.rows for cell in row[2:])
 
 
+@pytest.mark.parametrize("lost", [("Supervised", "Random init"), ("Random init",)])
+def test_a_method_without_another_to_be_compared_with_is_not_bold(seven, lost):
+    """Of a partial table: alone in its block nothing is the best of it, and the note says where that is everywhere."""
+    path = seven.tidy("table_08") / "arrays.npz"
+    with np.load(path) as archive:
+        kept = {name: archive[name] for name in archive.files if not any(word in name for word in lost)}
+    np.savez(path, **kept)
+    table = table_08.draw(seven.load("table_08"))
+    bold = {row[1] for row in table.rows if row[2].bold}
+    assert bold == (set() if len(lost) == 2 else {"SimCLR", "Supervised"})
+    assert any("which is everywhere here" in note for note in table.notes) == (len(lost) == 2)
+
+
 def test_a_second_network_has_rows_of_its_own(seven):
     """An edited grid leaves nothing out, and significance is asked within a network."""
     rows = seven.tidy("table_08") / "rows.csv"

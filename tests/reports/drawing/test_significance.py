@@ -120,7 +120,11 @@ def test_bold_are_the_best_and_those_not_significantly_worse():
     best, close = outcomes(800, 40, 35, 125)
     worse, _ = outcomes(700, 40, 35, 225)
     assert bold({"worse": worse, "close": close, "best": best}, "digits") == {"close", "best"}
-    assert bold({"alone": worse}, "digits") == {"alone"} and bold({}, "digits") == set()
+
+
+def test_a_model_alone_is_not_bold():
+    alone, _ = outcomes(700, 40, 35, 225)
+    assert bold({"alone": alone}, "digits") == set() and bold({}, "digits") == set()
 
 
 def test_bold_goes_by_the_measure_of_the_data_set():
