@@ -175,9 +175,13 @@ def escape_latex(text: str) -> str:
         "^": r"\textasciicircum{}",
         "±": r"$\pm$",
         "τ": r"$\tau$",
+        "†": r"\dag{}",
+        "‡": r"\ddag{}",
+        "§": r"\S{}",
+        "¶": r"\P{}",
     }
     special |= {character: "\\" + character for character in "&%$#_{}"}
-    return re.sub(r"[\\~^±τ&%$#_{}<>∇]", lambda found: special.get(found[0], f"${found[0]}$"), text)
+    return re.sub(r"[\\~^±τ†‡§¶&%$#_{}<>∇]", lambda found: special.get(found[0], f"${found[0]}$"), text)
 
 
 def _latex_lines(table: Table, row: Sequence[Cell]) -> list[str]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from reports.drawing.tables import NOT_RUN, Table
 from reports.evidence import Evidence
 from reports.summary import Lookup, values_of
@@ -16,22 +18,39 @@ COLUMNS = {
     "train_epochs": "Train epochs",
 }
 HEADS = {"nonlinear": "Non-linear MLP", "linear": "Linear layer", "none": "None"}
+MARKS = "†‡§¶"  # of footnotes, in this order, then doubled
 LOSSES = {"nt_xent": "Xent", "nt_logistic": "Logistic", "margin_triplet": "Margin triplet"}
 
 
 def draw(evidence: Evidence) -> Table:
     """The paper's words, row by row, then ours in the same words, read from the settings of the run."""
-    lookup = Lookup(evidence)
+    lookup, remarks = Lookup(evidence), _remarks(evidence.paper)
+    marks = {
+        remark: MARKS[place % len(MARKS)] * (place // len(MARKS) + 1)
+        for place, remark in enumerate(dict.fromkeys(filter(None, remarks.values())))
+    }
     rows = [
-        [model, "paper", *[lookup.paper(name, model=model) or "" for name in COLUMNS]]
-        for model in dict.fromkeys(evidence.paper["model"])
+        [model + marks.get(remark, ""), "paper", *[lookup.paper(name, model=model) or "" for name in COLUMNS]]
+        for model, remark in remarks.items()
     ]
     runs = evidence.provenance["runs"]
     for model in values_of(evidence.measured, "model") or ["SimCLR, as run here"]:
         run = runs.get(f"pretrain/{lookup.run(model=model)}")
         design = _design(run["bindings"]) if run else {}
         rows.append([model, "ours", *[design.get(name, NOT_RUN) for name in COLUMNS]])
-    return Table(columns=["Model", "Source", *COLUMNS.values()], rows=rows, stubs=2, has_paper=False)
+    columns, notes = (
+        ["Model", "Source", *COLUMNS.values()],
+        [f"{mark} {text}" for text, mark in marks.items()],
+    )
+    return Table(columns, rows, stubs=2, has_paper=False, notes=notes)
+
+
+def _remarks(paper: pd.DataFrame) -> dict[str, str]:
+    """What the paper adds to each model of its table, "" to most, in the order of its rows."""
+    return {
+        model: "; ".join(note for note in dict.fromkeys(rows["note"]) if note)
+        for model, rows in paper.groupby("model", sort=False)
+    }
 
 
 def _design(bindings: Mapping[str, Any]) -> dict[str, str]:

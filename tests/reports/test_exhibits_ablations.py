@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -400,10 +401,29 @@ def test_the_papers_network_stands_once_with_both_numbers(seven):
     assert sum(row[1:3] == ["SimCLR", "ResNet-50"] for row in rows) == 1
 
 
+def test_what_the_paper_adds_to_a_model_of_table_c1_is_a_footnote(seven):
+    drawn = seven.draw("table_c1")
+    page, tex = drawn["html"].decode(), drawn["tex"].decode()
+    assert re.findall(r'<th scope="row">([^<]*[†‡])</th>', page) == [
+        "CPC v2†",
+        "AMDIM†",
+        "CMC‡",
+        "MoCo‡",
+        "PIRL‡",
+    ]
+    assert "† examples split into patches" in page and "‡ memory bank" in page
+    assert r"\dag{} examples split into patches" in tex and r"\ddag{} memory bank" in tex
+    path = seven.params / "paper" / "table_c1.csv"
+    path.write_text(path.read_text().replace("memory bank", ""))
+    assert "‡" not in seven.draw("table_c1")["html"].decode()
+
+
 def test_table_c1_is_the_papers_and_then_the_run(seven):
     rows = lines_of(seven.draw("table_c1"))
     assert [row[:2] for row in rows[1:]] == [
-        *[[model, "paper"] for model in ("CPC v2", "AMDIM", "CMC", "MoCo", "PIRL", "SimCLR")],
+        *[[model + r"\dag{}", "paper"] for model in ("CPC v2", "AMDIM")],
+        *[[model + r"\ddag{}", "paper"] for model in ("CMC", "MoCo", "PIRL")],
+        ["SimCLR", "paper"],
         ["SimCLR, as run here", "ours"],
     ]
     assert rows[6][2:] == [
