@@ -18,7 +18,7 @@ def digest(records: Iterable[Mapping[str, Any]]) -> Tree:
     A cell is called by its place in the grid, as in the plan, and not by its values: an edited value then
     shows as a metric that moved and not as a cell that vanished and one that appeared.
     """
-    return {record["exhibit"]: _cells(record["raw"]) for record in records if record["raw"]}
+    return {record["exhibit"]: cells_of(record["raw"]) for record in records if record["raw"]}
 
 
 def tidy_rows(record: Mapping[str, Any]) -> str:
@@ -35,7 +35,8 @@ def cell_name(run: str) -> str:
     return re.sub(r"-seed\d+$", "", run)
 
 
-def _cells(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+def cells_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """{cell: {metric: mean over seeds to 4 decimals}} of measured rows."""
     values: dict[str, dict[str, list[float]]] = {}
     for row in rows:
         values.setdefault(cell_name(row["run"]), {}).setdefault(row["metric"], []).append(row["value"])

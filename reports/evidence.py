@@ -2,7 +2,7 @@
 
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from reports.declaration import CHECK_OUT, Declaration, load_declaration
-from reports.files import ReportError, read_csv, read_json
+from reports.files import ReportError, check_types, parse_csv, read_csv, read_json, read_text
 
 MEASURED_COLUMNS = ("seed", "metric", "value", "run")
 PAPER_COLUMNS = ("metric", "value", "unit", "confidence", "note")
 COLLECT_AGAIN = "Run the exhibit's collect stage again."
+LARGEST = 1e12  # far above any metric of ours: a larger number is a damaged file, and overflows when squared or drawn
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,7 @@ def load(
     """
     declaration = load_declaration(params / "exhibits" / f"{exhibit}.yaml", scale)
     folder = results / scale / "tidy" / exhibit
-    provenance = _load_provenance(folder / "provenance.json", declaration)
-    measured = _load_measured(folder / "rows.csv", declaration)
+    measured, provenance = load_collected(folder, exhibit, scale, declaration.knobs)
     return Evidence(
         exhibit=declaration,
         measured=measured,
@@ -88,36 +88,72 @@ def load_paper(path: Path) -> pd.DataFrame:
     return paper
 
 
-def _load_provenance(path: Path, declaration: Declaration) -> dict[str, Any]:
-    tree = read_json(path, f"the provenance of {declaration.id} at scale {declaration.scale}", COLLECT_AGAIN)
-    for key, kind in {"missing": list, "runs": dict, "versions": dict}.items():
-        if not isinstance(tree.get(key), kind):
+def load_collected(
+    folder: Path, exhibit: str, scale: str, knobs: Sequence[str] = ()
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The tidy rows and the provenance that `collect` left in `folder`.
+
+    ReportError unless every run of either is in the other: a file that was cut has lost some.
+    """
+    provenance = _load_provenance(folder / "provenance.json", exhibit, scale)
+    path = folder / "rows.csv"
+    measured = measured_from(
+        read_text(path, f"tidy rows of {exhibit} at scale {scale}", COLLECT_AGAIN), path, knobs
+    )
+    check_named(measured, provenance["runs"], path, COLLECT_AGAIN)
+    measured_runs, lost = set(measured["run"]), {_run_of(name) for name in provenance["missing"]}
+    for name in provenance["runs"]:
+        if _run_of(name) not in measured_runs | lost:  # a run of which a stage is missing may have no number
             raise ReportError(
-                f"expected a {kind.__name__} under {key!r} in {path}; "
-                f"found {tree.get(key)!r}. {COLLECT_AGAIN}"
+                f"expected rows of run {name} in {path}, which provenance.json beside it lists; found none. "
+                f"{COLLECT_AGAIN}"
             )
-    for key, expected in {"scale": declaration.scale, "exhibit": declaration.id}.items():
+    return measured, provenance
+
+
+def check_named(measured: pd.DataFrame, runs: Iterable[str], path: Path, remedy: str) -> None:
+    """ReportError if a row is of a run that none of `runs`, "<stage>/<run>", is."""
+    unnamed = set(measured["run"]) - {_run_of(name) for name in runs}
+    if unnamed:
+        raise ReportError(
+            f"expected rows of runs that a provenance or plan names in {path}; found run {min(unnamed)}, which it does "
+            f"not. {remedy}"
+        )
+
+
+def _run_of(name: str) -> str:
+    return name.partition("/")[2]
+
+
+def _load_provenance(path: Path, exhibit: str, scale: str) -> dict[str, Any]:
+    tree = read_json(path, f"the provenance of {exhibit} at scale {scale}", COLLECT_AGAIN)
+    check_types(tree, {"missing": list, "runs": dict, "versions": dict}, path, COLLECT_AGAIN)
+    for key, expected in {"scale": scale, "exhibit": exhibit}.items():
         if tree.get(key) != expected:
             raise ReportError(
                 f"expected {key} {expected!r} in {path}; found {tree.get(key)!r}. {COLLECT_AGAIN}"
             )
+    for name, run in tree["runs"].items():
+        if not isinstance(run, dict) or not isinstance(run.get("bindings"), dict):
+            raise ReportError(
+                f"expected an object with bindings for run {name} in {path}; found {run!r:.80}. {COLLECT_AGAIN}"
+            )
+    if not all(isinstance(name, str) for name in tree["missing"]):
+        raise ReportError(f"expected names of runs under 'missing' in {path}; found others. {COLLECT_AGAIN}")
     return tree
 
 
-def _load_measured(path: Path, declaration: Declaration) -> pd.DataFrame:
-    what = f"tidy rows of {declaration.id} at scale {declaration.scale}"
-    header, rows = read_csv(path, what, COLLECT_AGAIN)
-    return measured_from(header, rows, path, declaration.knobs)
-
-
-def measured_from(
-    header: list[str], rows: list[list[str]], path: Path, knobs: Sequence[str] = ()
-) -> pd.DataFrame:
+def measured_from(text: str, path: Path, knobs: Sequence[str] = ()) -> pd.DataFrame:
     """Tidy rows as `collect` writes them: text knobs, numbers as floats, in a fixed order. ReportError names `path`."""
+    header, rows = parse_csv(text, "tidy rows", path, COLLECT_AGAIN)
     absent = [column for column in (*knobs, *MEASURED_COLUMNS) if column not in header]
     if absent:
         raise ReportError(
             f"expected column {', '.join(absent)} in {path}; found {', '.join(header)}. {COLLECT_AGAIN}"
+        )
+    if not text.endswith("\n"):
+        raise ReportError(
+            f"expected the last row of {path} to end its line; found it cut after {text[-40:]!r}. {COLLECT_AGAIN}"
         )
     measured = _text_frame(header, rows)
     for column in header:
@@ -129,12 +165,12 @@ def measured_from(
 
 
 def _check_values(measured: pd.DataFrame, path: Path) -> None:
-    broken = measured[~np.isfinite(measured["value"])]
+    broken = measured[~(measured["value"].abs() <= LARGEST)]
     if len(broken):
         row = broken.iloc[0]
         raise ReportError(
-            f"expected a finite number for {row.metric} of run {row.run} in {path}; "
-            f"found none ({len(broken)} such rows). "
+            f"expected a finite number, at most {LARGEST:g} in size, for {row.metric} of run {row.run} in {path}; "
+            f"found {row.value:g} ({len(broken)} such rows). "
             f"List a run that diverged under missing in provenance.json, or run it again."
         )
     repeated = measured[measured.duplicated([c for c in measured.columns if c not in ("value", "run")])]
@@ -167,9 +203,16 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         return {}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
         raise ReportError(f"expected an .npz archive at {path}; found: {error}. {COLLECT_AGAIN}") from error
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not (np.abs(array) <= LARGEST).all():
+            raise ReportError(
+                f"expected finite numbers, at most {LARGEST:g} in size, in array {name} of {path}; found others. "
+                f"{COLLECT_AGAIN}"
+            )
+    return arrays
 
 
 def _text_frame(header: list[str], rows: list[list[str]]) -> pd.DataFrame:

@@ -79,14 +79,30 @@ def read_text(path: Path, what: str, remedy: str) -> str:
 
 def read_json(path: Path, what: str, remedy: str) -> dict[str, Any]:
     """The JSON object in `path`; ReportError if it is absent, broken, or not an object."""
-    text = read_text(path, what, remedy)
+    return parse_json(read_text(path, what, remedy), what, path, remedy)
+
+
+def parse_json(text: str, what: str, path: Path, remedy: str) -> dict[str, Any]:
+    """The JSON object that `text` is; errors name `path` and `what` was expected there."""
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError(f"expected {what} at {path}; found broken JSON ({error}). {remedy}") from error
     if not isinstance(value, dict):
         raise ReportError(f"expected {what} at {path}; found a JSON {type(value).__name__}. {remedy}")
     return value
+
+
+def check_types(
+    found: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]], path: Path, remedy: str
+) -> None:
+    """ReportError unless `found`, the object in `path`, has every key of `kinds` with a value of that type."""
+    for key, kind in kinds.items():
+        if not isinstance(found.get(key), kind):
+            name = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+            raise ReportError(
+                f"expected a {name} under {key!r} in {path}; found {found.get(key)!r:.80}. {remedy}"
+            )
 
 
 def read_csv(path: Path, what: str, remedy: str) -> tuple[list[str], list[list[str]]]:

@@ -17,8 +17,8 @@ from reports import board, trace, verdict
 from reports.declaration import check_scale
 from reports.digest import digest, tidy_rows
 from reports.drawing.tables import render
-from reports.files import exit_code, json_text, read_csv, read_json, read_text, write_bytes
-from reports.record import banner, label, runs_of
+from reports.files import exit_code, json_text, read_csv, read_text, write_bytes
+from reports.record import banner, label, read_record, runs_of
 
 DRAW_AGAIN = "Draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}."
 NOT_BUILT, NOT_DRAWN, PARTIAL, COMPLETE = "not in this release", "not drawn", "partial", "complete"
@@ -108,7 +108,7 @@ def _entry(scale: str, folder: Path, params: Path, exhibit: str, section: str, s
     if not path.exists():
         declared = (params / "exhibits" / f"{exhibit}.yaml").exists()
         return Entry(exhibit, label(exhibit), section, shows, NOT_DRAWN if declared else NOT_BUILT, None)
-    found = read_json(path, "the record of a drawing", DRAW_AGAIN.format(scale=scale, exhibit=exhibit))
+    found = read_record(path, scale, exhibit, DRAW_AGAIN.format(scale=scale, exhibit=exhibit))
     status = PARTIAL if found["partial"] else COMPLETE
     return Entry(exhibit, label(exhibit), found["section"], found["title"], status, found)
 

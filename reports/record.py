@@ -1,16 +1,20 @@
 """What a drawing says of itself: the record beside every figure and table, for readers and for the index."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from reports.evidence import Evidence
+from reports.evidence import LARGEST, Evidence
+from reports.files import ReportError, check_types, read_json
 from reports.summary import summarize, values_of
 from reports.verdict import results
 
 Run = Mapping[str, Any]  # what decided the numbers of one run of one stage
 OF_A_RUN = ("fingerprint", "upstream", "seed")  # even where a stage has one run
+KINDS = dict.fromkeys(("section", "title", "caption"), str) | {"partial": bool, "provenance": dict}
+KINDS |= dict.fromkeys(("missing", "standing", "files", "seeds", "raw", "claims"), list)
 NAMED = 6  # missing runs that a drawing names; its record names all
 
 
@@ -73,6 +77,25 @@ def record(evidence: Evidence, endings: Sequence[str]) -> dict[str, Any]:
         "claims": results(evidence),
         "provenance": factored(evidence.provenance),
     }
+
+
+def read_record(path: Path, scale: str, exhibit: str, remedy: str) -> dict[str, Any]:
+    """The record that `reports.draw` left at `path`. ReportError if what a page or a verdict needs of it is damaged."""
+    found = read_json(path, "the record of a drawing", remedy)
+    check_types(found, KINDS, path, remedy)
+    check_types(found["provenance"], {"runs": dict, "versions": dict}, path, remedy)
+    for key, expected in {"scale": scale, "exhibit": exhibit}.items():
+        if found.get(key) != expected:
+            raise ReportError(f"expected {key} {expected!r} in {path}; found {found.get(key)!r}. {remedy}")
+    if not all(isinstance(claim, dict) for claim in found["claims"]):
+        raise ReportError(f"expected objects under 'claims' in {path}; found others. {remedy}")
+    for row in found["raw"]:
+        number = row.get("value") if isinstance(row, dict) and {"metric", "run"} <= row.keys() else None
+        if not isinstance(number, int | float) or not abs(number) <= LARGEST:
+            raise ReportError(
+                f"expected measured rows with metric, run and a finite number in {path}; found {row!r:.120}. {remedy}"
+            )
+    return found
 
 
 def factored(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from reports.digest import cell_name
-from reports.evidence import COLLECT_AGAIN, MEASURED_COLUMNS, load_arrays, measured_from
-from reports.files import ReportError, parse_csv, read_json, read_text, rounded
+from reports.digest import cell_name, cells_of
+from reports.evidence import MEASURED_COLUMNS, check_named, load_arrays, load_collected, measured_from
+from reports.files import ReportError, parse_json, rounded
 
-EVIDENCE = "reports/evidence"
+EVIDENCE, METRICS = "reports/evidence", "reports/metrics"
+COMMIT_AGAIN = "Name a revision with evidence, metrics and plan as one `make reports` leaves them."
 Parameters = dict[str, dict[str, Any]]  # {"pretrain/part1-seed0": {"nt_xent.temperature": 0.1}}
 
 
@@ -49,9 +50,8 @@ def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
     for exhibit in exhibits:
         tidy = folder / scale / "tidy" / exhibit
         if (tidy / "rows.csv").is_file():
-            text = read_text(tidy / "rows.csv", "tidy rows", COLLECT_AGAIN)
-            side.rows[exhibit] = _tidy(text, tidy / "rows.csv")
-            cause = read_json(tidy / "provenance.json", "the provenance of an exhibit", "Collect it again.")
+            rows, cause = load_collected(tidy, exhibit, scale)
+            side.rows[exhibit] = _as_committed(rows)
             side.parameters[exhibit] = {name: run["bindings"] for name, run in cause["runs"].items()}
             side.missing[exhibit] = tuple(cause["missing"])
     if not side.rows:
@@ -65,6 +65,7 @@ def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
 def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
     """The evidence and the plans that a git revision holds. ReportError if it has none for this scale."""
     commit = _commit(revision)
+    digests = _committed_digests(revision, commit, scale)
     side = Side(f"{revision} ({commit[:9]})", scale)
     for exhibit in exhibits:
         text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}.csv")
@@ -72,7 +73,12 @@ def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
         if plan is not None:
             side.parameters[exhibit] = planned_bindings(YAML(typ="safe").load(plan))
         if text is not None:
-            side.rows[exhibit] = _tidy(text, Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}.csv"))
+            path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}.csv")
+            side.rows[exhibit] = _as_committed(measured_from(text, path))
+            if plan is not None:
+                check_named(side.rows[exhibit], side.parameters[exhibit], path, COMMIT_AGAIN)
+            if digests is not None:
+                _check_whole(side.rows[exhibit], digests.get(exhibit) or {}, path)
             side.missing[exhibit] = _drop_unmeasured(side.parameters.get(exhibit, {}), side.rows[exhibit])
     if not side.rows:
         raise ReportError(
@@ -156,9 +162,25 @@ def _drop_unmeasured(planned: Parameters, rows: pd.DataFrame) -> tuple[str, ...]
     return missing
 
 
-def _tidy(text: str, path: Path) -> pd.DataFrame:
-    """Rows as committed: to ten digits, so that a number on its way through a record is the number that it was."""
-    rows = measured_from(*parse_csv(text, "tidy rows", path, COLLECT_AGAIN), path)
+def _committed_digests(revision: str, commit: str, scale: str) -> dict[str, Any] | None:
+    """What the metrics file of a revision says of each exhibit; None if it has none. ReportError if it is broken."""
+    text, path = _git("show", f"{commit}:{METRICS}/{scale}.json"), Path(f"{revision}:{METRICS}/{scale}.json")
+    return None if text is None else parse_json(text, "metrics", path, COMMIT_AGAIN)
+
+
+def _check_whole(rows: pd.DataFrame, digested: Mapping[str, Any], path: Path) -> None:
+    """ReportError unless the rows give the means that were committed with them: a cut file has lost some."""
+    found = cells_of(rows.to_dict(orient="records"))
+    for cell in sorted({*found, *digested}):
+        if found.get(cell) != digested.get(cell):
+            raise ReportError(
+                f"expected the means {digested.get(cell, 'of no cell')} of {cell}, as the metrics of its commit have "
+                f"them, in {path}; found {found.get(cell, 'no rows')}. {COMMIT_AGAIN}"
+            )
+
+
+def _as_committed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows to ten digits, so that a number on its way through a record is the number that it was."""
     return rows.assign(value=rows["value"].map(rounded))
 
 

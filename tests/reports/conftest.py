@@ -3,7 +3,7 @@
 import csv
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,18 @@ class Lab:
         declared = {key: extra.pop(key) for key in ("thinned", "title") if key in extra}
         self.declare(exhibit, knobs, **declared)
         self.collect(exhibit, knobs, rows, **extra)
+
+    def lose(
+        self, exhibit: str, missing: Sequence[str], gone: Callable[[str], bool] = lambda run: True
+    ) -> None:
+        """As if the runs that are `gone` (all of them) had left no result, so that collect names `missing`."""
+        folder = self.tidy(exhibit)
+        header, *lines = (folder / "rows.csv").read_text().splitlines()
+        kept = [line for line in lines if not gone(line.rsplit(",", 1)[1])]
+        (folder / "rows.csv").write_text("\n".join([header, *kept]) + "\n")
+        found = json.loads((folder / "provenance.json").read_text()) | {"missing": list(missing)}
+        found["runs"] = {name: run for name, run in found["runs"].items() if not gone(name.split("/", 1)[1])}
+        (folder / "provenance.json").write_text(json.dumps(found))
 
     def tidy(self, exhibit: str) -> Path:
         return self.results / SCALE / "tidy" / exhibit

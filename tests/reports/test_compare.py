@@ -97,6 +97,8 @@ def test_between_two_scales_only_equal_settings_meet(two):
     base, here = two
     measure(base, cells([0.05, 0.1], [[50.0], [60.0]]))
     measure(here, cells([0.1, 0.5], [[30.0], [40.0]]))
+    path = base.tidy("table_05") / "provenance.json"
+    path.write_text(path.read_text().replace('"scale": "smoke"', '"scale": "reduced"'))
     (base.results / SCALE).rename(base.results / "reduced")
     path = here.params / "exhibits" / "table_05.yaml"
     path.write_text(path.read_text().replace("scales: {smoke: {}}", "scales: {smoke: {}, reduced: {}}"))

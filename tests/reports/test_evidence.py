@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports import compare, draw
 from reports.evidence import canonical, sort_key
 from reports.files import ReportError
 
@@ -42,7 +44,27 @@ def test_evidence_is_read_whole(one):
         (
             "rows.csv",
             "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,nan,a\n",
-            "expected a finite number for top1 of run a",
+            r"expected a finite number, at most 1e\+12 in size, for top1 of run a",
+        ),
+        (
+            "rows.csv",
+            "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,1e308,a\n",
+            r"for top1 of run a .*; found 1e\+308",
+        ),
+        (
+            "rows.csv",
+            "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,4,a",
+            "expected the last row .* found it cut after '.*top1,4,a'",
+        ),
+        (
+            "rows.csv",
+            "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,4,another\n",
+            "expected rows of runs that a provenance or plan names .* found run another",
+        ),
+        (
+            "rows.csv",
+            "projection,output_dim,seed,metric,value,run\n",
+            "expected rows of run pretrain/a in .* found none",
         ),
         (
             "rows.csv",
@@ -54,6 +76,11 @@ def test_evidence_is_read_whole(one):
         ("provenance.json", "{", "found broken JSON"),
         ("provenance.json", "[]", "found a JSON list"),
         ("provenance.json", '{"missing": "none"}', "expected a list under 'missing'"),
+        ("provenance.json", '{"missing": [], "versions": {}}', "expected a dict under 'runs' .* found None"),
+        ("provenance.json", {"runs": {"pretrain/a": {}}}, "an object with bindings for run pretrain/a"),
+        ("provenance.json", {"runs": {"pretrain/a": None}}, "an object with bindings for run pretrain/a"),
+        ("provenance.json", {"missing": [3]}, "expected names of runs under 'missing'"),
+        ("provenance.json", "[" * 100_000, "found broken JSON"),
         (
             "provenance.json",
             '{"missing": [], "runs": {}, "versions": {}, "scale": "paper", "exhibit": "figure_08"}',
@@ -64,11 +91,45 @@ def test_evidence_is_read_whole(one):
 )
 def test_a_broken_result_is_named(one, name, content, message):
     path = one.tidy("figure_08") / name
+    if isinstance(content, dict):
+        content = json.dumps(json.loads(path.read_text()) | content)
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(ReportError, match=message) as caught:
         one.load("figure_08")
     assert str(path) in str(caught.value)
     assert any(word in str(caught.value) for word in ("again", "Correct"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e308])
+def test_an_array_that_cannot_be_drawn_is_named(one, value):
+    np.savez(one.tidy("figure_08") / "arrays.npz", **{"a/picture": np.array([1.0, value])})
+    with pytest.raises(ReportError, match=r"at most 1e\+12 in size, in array a/picture of .*arrays.npz"):
+        one.load("figure_08")
+
+
+@pytest.mark.parametrize("command", [draw, compare])
+def test_rows_cut_anywhere_are_refused_by_every_reader(lab, command):
+    """Wherever a file ends early, a run has lost its rows, or has another's name, or a row is not whole."""
+    rows = [["linear", 32, seed, "top1", 40.5, f"part1-seed{seed}"] for seed in (1, 10)]
+    lab.put("figure_08", KNOBS, rows)
+    path = lab.tidy("figure_08") / "rows.csv"
+    whole = path.read_text()
+    folders = {"--results": lab.results, "--params": lab.params, "--out": lab.out}
+    options = ["--scale=smoke", *[text for name, at in folders.items() for text in (name, str(at))]]
+    options.append("--exhibit=figure_08" if command is draw else f"--base={lab.results}")
+    for length in range(len(whole)):
+        path.write_text(whole[:length])
+        with pytest.raises(ReportError, match=r"rows\.csv"):
+            command.main(options)
+    assert not lab.out.exists()
+
+
+def test_a_run_of_which_a_stage_is_missing_needs_no_rows(one):
+    path = one.tidy("figure_08") / "provenance.json"
+    found = json.loads(path.read_text())
+    found["runs"]["pretrain/b"] = found["runs"]["pretrain/a"]
+    path.write_text(json.dumps(found | {"missing": ["linear_eval/b"]}))
+    assert one.load("figure_08").missing == ("linear_eval/b",)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from reports import index
 from reports.evidence import measured_from
-from reports.files import ReportError, exit_code, read_csv
+from reports.files import ReportError, exit_code
 
 CONTENTS = Path(__file__).resolve().parents[2] / "params" / "paper" / "contents.csv"
 VOID = {"meta", "img", "source", "br", "hr", "link", "input", "path"}
@@ -200,6 +200,34 @@ def test_the_rows_are_kept_for_comparisons_and_only_those_of_what_is_drawn(nine)
     (kept / "figure_05.csv").write_text("of an exhibit that is gone")
     nine.index()
     assert [path.name for path in kept.iterdir()] == ["table_05.csv"]
-    header, rows = read_csv(kept / "table_05.csv", "kept rows", "")
-    again = measured_from(header, rows, kept)
+    again = measured_from((kept / "table_05.csv").read_text(), kept)
     assert again.equals(nine.load("table_05").measured)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"claims": None}, "expected a list under 'claims' .* found None"),
+        ({"claims": [3]}, "expected objects under 'claims'"),
+        ({"provenance": {}}, "expected a dict under 'runs'"),
+        ({"provenance": None}, "expected a dict under 'provenance'"),
+        ({"missing": 3}, "expected a list under 'missing'"),
+        ({"partial": "no"}, "expected a bool under 'partial'"),
+        (
+            {"raw": [{"metric": "top1", "run": "t0", "value": 1e308}]},
+            "expected measured rows .* found .*1e.308",
+        ),
+        ({"raw": [{"metric": "top1", "run": "t0", "value": float("nan")}]}, "expected measured rows .* nan"),
+        ({"raw": [{"metric": "top1", "value": 3.0}]}, "expected measured rows"),
+        ({"scale": "paper"}, "expected scale 'smoke' .* found 'paper'"),
+    ],
+)
+def test_a_damaged_record_is_named_with_the_command_that_draws_it_again(nine, capsys, change, message):
+    nine.draw("table_05")
+    path = nine.out / "smoke" / "table_05.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert exit_code(nine.index) == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said) and str(path) in said
+    assert "python -m reports.draw --scale smoke --exhibit table_05" in said
+    assert not (path.parent / "index.html").exists()

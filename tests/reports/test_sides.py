@@ -12,7 +12,7 @@ import pytest
 
 from reports.changes import differences
 from reports.files import ReportError
-from reports.sides import EVIDENCE, from_results, from_revision, planned_bindings
+from reports.sides import EVIDENCE, METRICS, from_results, from_revision, planned_bindings
 from tests.reports.conftest import SCALE
 from tests.reports.two_sides import KNOBS, cells, measure, page
 
@@ -42,8 +42,12 @@ def keep(git: Callable[..., str], rows: Sequence[Sequence[Any]], plan: str = "")
     path = Path("params") / "plan" / SCALE / "table_05.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(plan or planned({"temperature1-seed0": 0.1}))
+    commit_all(git)
+
+
+def commit_all(git: Callable[..., str]) -> None:
     git("add", "-A")
-    git("commit", "-qm", "evidence")
+    git("commit", "-qm", "what there is")
 
 
 def planned(temperatures: Mapping[str, float]) -> str:
@@ -92,8 +96,7 @@ def test_a_revision_has_no_pictures_and_the_page_says_so(lab, git):
     lab.put("figure_03", [], [[0, "mean_abs_change", 2.0, "r"]], arrays={"r/image": image})
     keep(git, cells([0.1], [[30.0]]))
     (Path(EVIDENCE) / SCALE / "figure_03.csv").write_text("seed,metric,value,run\n0,mean_abs_change,1.0,r\n")
-    git("add", "-A")
-    git("commit", "-qm", "a picture's number")
+    commit_all(git)
     assert page("HEAD", lab).count("Committed evidence holds numbers alone") == 1
 
 
@@ -123,6 +126,55 @@ def test_committed_evidence_that_is_broken_is_said(lab, git):
         ReportError, match=r"expected 6 fields .* of HEAD:reports/evidence/smoke/table_05\.csv"
     ):
         page("HEAD", lab)
+
+
+def test_committed_evidence_that_was_cut_is_said_wherever_that_was(lab, git):
+    """Metrics of the same commit tell what the rows must give, and the plan which runs there are."""
+    rows = cells([0.1, 0.5], [[30.0, 31.0], [40.0, 44.0]])
+    lab.put("table_05", KNOBS, rows)
+    keep(git, rows, planned({row[-1]: row[1] for row in rows}))
+    path = Path(METRICS) / f"{SCALE}.json"
+    path.parent.mkdir(parents=True)
+    evidence = Path(EVIDENCE) / SCALE / "table_05.csv"
+    whole = evidence.read_text()
+    means = {"temperature1": {"top1": 30.5}, "temperature2": {"top1": 42.0}}
+    path.write_text(json.dumps({"table_05": means}))
+    commit_all(git)
+    assert len(from_revision("HEAD", SCALE, ["table_05"]).rows["table_05"]) == 4
+    for cut in [10, *range(len(whole) - 70, len(whole), 3)]:
+        evidence.write_text(whole[:cut])
+        commit_all(git)
+        with pytest.raises(ReportError, match=r"table_05\.csv"):
+            from_revision("HEAD", SCALE, ["table_05"])
+
+
+@pytest.mark.parametrize(
+    ("rows", "metrics", "said"),
+    [
+        (
+            [30.0],
+            {"temperature1": {"top1": 31.0}},
+            r"expected the means \{'top1': 31.0\} of temperature1, .* 30.0",
+        ),
+        ([30.0], {}, "expected the means of no cell of temperature1"),
+        ([30.0], None, "expected metrics at .*smoke.json; found a JSON list"),
+        ([1e308], {}, r"at most 1e\+12 in size, for top1 of run temperature1-seed0"),
+    ],
+)
+def test_committed_evidence_that_its_metrics_belie_is_said(lab, git, rows, metrics, said):
+    keep(git, cells([0.1], [rows]))
+    path = Path(METRICS) / f"{SCALE}.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("[]" if metrics is None else json.dumps({"table_05": metrics}))
+    commit_all(git)
+    with pytest.raises(ReportError, match=said):
+        from_revision("HEAD", SCALE, ["table_05"])
+
+
+def test_committed_evidence_of_a_run_that_its_plan_does_not_name_is_said(lab, git):
+    keep(git, cells([0.1, 0.5], [[30.0], [40.0]]))  # planned: the first
+    with pytest.raises(ReportError, match="found run temperature2-seed0, which it does not"):
+        from_revision("HEAD", SCALE, ["table_05"])
 
 
 def test_this_side_must_have_results(lab, git):
