@@ -1,15 +1,27 @@
-"""From a number back to what made it: the runs of a cell, their parameters, folders and commands."""
+"""From a number back to what made it: `python -m reports.trace --scale smoke --exhibit table_05`.
 
+Prints what each run of a cell measured and, stage by stage, its folder, its parameters, the git commit, seconds and
+images/s of its record.json, and the command that makes exactly it. The page shows the same but for commit and cost,
+which differ from one making of equal numbers to another.
+"""
+
+import argparse
 import re
-from collections.abc import Mapping, Sequence
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from reports.evidence import MEASURED_COLUMNS, sort_key
+from reports.declaration import load_declaration
+from reports.digest import cell_name
+from reports.evidence import MEASURED_COLUMNS, canonical, load_collected, sort_key
+from reports.files import ReportError, exit_code, nearest, read_json
 from reports.record import runs_of
 from reports.summary import Measured, metric, written
 
 Runs = Mapping[str, Mapping[str, Any]]  # "<stage>/<run>" -> what decided its numbers
-OF_A_STAGE = ("code", "data", "commit")  # hashes that its runs mostly have in common
+OF_A_STAGE = ("code", "data")  # hashes that its runs mostly have in common
 SHORT = 12  # characters of a hash that are shown; the whole is in the JSON
 
 
@@ -48,6 +60,37 @@ class Number(NamedTuple):
     paper: tuple[str, str]
     source: str
     runs: list[Trail]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m reports.trace", description=__doc__.splitlines()[0])
+    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10 or paper")
+    parser.add_argument("--exhibit", required=True, help="for example figure_08 or table_b1")
+    parser.add_argument("--run", help="one run, or with its seed left out those of all seeds")
+    parser.add_argument(
+        "--cell", nargs="+", default=[], metavar="KNOB=VALUE", help="of the cells to trace (all)"
+    )
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--params", type=Path, default=Path("params"))
+    options = parser.parse_args(arguments)
+    load_declaration(
+        options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale
+    )  # or it is misspelled
+    folder = options.results / options.scale / "tidy" / options.exhibit
+    measured, provenance = load_collected(folder, options.exhibit, options.scale)
+    record = {
+        "exhibit": options.exhibit,
+        "scale": options.scale,
+        "raw": measured.to_dict(orient="records"),
+        "missing": provenance["missing"],
+        "provenance": provenance,
+    }
+    for trail in _chosen(trails(record), options.run, options.cell):
+        print("\n".join(_told(trail, record, options.results)))
+    if not (options.run or options.cell):
+        for name, line in absent(record).items():
+            print(f"missing: {name}\n  {'command':11}{line}")
 
 
 def command(record: Mapping[str, Any], stage: str, run: str) -> str:
@@ -109,7 +152,7 @@ def varying_by_stage(runs: Runs) -> dict[str, dict[str, list[str]]]:
 
 
 def stage_causes(runs: Runs) -> dict[str, dict[str, str]]:
-    """Per stage the short hashes of code, data and commit that all its runs have in common."""
+    """Per stage the short hashes of code and data that all its runs have in common."""
     found: dict[str, dict[str, set[str]]] = {}
     for name, run in sorted(runs.items()):
         of_stage = found.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
@@ -118,6 +161,71 @@ def stage_causes(runs: Runs) -> dict[str, dict[str, str]]:
     return {
         stage: {kind: min(hashes) for kind, hashes in of_stage.items() if len(hashes) == 1 and min(hashes)}
         for stage, of_stage in found.items()
+    }
+
+
+def _chosen(found: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
+    """The trails of a run, or of the cells with these values. ReportError, with what there is, if there are none."""
+    for word in cell:
+        knob, equals, value = word.partition("=")
+        known = sorted({name for trail in found for name in trail.cell})
+        if not equals or knob not in known:
+            raise ReportError(
+                f"expected --cell KNOB=VALUE with a knob of the exhibit ({', '.join(known) or 'it has none'}); "
+                f"found {word}.{nearest(knob, known)}"
+            )
+        values = sorted({trail.cell.get(knob, "none") for trail in found}, key=sort_key)
+        found = [trail for trail in found if trail.cell.get(knob) == canonical(value)]
+        if not found:
+            raise ReportError(f"expected {knob} to be one of {', '.join(values)}; found {value}.")
+    if run is None:
+        return list(found)
+    chosen = [trail for trail in found if run in (trail.run, cell_name(trail.run))]
+    if not chosen:
+        known = [trail.run for trail in found]
+        raise ReportError(
+            f"expected --run to be one of {len(known)} runs, such as {', '.join(known[:3])}; found {run}."
+            f"{nearest(run, known)}"
+        )
+    return chosen
+
+
+def _told(trail: Trail, record: Mapping[str, Any], results: Path) -> Iterator[str]:
+    """A run on the command line."""
+    knobs = [f"{name.replace('_', ' ')} {value}" for name, value in trail.cell.items()]
+    yield ", ".join([*knobs, f"seed {trail.seed}"])
+    rows = [row for row in record["raw"] if row["run"] == trail.run]
+    yield "  " + (
+        ", ".join(f"{row['metric']} {row['value']:{metric(row['metric']).format}}" for row in rows)
+        or "not run"
+    )
+    for step in trail.steps:
+        folder = results.joinpath(*Path(step.folder).parts[1:])
+        lines = {
+            "folder": folder,
+            "parameters": folder / "operative.gin",
+            **_own_record(folder / "record.json"),
+            "command": step.command,
+        }
+        yield f"  {step.stage}"
+        yield from (f"    {name:11}{text}" for name, text in lines.items())
+
+
+def _own_record(path: Path) -> dict[str, str]:
+    """Commit and cost of a run. They are of the machine that ran it, so that a copy of the numbers may lack them."""
+    if not path.exists():
+        return {"commit": f"not known: there is no {path.name} in this folder"}
+    found = read_json(path, "the record of a run", "Run it again, by the command of its stage.")
+    git, seconds, speed = found.get("git") or {}, found.get("seconds"), found.get("images_per_second")
+    edited = (
+        f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"
+        if git.get("patch_sha256")
+        else ""
+    )
+    cost = [f"{seconds} s" if seconds is not None else "", f"{speed:g} images/s" if speed else ""]
+    return {
+        "commit": f"{git.get('commit') or 'none: it ran outside a git checkout'}{edited}",
+        "cost": ", ".join(filter(None, [*cost, found.get("device")])),
     }
 
 
@@ -146,7 +254,7 @@ def _step(
     record: Mapping[str, Any], stage: str, run: str, cause: Mapping[str, Any], own: Mapping[str, Any]
 ) -> Step:
     bindings = cause.get("bindings") or {}
-    hashes = ("fingerprint", "code", "data", "upstream", "commit")
+    hashes = ("fingerprint", "code", "data", "upstream")
     return Step(
         stage=stage,
         folder=f"results/{record['scale']}/{stage}/{record['exhibit']}/{run}",
@@ -187,3 +295,8 @@ def _number(row: Mapping[str, str], knobs: Sequence[str], runs: Mapping[tuple[st
 
 def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough
+    sys.exit(exit_code(main))
