@@ -142,15 +142,13 @@ def _drawing(entry: Entry, folder: Path, again: str) -> dict[str, Any]:
 
 
 def _causes(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What all runs of an exhibit have in common, and what the record says of commit and cost."""
+    """What all runs of an exhibit have in common, and what the plan says of their cost."""
     provenance, runs = record["provenance"], runs_of(record)
-    commits = {str(run["commit"]) for run in runs.values() if run.get("commit")}
     return {
         "stages": trace.stage_causes(runs),
         "shared": trace.shared(runs),
         "varies": trace.varying_by_stage(runs),
         "data": sorted({str(run["data"]) for run in runs.values() if run.get("data")}),
-        "commits": sorted(commits | ({provenance["commit"]} if provenance.get("commit") else set())),
         "cost": {name: _amount(value) for name, value in (provenance.get("cost") or {}).items()},
     }
 
