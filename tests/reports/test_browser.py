@@ -1,4 +1,4 @@
-"""The page in a real browser, headless Chromium, from disk: no network, no errors, keyboard, filters, axe.
+"""Both pages in a real browser, headless Chromium, from disk: no network, no errors, keyboard, filters, axe.
 
 Skips with the reason where Chromium, its driver or axe-core (AXE_CORE, or node_modules/axe-core/axe.min.js) is absent.
 """
@@ -17,6 +17,8 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select  # noqa: E402
 
 from reports.pdf import BROWSERS, FLAGS  # noqa: E402
+from tests.reports import two_sides  # noqa: E402
+from tests.reports.conftest import SCALE, Lab  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = Path(os.environ.get("AXE_CORE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
@@ -24,6 +26,10 @@ BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
     not (BROWSER and DRIVER), reason="no Chromium with its driver: apt-get install chromium chromium-driver"
+)
+needs_axe = pytest.mark.skipif(
+    not AXE.exists(),
+    reason="no axe-core: npm install --no-save --no-package-lock axe-core@4.14.1, or AXE_CORE",
 )
 OPEN_ALL = "document.querySelectorAll('details').forEach((fold) => { fold.open = true; })"
 
@@ -42,11 +48,35 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, site):
-    """The page as it opens, on a wide light screen, with the logs of earlier pages read away."""
+    """The page as it opens, on a wide light screen."""
+    return opened(browser, site / "index.html")
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory) -> Path:
+    """A comparison of two folders of results, with all that it can show: a figure, a table, a verdict that changed."""
+    base, here = (Lab(tmp_path_factory.mktemp(name)) for name in ("base", "here"))
+    for lab, gain in ((base, 10.0), (here, -10.0)):
+        values = [[30 + gain + 1.1 * seed for seed in (0.0, 0.5, 0.25)], *[[30.0, 30.5, 30.25]] * 2]
+        two_sides.measure(lab, two_sides.cells([0.1, 0.5, 1 + gain / 100], values), claims=two_sides.CLAIM)
+        heads = [[kind, 32, "", 0, "top1", 41 + gain, f"{kind}-seed0"] for kind in ("linear", "nonlinear")]
+        lab.put("figure_08", two_sides.HEADS, heads)
+    two_sides.page(base.results, here)
+    return here.out / SCALE / "compare" / "index.html"
+
+
+@pytest.fixture
+def compared(browser, comparison):
+    """The comparison as it opens, on a wide light screen."""
+    return opened(browser, comparison)
+
+
+def opened(browser, path):
+    """A page on a wide light screen, with the logs of earlier pages read away."""
     show(browser, 1280)
     for kind in ("browser", "performance"):
         browser.get_log(kind)
-    browser.get((site / "index.html").as_uri())
+    browser.get(path.as_uri())
     return browser
 
 
@@ -55,6 +85,27 @@ def show(browser, width, height=900, dark=False, media=""):
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": [scheme]})
+
+
+def asked_from_disk(page):
+    """What was loaded since the page was opened, none of it from a network."""
+    events = [json.loads(line["message"])["message"] for line in page.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert all(address.startswith("file://") for address in asked)
+    return asked
+
+
+def check_with_axe(page):
+    page.execute_script(AXE.read_text())
+    found = page.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    assert len(found["passes"]) > 20
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found["violations"]] == []
+
+
+def scrolls_sideways(page):
+    return page.execute_script(
+        "return document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
 
 
 def all_of(page, selector):
@@ -85,10 +136,7 @@ def column(page, table, place):
 
 def test_it_opens_from_disk_without_errors_or_requests(page):
     page.execute_script(OPEN_ALL)
-    assert page.get_log("browser") == []
-    events = [json.loads(line["message"])["message"] for line in page.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert len(asked) >= 4 and all(address.startswith("file://") for address in asked)
+    assert page.get_log("browser") == [] and len(asked_from_disk(page)) >= 4
     drawn = page.execute_script(
         "return [...document.images].map((image) => [image.currentSrc.split('.').pop(), image.naturalWidth])"
     )
@@ -172,9 +220,7 @@ def test_a_figure_opens_turns_grows_and_closes_by_keyboard(page):
 def test_no_screen_scrolls_sideways(page, width):
     show(page, width)
     page.execute_script(OPEN_ALL)
-    assert page.execute_script(
-        "return document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-    )
+    assert not scrolls_sideways(page)
 
 
 def test_without_a_script_all_content_is_there(page, site):
@@ -202,16 +248,54 @@ def test_print_leaves_out_what_paper_cannot_do(page):
     assert one(page, "#claim-C1").is_displayed() and one(page, "#figure_08 img").is_displayed()
 
 
-@pytest.mark.skipif(
-    not AXE.exists(),
-    reason="no axe-core: npm install --no-save --no-package-lock axe-core@4.14.1, or AXE_CORE",
-)
+@needs_axe
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(page, width, dark):
     show(page, width, dark=dark)
     page.execute_script(OPEN_ALL)
-    page.execute_script(AXE.read_text())
-    found = page.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    assert len(found["passes"]) > 20
-    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in found["violations"]] == []
+    check_with_axe(page)
+
+
+def test_a_comparison_opens_from_disk_without_errors_or_requests(compared):
+    assert compared.get_log("browser") == []
+    asked = [address.rpartition("/")[2] for address in asked_from_disk(compared)]
+    assert sorted(asked) == ["figure_08_base.svg", "figure_08_here.svg", "index.html"]
+    assert compared.execute_script("return [...document.images].every((image) => image.naturalWidth > 0)")
+    said = one(compared, "main").text
+    assert "confirmed" in said and "contradicted" in said and "nt_xent.temperature" in said
+
+
+def test_links_of_a_comparison_lead_somewhere(compared):
+    """To a part of the page, such as from an exhibit's numbers to its drawings."""
+    links = [link.get_property("href") for link in all_of(compared, "a")]
+    inside = [
+        link.partition("#")[2] for link in links if link.startswith(compared.current_url.partition("#")[0])
+    ]
+    assert len(inside) == len(links) and all(all_of(compared, f"[id='{name}']") for name in inside)
+    assert {"changed", "parameters", "numbers", "verdicts", "figure_08", "table_05"} <= set(inside)
+    one(compared, "a[href='#figure_08']").send_keys(Keys.ENTER)
+    assert compared.execute_script(
+        "return document.querySelector('#figure_08').getBoundingClientRect().top < innerHeight"
+    )
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_no_comparison_scrolls_sideways(compared, width):
+    show(compared, width)
+    assert not scrolls_sideways(compared)
+
+
+def test_figures_of_a_comparison_stay_on_white_in_the_dark(compared):
+    show(compared, 1280, dark=True)
+    colour = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
+    assert compared.execute_script(colour, "figure img") == "rgb(255, 255, 255)"
+    assert compared.execute_script(colour, "body") == "rgb(20, 23, 26)"
+
+
+@needs_axe
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_in_a_comparison(compared, width, dark):
+    show(compared, width, dark=dark)
+    check_with_axe(compared)
