@@ -114,7 +114,9 @@ def _word(claim: Mapping[str, Any] | None) -> str:
 
 def evidence_of(side: Side, exhibit: str, params: Path) -> Evidence:
     """One side's evidence of an exhibit, declared and compared with the paper as in this checkout."""
-    runs = {name: {"bindings": bound} for name, bound in side.parameters.get(exhibit, {}).items()}
+    parameters = side.parameters.get(exhibit, {})
+    runs = {name: {"bindings": bound} for name, bound in parameters.items()}
+    datasets = {bound["dataset.name"]: None for bound in parameters.values() if "dataset.name" in bound}
     missing = side.missing.get(exhibit, ())
     return Evidence(
         exhibit=load_declaration(params / "exhibits" / f"{exhibit}.yaml", side.scale),
@@ -122,7 +124,12 @@ def evidence_of(side: Side, exhibit: str, params: Path) -> Evidence:
         paper=load_paper(params / "paper" / f"{exhibit}.csv"),
         arrays=side.arrays(exhibit),
         missing=missing,
-        provenance={"dataset": "", "missing": list(missing), "runs": runs, "versions": {}},
+        provenance={
+            "dataset": ", ".join(datasets) or "not stated",
+            "missing": list(missing),
+            "runs": runs,
+            "versions": {},
+        },
     )
 
 

@@ -1,5 +1,7 @@
 """Two sides on one page: parameters, numbers, verdicts and both drawings."""
 
+import json
+
 import numpy as np
 
 from reports import compare
@@ -61,6 +63,19 @@ def test_both_figures_stand_beside_each_other_and_old_ones_go(two):
     assert len(drawn) == 2 and drawn["figure_08_base.svg"] != drawn["figure_08_here.svg"]
     found = page(two[1].results, two[1])
     assert "0 numbers moved, 2 stayed" in found and not list(folder.glob("*.svg"))
+
+
+def test_drawings_say_of_which_data_set_each_side_is(two):
+    for lab, value, name in zip(two, (40, 41), ("toys", None), strict=True):
+        lab.put("figure_08", HEADS[:2], [["linear", 32, 0, "top1", value, "p1-seed0"]])
+        path = lab.tidy("figure_08") / "provenance.json"
+        bound = {"bindings": {"dataset.name": name}} if name else {"bindings": {}}
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"runs": {"pretrain/p1-seed0": bound}}))
+    evidence = [
+        compare.evidence_of(from_results(lab.results, SCALE, ["figure_08"]), "figure_08", lab.params)
+        for lab in two
+    ]
+    assert [each.provenance["dataset"] for each in evidence] == ["toys", "not stated"]
 
 
 def test_a_knob_that_only_one_side_has_is_empty_on_the_other(two):
