@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.drawing.style import INK, MUTED, PALETTE, like_paper, notes
+from reports.drawing.style import HALO, INK, MUTED, PALETTE, like_paper, notes
 from reports.evidence import Evidence, sort_key
 from reports.summary import metric, settings, summarize, values_of
 
@@ -158,7 +158,10 @@ def spread_notes(evidence: Evidence, ours: pd.DataFrame, bars: Bars) -> Iterator
 def _draw_hue(axes: Axes, x: list[float], rows: pd.DataFrame, width: float, color: Color, label: str) -> None:
     axes.bar(x, rows["mean"], width, color=color, edgecolor="white", linewidth=0.4, label=label)
     if "spread" in rows:
-        axes.errorbar(x, rows["mean"], yerr=rows["spread"], fmt="none", ecolor=INK, elinewidth=0.9, capsize=2)
+        look = {"fmt": "none", "ecolor": INK, "elinewidth": 0.9, "capsize": 2}
+        _, caps, lines = axes.errorbar(x, rows["mean"], yerr=rows["spread"], **look)
+        for part in (*caps, *lines):
+            part.set_path_effects(HALO)
 
 
 def _with_unit(name: str) -> str:
@@ -182,12 +185,12 @@ def _printed(paper: pd.DataFrame, bars: Bars, limits: tuple[float, float]) -> It
     for (confidence, note), rows in unsure.groupby(["confidence", "note"], sort=False):
         bar = "bars are" if len(rows) > 1 else "bar is"
         yield f"The paper's {bar} {confidence.replace('third_party', 'read by a third party')}: {note}."
-    if limits != bars.limits:
-        (low, high), (paper_low, paper_high) = limits, bars.limits
-        right = "the right one" if bars.assumed else "paper"
-        yield f"The vertical axes differ: ours {low:g} to {high:g}, {right} {paper_low:g} to {paper_high:g}."
     if bars.assumed:
         yield (
             "We have the paper's text and tables and could not see this plot: the right panel's vertical axis is ours, "
             f"and its grid is assumed ({bars.assumed})."
         )
+    if limits != bars.limits:
+        (low, high), (paper_low, paper_high) = limits, bars.limits
+        right = "the right one" if bars.assumed else "paper"
+        yield f"The vertical axes differ: ours {low:g} to {high:g}, {right} {paper_low:g} to {paper_high:g}."

@@ -14,6 +14,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from reports.drawing.lean import lean, palette
 from reports.evidence import Evidence
@@ -23,7 +24,8 @@ from reports.record import standing
 # the list, so that neighbours also differ in grey print.
 PALETTE = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#000000")
 INK, MUTED = "#1A1A1A", "#5C5C5C"
-NOTES_WIDTH = 118  # characters of 7.5 pt text that fit the width of a figure
+NOTES_WIDTH = 17.8  # characters of 7.5 pt text that fit an inch of a figure's width
+HALO = [withStroke(linewidth=2.4, foreground="white")]  # keeps a dark line legible on a dark bar
 
 
 @contextmanager
@@ -60,7 +62,8 @@ def like_paper(values: Sequence[float], limits: tuple[float, float], step: float
 
 def notes(figure: Figure, evidence: Evidence, *lines: str) -> None:
     """Write under the figure what a reader must know: scale, thinning, what is missing, and `lines`."""
-    text = "\n".join(textwrap.fill(line, NOTES_WIDTH) for line in (*standing(evidence), *lines))
+    width = int(NOTES_WIDTH * figure.get_figwidth())
+    text = "\n".join(textwrap.fill(line, width) for line in (*standing(evidence), *lines))
     if text:
         figure.supxlabel(text, fontsize=7.5, color=MUTED, x=0.01, ha="left")
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from reports.drawing.lean import lean, palette, smallest
 from reports.drawing.outline import outline
-from reports.drawing.style import PALETTE, like_paper
+from reports.drawing.style import PALETTE, like_paper, notes, style
 from reports.record import label
 
 
@@ -155,3 +155,26 @@ def test_a_photograph_is_nearer_and_smaller_and_flat_or_clear_pictures_stay_exac
     for pixels in (flat, clear):
         again = Image.open(io.BytesIO(smallest(png(pixels)))).convert("RGBA")
         assert (np.asarray(again) == np.asarray(Image.fromarray(pixels).convert("RGBA"))).all()
+
+
+@pytest.mark.parametrize("width", [5.4, 6.4, 7.4])
+def test_notes_stay_within_the_width_of_their_figure(lab, width):
+    missing = [f"linear_eval/part1-architecture{place}-augmentation{place}-seed0" for place in range(4)]
+    lab.put("figure_09", ["batch_size", "epochs"], [], missing=missing)
+    with style("figure_09"):
+        figure, _ = plt.subplots(figsize=(width, 3))
+        notes(
+            figure, lab.load("figure_09"), "Averages of ours and of the difference are over the cells. " * 9
+        )
+        figure.canvas.draw()
+        box = figure._supxlabel.get_window_extent()
+        assert 0.7 * figure.bbox.width < box.width and box.x1 <= figure.bbox.width
+
+
+def test_an_error_bar_is_told_from_a_dark_bar(lab):
+    rows = [[64, 1, seed, "top1", 30.0 + seed, f"b-seed{seed}"] for seed in (0, 1)]
+    lab.put("figure_09", ["batch_size", "epochs"], rows)
+    bars = [
+        part for axes in lab.figure("figure_09").axes for part in axes.containers if hasattr(part, "has_yerr")
+    ]
+    assert bars and all(line.get_path_effects() for drawn in bars for line in (*drawn[1], *drawn[2]))
