@@ -1,6 +1,7 @@
 """A table: ours and the paper's value in each cell, as an HTML fragment and as LaTeX (booktabs)."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from reports.summary import Lookup, Measured, metric, written
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 NOT_RUN = "not run"
+UPRIGHT = 8  # columns that still fit an upright page
+HEAD = 10  # characters of a column's name that are not broken
 
 
 @dataclass(frozen=True)
@@ -141,28 +144,35 @@ def to_html(table: Table, title: str, standing: Sequence[str]) -> str:
 
 
 def to_latex(table: Table, title: str, label: str, standing: Sequence[str]) -> str:
-    """A table environment for booktabs. With printed values a row takes lines for ours, n and the paper's."""
-    aligned = ["r" if isinstance(cell, Value | Pair) else "l" for cell in table.rows[0][table.stubs :]]
-    spec = "".join(["l" * table.stubs, "l" * table.has_paper, *aligned])
-    names = [escape_latex(name) for name in table.columns]
+    """A table environment for booktabs. With printed values a row takes lines for ours, n and the paper's.
+
+    A head that is wider than its column is broken between words, a table of many columns lies on its side, and one that
+    is still wider than the text is scaled down to it.
+    """
+    environment = "sidewaystable" if len(table.columns) > UPRIGHT else "table"
+    columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
+    aligned = ["r" if isinstance(cells[0], Value | Pair) else "l" for cells in columns]
+    names = [_latex_head(*each) for each in zip(table.columns, columns, aligned, strict=True)]
     if table.has_paper:
         names.insert(table.stubs, "")
+        aligned.insert(table.stubs, "l")
     body = [line for row in table.rows for line in _latex_lines(table, row)]
     lines = [
-        "% needs booktabs and amsmath",
-        r"\begin{table}",
+        "% needs booktabs, amsmath, graphicx" + (", rotating" if environment != "table" else ""),
+        rf"\begin{{{environment}}}",
         r"\centering",
         rf"\caption{{{escape_latex(title)}}}",
         rf"\label{{tab:{label}}}",
-        rf"\begin{{tabular}}{{{spec}}}",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{{''.join(aligned)}}}",
         r"\toprule",
         " & ".join(names) + r" \\",
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         *[rf"\par\footnotesize {escape_latex(line)}" for line in standing],
-        r"\end{table}",
+        rf"\end{{{environment}}}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -171,10 +181,11 @@ def escape_latex(text: str) -> str:
     """Text with LaTeX's special characters made plain."""
     special = {
         "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
+        "~": r"$\sim$",
         "^": r"\textasciicircum{}",
         "±": r"$\pm$",
         "τ": r"$\tau$",
+        "∇": r"$\nabla$",
         "†": r"\dag{}",
         "‡": r"\ddag{}",
         "§": r"\S{}",
@@ -182,6 +193,22 @@ def escape_latex(text: str) -> str:
     }
     special |= {character: "\\" + character for character in "&%$#_{}"}
     return re.sub(r"[\\~^±τ†‡§¶&%$#_{}<>∇]", lambda found: special.get(found[0], f"${found[0]}$"), text)
+
+
+def _latex_head(name: str, cells: Sequence[Cell], aligned: str) -> str:
+    """A column's name, in several lines if it is wider than the cells; but no word is broken."""
+    if any(isinstance(cell, Formula) for cell in cells):
+        return escape_latex(name)
+    width = max(HEAD, *(len(text) for text in [*name.split(), *map(_plain, cells)]))
+    lines = textwrap.wrap(name, width, break_long_words=False, break_on_hyphens=False)
+    stacked = r"\\".join(map(escape_latex, lines))
+    return rf"\shortstack[{aligned}]{{{stacked}}}" if len(lines) > 1 else stacked
+
+
+def _plain(cell: Cell) -> str:
+    if isinstance(cell, Pair):
+        return " / ".join(text for text, _ in cell.means or cell.printed)
+    return max(cell.mean, cell.paper or "", key=len) if isinstance(cell, Value) else str(cell)
 
 
 def _latex_lines(table: Table, row: Sequence[Cell]) -> list[str]:

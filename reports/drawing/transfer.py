@@ -13,7 +13,7 @@ from reports.summary import Lookup, metric, settings, settings_together, values_
 METRICS = ("top1", "mean_per_class", "map11")  # a data set has one of them
 STAGES = {"linear": "logistic", "fine-tuned": "transfer"}
 BLOCKS = {"linear": "Linear evaluation", "fine-tuned": "Fine-tuned"}
-UNAVAILABLE = "not available here"
+UNAVAILABLE = "†"  # beside the name of a data set that is not available here
 
 
 def transfer_table(evidence: Evidence) -> Table:
@@ -30,7 +30,7 @@ def transfer_table(evidence: Evidence) -> Table:
         for network in _networks(evidence)
         for setting, method in settings_together(evidence, "setting", "method")
     ]
-    heads = [f"{name} ({UNAVAILABLE})" if name in absent else name for name in datasets]
+    heads = [name + UNAVAILABLE if name in absent else name for name in datasets]
     compared = any(isinstance(cell, Value) and cell.bold for row in rows for cell in row)  # the best is bold
     return Table(
         ["", "Method", *heads], rows, stubs=2, notes=list(_notes(evidence, datasets, absent, compared))
@@ -119,8 +119,8 @@ def _notes(
     )
     if absent:
         yield (
-            f"Not available here: {', '.join(absent)}. Scale {evidence.exhibit.scale} does not run them. To have them, "
-            "obtain the data as params/datasets.yaml says for each, and run scale paper."
+            f"{UNAVAILABLE} Not available here: {', '.join(absent)}. Scale {evidence.exhibit.scale} does not run them. "
+            "To have them, obtain the data as params/datasets.yaml says for each, and run scale paper."
         )
 
 

@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -120,3 +122,43 @@ def test_a_formula_is_outlines_in_the_colour_of_the_text():
 def test_every_printed_formula_is_typeset(loss):
     assert len(FORMULAE[loss]) == 2
     assert all(len(formula.svg) > 2000 and formula.words for formula in FORMULAE[loss])
+
+
+def wide(columns: int) -> Table:
+    """A table such as Table 8: a column per data set, its name longer than its numbers."""
+    cells = [Value("top1", Measured(76.9, 0.25, 3), "95.3", bold=True) for _ in range(columns - 2)]
+    heads = [f"CIFAR{place}† after a while" for place in range(columns - 2)]
+    return Table(["", "Method", *heads], [["Linear evaluation", "SimCLR", *cells]], stubs=2)
+
+
+def test_a_head_wider_than_its_column_is_broken_between_words():
+    cells = ["Crop+color+blur", Value("top1", Measured(1.0, None, 1), None)]
+    table = Table(["Data augmentation", "Contrastive accuracy (%)", "1 (+Blur)"], [[*cells, cells[1]]])
+    head = next(line for line in to_latex(table, "T", "t", []).splitlines() if "Contrastive" in line)
+    stacked = [r"\shortstack[l]{Data\\augmentation}", r"\shortstack[r]{Contrastive\\accuracy\\(\%)}"]
+    assert head == f"{stacked[0]} &  & {stacked[1]} & 1 (+Blur) " + r"\\"
+
+
+def test_many_columns_lie_on_their_side_and_no_table_is_wider_than_the_text():
+    upright, lying = to_latex(wide(8), "T", "t", []), to_latex(wide(9), "T", "t", [])
+    assert r"\begin{table}" in upright and r"\end{table}" in upright and "rotating" not in upright
+    assert r"\begin{sidewaystable}" in lying and r"\end{sidewaystable}" in lying
+    assert lying.startswith("% needs booktabs, amsmath, graphicx, rotating\n")
+    for tex in (upright, lying):
+        assert r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" in tex
+
+
+@pytest.mark.skipif(
+    not shutil.which("pdflatex"), reason="no pdflatex: apt-get install texlive-latex-recommended"
+)
+@pytest.mark.parametrize("columns", [3, 8, 15])
+def test_latex_sets_it_within_the_page_with_the_packages_that_it_names(tmp_path, columns):
+    notes = ["† Food & drink, 5 % ± 1 ~ τ <∇>.", "‡ § ¶"]
+    tex = to_latex(wide(columns), "A_title & 100%", "t", notes)
+    packages = re.match(r"% needs (.*)", tex)[1].replace(" ", "")
+    document = rf"\documentclass{{article}}\usepackage{{{packages}}}\begin{{document}}"
+    (tmp_path / "t.tex").write_text(document + "\n" + tex + r"\end{document}")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0 and "Output written" in done.stdout, done.stdout[-2000:]
+    assert not re.search(r"Overfull|! |Missing character", done.stdout)
