@@ -14,7 +14,7 @@ from reports.summary import Lookup, Measured, metric, written
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 NOT_RUN = "not run"
-UPRIGHT = 8  # columns that still fit an upright page
+UPRIGHT = 8  # columns that still fit an upright page in common type
 HEAD = 10  # characters of a column's name that are not broken
 
 
@@ -98,6 +98,11 @@ class Table:
         if ragged:
             raise ValueError(f"expected {len(self.columns)} cells in each row; found {len(ragged[0])}")
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether a page needs it on its side or in small type."""
+        return len(self.columns) > UPRIGHT
+
 
 def spread_note(table: Table) -> list[str]:
     """What ± means, if a cell has it."""
@@ -149,7 +154,7 @@ def to_latex(table: Table, title: str, label: str, standing: Sequence[str]) -> s
     A head that is wider than its column is broken between words, a table of many columns lies on its side, and one that
     is still wider than the text is scaled down to it.
     """
-    environment = "sidewaystable" if len(table.columns) > UPRIGHT else "table"
+    environment = "sidewaystable" if table.is_wide else "table"
     columns = [[row[place] for row in table.rows] for place in range(len(table.columns))]
     aligned = ["r" if isinstance(cells[0], Value | Pair) else "l" for cells in columns]
     names = [_latex_head(*each) for each in zip(table.columns, columns, aligned, strict=True)]

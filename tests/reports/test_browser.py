@@ -16,7 +16,10 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select  # noqa: E402
 
+from reports.drawing.tables import Table, Value, to_html  # noqa: E402
+from reports.evidence import load_paper  # noqa: E402
 from reports.pdf import BROWSERS, FLAGS  # noqa: E402
+from reports.summary import Measured  # noqa: E402
 from tests.reports import two_sides  # noqa: E402
 from tests.reports.conftest import SCALE, Lab  # noqa: E402
 
@@ -246,6 +249,21 @@ def test_print_leaves_out_what_paper_cannot_do(page):
     for selector in ("#filter", ".toc", ".downloads", "article details", "a[download]"):
         assert not one(page, selector).is_displayed(), selector
     assert one(page, "#claim-C1").is_displayed() and one(page, "#figure_08 img").is_displayed()
+
+
+def test_a_table_of_many_columns_is_printed_whole(browser, tmp_path):
+    """Table 8: thirteen data sets on a sheet of A4, which has 680 px between its margins."""
+    cells = [Value("top1", Measured(91.9, None, 1), "95.3", bold=True) for _ in range(13)]
+    names = load_paper(ROOT / "params" / "paper" / "table_08.csv")["dataset"].unique()
+    heads = ["Digits", *[f"{name}†" for name in names]]
+    rows = [["Linear evaluation", "Supervised", *cells], ["Fine-tuned", "Random init", *cells]]
+    table = to_html(Table(["", "Method", *heads], rows, stubs=2), "T", [])
+    style = (ROOT / "reports" / "templates" / "page.css").read_text()
+    (tmp_path / "t.html").write_text(f"<!doctype html><style>{style}</style><article>{table}</article>")
+    opened(browser, tmp_path / "t.html")
+    show(browser, 680, media="print")
+    edge = browser.execute_script("return document.querySelector('table').getBoundingClientRect().right")
+    assert edge <= 680
 
 
 @needs_axe
