@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from reports import board, trace, verdict
+from reports import board, trails, verdict
 from reports.declaration import check_scale
 from reports.digest import digest, tidy_rows
 from reports.drawing.tables import render
@@ -119,15 +119,15 @@ def _item(scale: str, entry: Entry, folder: Path, claims: Sequence[board.Claim])
     item = {"entry": entry, "record": entry.record, "claims": claims, "again": again}
     if entry.record is None:
         return item
-    knobs, numbers = trace.numbers(
+    knobs, numbers = trails.numbers(
         entry.record, *read_csv(folder / f"{entry.id}.csv", "ours beside the paper's", again)
     )
     return item | {
         "drawing": _drawing(entry, folder, again),
         "knobs": knobs,
         "numbers": numbers,
-        "trails": trace.trails(entry.record),
-        "absent": trace.absent(entry.record),
+        "trails": trails.trails(entry.record),
+        "absent": trails.absent(entry.record),
         **_causes(entry.record),
     }
 
@@ -145,9 +145,9 @@ def _causes(record: Mapping[str, Any]) -> dict[str, Any]:
     """What all runs of an exhibit have in common, and what the plan says of their cost."""
     provenance, runs = record["provenance"], runs_of(record)
     return {
-        "stages": trace.stage_causes(runs),
-        "shared": trace.shared(runs),
-        "varies": trace.varying_by_stage(runs),
+        "stages": trails.stage_causes(runs),
+        "shared": trails.shared(runs),
+        "varies": trails.varying_by_stage(runs),
         "data": sorted({str(run["data"]) for run in runs.values() if run.get("data")}),
         "cost": {name: _amount(value) for name, value in (provenance.get("cost") or {}).items()},
     }

@@ -102,7 +102,7 @@ def test_a_drawing_depends_on_what_draws_it_and_not_on_the_page():
     modules = sources.reached("reports.draw", "reports.exhibits.figure_09")
     assert {"reports.drawing.bars", "reports.judging.inference", "reports.exhibits.figure_09"} <= set(modules)
     assert not {"reports.board", "reports.index", "reports.exhibits.figure_08"} & set(modules)
-    assert {"reports.board", "reports.trace", "reports.verdict"} <= set(sources.reached("reports.index"))
+    assert {"reports.board", "reports.trails", "reports.verdict"} <= set(sources.reached("reports.index"))
 
 
 def test_a_line_of_a_shared_drawing_redraws_those_that_use_it(tmp_path, monkeypatch):
