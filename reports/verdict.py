@@ -21,7 +21,7 @@ import pandas as pd
 
 from reports.declaration import Declaration, check_scale, load_declaration
 from reports.evidence import Evidence, load_paper
-from reports.files import exit_code, read_json, record_text, write_bytes
+from reports.files import ReportError, exit_code, record_text, write_bytes
 from reports.judging import cells as tables
 from reports.judging.claim import Claim, Condition, in_order, parse
 from reports.judging.contrast import Missing, Row, minus, rows_of
@@ -143,16 +143,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/out"), help="drawings lie in <out>/<scale>")
     parser.add_argument("--params", type=Path, default=Path("params"), help="declarations of exhibits")
     options = parser.parse_args(arguments)
+    # Not above: reports.record imports this module, because a record keeps what the claims came to.
+    from reports.record import read_record
+
     check_scale(options.scale, options.params / "exhibits")
     folder, declared = options.out / options.scale, sorted((options.params / "exhibits").glob("*.yaml"))
     paths = [folder / f"{path.stem}.json" for path in declared]
     again = f"Draw it again: python -m reports.draw --scale {options.scale}."
-    records = [read_json(path, "the record of a drawing", again) for path in paths if path.exists()]
+    records = [read_record(path, options.scale, path.stem, again) for path in paths if path.exists()]
     write(folder, options.scale, options.params, records)
 
 
 def write(folder: Path, scale: str, params: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Judge all claims that are declared, and write verdicts.json into `folder`."""
+    """Judge all claims that are declared, and write verdicts.json into `folder`. ReportError for a damaged record."""
+    for record in records:
+        for claim in record["claims"]:
+            if lacking := sorted({"id", "type", *NOTHING} - claim.keys()):
+                raise ReportError(
+                    f"expected every claim in {folder / record['exhibit']}.json to have {', '.join(lacking)}; "
+                    f"found one without. Draw it again: python -m reports.draw --scale {scale} --exhibit {record['exhibit']}."
+                )
     others = undrawn(scale, params, [record["exhibit"] for record in records])
     write_bytes(folder / "verdicts.json", record_text(document(scale, [*records, others])).encode())
 

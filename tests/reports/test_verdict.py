@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reports.files import ReportError
 from reports.judging.cells import Cells, of_evidence
 from reports.judging.claim import parse
 from reports.judging.contrast import Missing
@@ -277,6 +278,16 @@ def test_the_claims_of_an_exhibit_that_is_not_drawn_are_not_run(lab):
     assert {claim["id"]: claim["missing"] for claim in found["claims"]}["C1"] == [
         "figure_08 has not been drawn"
     ]
+
+
+@pytest.mark.parametrize("claims", [None, [{"id": "C1", "type": "D"}], ["C1"]])
+def test_a_damaged_record_is_refused_by_name(lab, claims):
+    heads(lab, rows(8.0)).draw("figure_08")
+    path = lab.out / SCALE / "figure_08.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"claims": claims}))
+    with pytest.raises(ReportError, match=r"figure_08\.json"):
+        main(["--scale", SCALE, "--out", str(lab.out), "--params", str(lab.params)])
+    assert not (lab.out / SCALE / "verdicts.json").exists()
 
 
 def test_a_place_among_values_of_which_one_is_unknown_names_no_cell(lab):
