@@ -159,9 +159,10 @@ def write(folder: Path, scale: str, params: Path, records: Sequence[Mapping[str,
     for record in records:
         for claim in record["claims"]:
             if lacking := sorted({"id", "type", *NOTHING} - claim.keys()):
+                again = f"python -m reports.draw --scale {scale} --exhibit {record['exhibit']}"
                 raise ReportError(
                     f"expected every claim in {folder / record['exhibit']}.json to have {', '.join(lacking)}; "
-                    f"found one without. Draw it again: python -m reports.draw --scale {scale} --exhibit {record['exhibit']}."
+                    f"found one without. Draw it again: {again}."
                 )
     others = undrawn(scale, params, [record["exhibit"] for record in records])
     write_bytes(folder / "verdicts.json", record_text(document(scale, [*records, others])).encode())
