@@ -187,7 +187,7 @@ def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared
     run(*SCALE_SMOKE, "--cost")
     plans = planning.all_plans("smoke")
     pretrainings = {run.fingerprint: run for each in plans for run in each.runs("pretrain")}.values()
-    images = sum(2 * 4000 * each.bindings["Pretraining.epochs"] for each in pretrainings)
+    images = sum(2 * 2000 * each.bindings["Pretraining.epochs"] for each in pretrainings)
     assert cost.total(pretrainings).images == images
     assert "hours: no run was measured here yet" in capsys.readouterr().out
     measured = next(iter(pretrainings))

@@ -35,7 +35,7 @@ def small(project, edit):
     """Table 2 with 2 cases, and Table 5 with two runs of one epoch on 256 images."""
     edit("params/recipes/gradients_smoke.gin", "gradient_check.cases = 64", "gradient_check.cases = 2")
     recipe = "params/recipes/pretrain_smoke.gin"
-    edit(recipe, "dataset.limit = 0", "dataset.limit = 640")
+    edit(recipe, "dataset.limit = 2000", "dataset.limit = 640")
     edit(recipe, "Pretraining.batch_size = 128", "Pretraining.batch_size = 32")
     edit(recipe, "Pretraining.epochs = 3", "Pretraining.epochs = 2")
     edit("params/exhibits/table_05.yaml", "    - 0.05\n    - 0.1\n    - 0.5\n    - 1.0\n", "    - 0.5\n")
