@@ -71,7 +71,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Contrasts with their standard errors, (m,) each; df is infinite where the noise is known. n: seeds, or pairs.
+    """Contrasts with their standard errors, (m,) each; df is infinite where the noise is known.
+
+    n: seeds, or with `over_seeds` false the cells of one seed.
 
     Where repeats do not differ at all the error is 0 and nothing can be tested, unless the noise is known to be none.
     """
@@ -81,6 +83,7 @@ class Estimates:
     df: np.ndarray
     n: np.ndarray
     test: str
+    over_seeds: bool = True
 
     @property
     def known(self) -> bool:
@@ -162,9 +165,8 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
         if (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1:
             return None
         error = values.std(ddof=1, keepdims=True) / math.sqrt(n)
-        freedom, sample = np.array([n - 1.0]), np.array([n])
-        return Estimates(
-            values.mean(keepdims=True), error, freedom, sample, f"t over {n} pairs of cells of one seed"
+        return _of_cells(
+            values.mean(keepdims=True), error, n - 1, n, f"t over {n} pairs of cells of one seed"
         )
     levels = np.array([level.value(cells)[0] for level in rows[0].levels])
     if len(levels) < 3:
@@ -172,7 +174,11 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
     n = len(levels)
     _, covariance = np.polyfit(np.arange(n), levels, 1, cov=True)
     error = np.sqrt(covariance[:1, 0]) * (n - 1)
-    return Estimates(values, error, np.array([n - 2.0]), np.array([n]), f"slope over {n} values of one seed")
+    return _of_cells(values, error, n - 2, n, f"slope over {n} values of one seed")
+
+
+def _of_cells(mean: np.ndarray, error: np.ndarray, df: int, n: int, test: str) -> Estimates:
+    return Estimates(mean, error, np.array([float(df)]), np.array([n]), test, over_seeds=False)
 
 
 def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarray]:
@@ -220,7 +226,7 @@ def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Resu
     known = {
         "n": n,
         "test": test,
-        "sd": error * math.sqrt(n),
+        "sd": error * math.sqrt(n) if estimates.over_seeds else None,
         "margin": float(bound.distance(estimates.mean)[binding]),
     }
     if of in ("mean", "every"):

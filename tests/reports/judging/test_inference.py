@@ -181,6 +181,7 @@ def test_pairs_of_one_seed_are_the_paired_t_test_over_pairs():
     known = stats.ttest_rel(cells[6:, 0], cells[:6, 0], alternative="greater")
     found = infer(contrasts(grid("ab", 6), *PAIRS), cells, "mean", ABOVE)
     assert (found.p, found.n) == (pytest.approx(known.pvalue), 6)
+    assert found.sd is None and seeds_needed(found, 1) == 3  # of what seeds would show, pairs say nothing
 
 
 def test_one_trend_of_one_seed_is_a_regression():
