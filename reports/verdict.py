@@ -149,8 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_scale(options.scale, options.params / "exhibits")
     folder, declared = options.out / options.scale, sorted((options.params / "exhibits").glob("*.yaml"))
     paths = [folder / f"{path.stem}.json" for path in declared]
-    again = f"Draw it again: python -m reports.draw --scale {options.scale}."
-    records = [read_record(path, options.scale, path.stem, again) for path in paths if path.exists()]
+    again = f"Draw it again: python -m reports.draw --scale {options.scale} --exhibit {{}}."
+    records = [
+        read_record(path, options.scale, path.stem, again.format(path.stem))
+        for path in paths
+        if path.exists()
+    ]
     write(folder, options.scale, options.params, records)
 
 
