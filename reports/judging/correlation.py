@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from reports.judging.inference import Bound, Result, reach, tail
+from reports.judging.inference import Bound, Result, conclude, of_one_seed, over_seeds
 
 FEWEST = {"pearson": 4, "spearman": 10}  # cells from which Fisher's approximation is fair without repeats
-VARIANCE = {
-    "pearson": 1.0,
-    "spearman": 1.06,
-}  # of z, times n - 3 (Fisher 1921; Fieller, Hartley and Pearson 1957)
+# Of z, times n - 3 (Fisher 1921; Fieller, Hartley and Pearson 1957).
+VARIANCE = {"pearson": 1.0, "spearman": 1.06}
 
 
 def correlation(
@@ -35,26 +34,17 @@ def correlation(
             float(r.mean()), None, None, seeds, "exact comparison", float(not is_true), float(is_true)
         )
     z = np.arctanh(np.clip(r, *(sign * _largest(cells, method) for sign in (-1, 1))))
-    name = method.capitalize()
+    what = f"Fisher's z of {method.capitalize()}'s correlation of {cells} cells"
     if seeds > 1:
-        error, df = z.std(ddof=1) / math.sqrt(seeds), seeds - 1.0
-        test, sd = (
-            f"t over {seeds} seeds, of Fisher's z of {name}'s correlation of {cells} cells",
-            z.std(ddof=1),
-        )
-        if not error:
-            found = math.tanh(z[0])
-            return Result(found, found, found, seeds, f"{test}, which do not differ", 1.0, 1.0, sd=0.0)
+        estimates = over_seeds(z[None])
     elif cells >= FEWEST[method]:
-        error, df = math.sqrt(VARIANCE[method] / (cells - 3)), math.inf
-        test, sd = f"Fisher's z of {name}'s correlation of {cells} cells of one seed", None
+        error = np.sqrt([VARIANCE[method] / (cells - 3)])
+        estimates = of_one_seed(z, error, math.inf, seeds, "one seed")
     else:
         return Result(float(r[0]), None, None, 1, f"{cells} cells of one seed are too few for a correlation")
-    center = float(z.mean())
-    low, high = (math.tanh(center + sign * reach(df) * error) for sign in (-1, 1))
-    margin = (center - math.atanh(bound.value)) * (1 if bound.kind == "above" else -1)
-    p, opposite = (float(tail(np.array(sign * margin / error), df)) for sign in (1, -1))
-    return Result(math.tanh(center), low, high, seeds, test, p, opposite, sd=sd, margin=margin)
+    found = conclude(estimates, "mean", Bound(bound.kind, math.atanh(bound.value)))
+    back = {name: math.tanh(getattr(found, name)) for name in ("effect", "low", "high")}
+    return replace(found, **back, test=f"{what}, {found.test}")
 
 
 def _coefficient(x: np.ndarray, y: np.ndarray, method: str) -> float:

@@ -73,7 +73,7 @@ class Result:
 class Estimates:
     """Contrasts with their standard errors, (m,) each; df is infinite where the noise is known.
 
-    n: seeds, or with `over_seeds` false the cells of one seed.
+    n: seeds, or with `is_over_seeds` false the cells of one seed.
 
     Where repeats do not differ at all the error is 0 and nothing can be tested, unless the noise is known to be none.
     """
@@ -83,7 +83,7 @@ class Estimates:
     df: np.ndarray
     n: np.ndarray
     test: str
-    over_seeds: bool = True
+    is_over_seeds: bool = True
 
     @property
     def known(self) -> bool:
@@ -101,17 +101,33 @@ def infer(
     """
     averaged = [_mean(rows)] if of == "mean" else list(rows)
     estimates = _estimates(averaged, rows, cells, noise)
-    if estimates is None:
-        return _untested(averaged, cells, of, bound)
+    return _untested(averaged, cells, of, bound) if estimates is None else conclude(estimates, of, bound)
+
+
+def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
+    """The condition that `of` the estimates are within `bound`."""
     p, opposite = _p_values(estimates, bound)
-    needed = _needed(of, len(averaged))
+    needed = _needed(of, len(p))
     strongest_first = np.lexsort((-bound.distance(estimates.mean), p))
     return replace(
         _describe(estimates, int(strongest_first[needed - 1]), of, bound),
         p=_at_least(p, needed),
-        opposite=_at_least(opposite, len(averaged) - needed + 1),
-        among=len(averaged) - needed + 1,
+        opposite=_at_least(opposite, len(p) - needed + 1),
+        among=len(p) - needed + 1,
     )
+
+
+def over_seeds(values: np.ndarray) -> Estimates:
+    """Contrasts by their values within seeds, (m, n seeds), NaN where a seed lacks a cell; two or more seeds each."""
+    n, spread = (~np.isnan(values)).sum(axis=1), np.nanstd(values, axis=1, ddof=1)
+    spread[spread <= ROUNDING * np.nanmax(abs(values), axis=1)] = 0
+    how_many = f"{n.min()} to {n.max()}" if np.ptp(n) else str(n[0])
+    return Estimates(np.nanmean(values, axis=1), spread / np.sqrt(n), n - 1.0, n, f"t over {how_many} seeds")
+
+
+def of_one_seed(mean: np.ndarray, error: np.ndarray, df: float, n: int, test: str) -> Estimates:
+    """An estimate, (1,), whose sample are `n` cells of one seed."""
+    return Estimates(mean, error, np.array([float(df)]), np.array([n]), test, is_over_seeds=False)
 
 
 def exact(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Result:
@@ -147,15 +163,12 @@ def _estimates(
     if cells.shape[1] == 1 and noise is None:
         return _one_seed(averaged, rows, cells) if len(averaged) == 1 else None
     values = np.stack([row.value(cells) for row in averaged])
-    n, means = (~np.isnan(values)).sum(axis=1), np.nanmean(values, axis=1)
-    if noise is not None:
-        length = np.sqrt((np.stack([row.weights for row in averaged]) ** 2).sum(axis=1))
-        no_limit = np.full(len(averaged), np.inf)
-        return Estimates(means, noise * length / np.sqrt(n), no_limit, n, f"z, noise {noise:g}")
-    spread = np.nanstd(values, axis=1, ddof=1)
-    spread[spread <= ROUNDING * np.nanmax(abs(values), axis=1)] = 0
-    how_many = f"{n.min()} to {n.max()}" if np.ptp(n) else str(n[0])
-    return Estimates(means, spread / np.sqrt(n), n - 1.0, n, f"t over {how_many} seeds")
+    if noise is None:
+        return over_seeds(values)
+    n = (~np.isnan(values)).sum(axis=1)
+    length = np.sqrt((np.stack([row.weights for row in averaged]) ** 2).sum(axis=1))
+    known = np.full(len(averaged), np.inf)
+    return Estimates(np.nanmean(values, axis=1), noise * length / np.sqrt(n), known, n, f"z, noise {noise:g}")
 
 
 def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -> Estimates | None:
@@ -165,7 +178,7 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
         if (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1:
             return None
         error = values.std(ddof=1, keepdims=True) / math.sqrt(n)
-        return _of_cells(
+        return of_one_seed(
             values.mean(keepdims=True), error, n - 1, n, f"t over {n} pairs of cells of one seed"
         )
     levels = np.array([level.value(cells)[0] for level in rows[0].levels])
@@ -174,11 +187,7 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
     n = len(levels)
     _, covariance = np.polyfit(np.arange(n), levels, 1, cov=True)
     error = np.sqrt(covariance[:1, 0]) * (n - 1)
-    return _of_cells(values, error, n - 2, n, f"slope over {n} values of one seed")
-
-
-def _of_cells(mean: np.ndarray, error: np.ndarray, df: int, n: int, test: str) -> Estimates:
-    return Estimates(mean, error, np.array([float(df)]), np.array([n]), test, over_seeds=False)
+    return of_one_seed(values, error, n - 2, n, f"slope over {n} values of one seed")
 
 
 def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarray]:
@@ -226,7 +235,7 @@ def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Resu
     known = {
         "n": n,
         "test": test,
-        "sd": error * math.sqrt(n) if estimates.over_seeds else None,
+        "sd": error * math.sqrt(n) if estimates.is_over_seeds else None,
         "margin": float(bound.distance(estimates.mean)[binding]),
     }
     if of in ("mean", "every"):

@@ -140,12 +140,14 @@ def test_few_cells_of_one_seed_are_no_correlation_and_repeats_make_them_one():
     x = np.c_[[1.0, 2, 3, 4, 5, 6]]
     y = np.c_[[1.0, 2, 3, 4, 6, 5]]
     assert correlation(x, y, "spearman", Bound("above", 0.5)).p is None
-    repeated = correlation(
-        np.tile(x, 3), np.c_[y, y, np.c_[[1.0, 2, 3, 5, 4, 6]]], "pearson", Bound("above", 0.5)
-    )
+    above, thrice = Bound("above", 0.5), np.tile(x, 3)
+    repeated = correlation(thrice, np.c_[y, y, np.c_[[1.0, 2, 4, 3, 6, 5]]], "pearson", above)
     assert repeated.p < 0.05 and repeated.n == 3
     same = correlation(np.tile(x, 3), np.tile(x, 3), "spearman", Bound("above", 0.5))
     assert same.p == same.opposite == 1 and "do not differ" in same.test
+    # Equal by arithmetic, and unequal in their last bits: no spread either.
+    equal = correlation(thrice, np.c_[y, y, np.c_[[1.0, 2, 3, 5, 4, 6]]], "pearson", above)
+    assert equal.p == equal.opposite == 1 and "do not differ" in equal.test
 
 
 def test_a_seed_that_lacks_a_cell_is_left_out_of_the_correlation():
