@@ -9,12 +9,13 @@ import pandas as pd
 from reports.evidence import LARGEST, Evidence
 from reports.files import ReportError, check_types, read_json
 from reports.summary import summarize, values_of
-from reports.verdict import results
+from reports.verdict import NOTHING, results
 
 Run = Mapping[str, Any]  # what decided the numbers of one run of one stage
 OF_A_RUN = ("fingerprint", "upstream", "seed")  # even where a stage has one run
 KINDS = dict.fromkeys(("section", "title", "caption"), str) | {"partial": bool, "provenance": dict}
 KINDS |= dict.fromkeys(("missing", "standing", "files", "seeds", "raw", "claims"), list)
+OF_A_CLAIM = {"id", "type", *NOTHING}  # what a verdict needs of it
 NAMED = 6  # missing runs that a drawing names; its record names all
 
 
@@ -87,8 +88,12 @@ def read_record(path: Path, scale: str, exhibit: str, remedy: str) -> dict[str, 
     for key, expected in {"scale": scale, "exhibit": exhibit}.items():
         if found.get(key) != expected:
             raise ReportError(f"expected {key} {expected!r} in {path}; found {found.get(key)!r}. {remedy}")
-    if not all(isinstance(claim, dict) for claim in found["claims"]):
-        raise ReportError(f"expected objects under 'claims' in {path}; found others. {remedy}")
+    for claim in found["claims"]:
+        if not isinstance(claim, dict) or not claim.keys() >= OF_A_CLAIM:
+            raise ReportError(
+                f"expected objects under 'claims' in {path}, with {', '.join(sorted(OF_A_CLAIM))}; "
+                f"found {claim!r:.120}. {remedy}"
+            )
     for row in found["raw"]:
         number = row.get("value") if isinstance(row, dict) and {"metric", "run"} <= row.keys() else None
         if not isinstance(number, int | float) or not abs(number) <= LARGEST:

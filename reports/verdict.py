@@ -21,7 +21,7 @@ import pandas as pd
 
 from reports.declaration import Declaration, check_scale, load_declaration
 from reports.evidence import Evidence, load_paper
-from reports.files import ReportError, exit_code, record_text, write_bytes
+from reports.files import exit_code, record_text, write_bytes
 from reports.judging import cells as tables
 from reports.judging.claim import Claim, Condition, in_order, parse
 from reports.judging.contrast import Missing, Row, minus, rows_of
@@ -159,15 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def write(folder: Path, scale: str, params: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Judge all claims that are declared, and write verdicts.json into `folder`. ReportError for a damaged record."""
-    for record in records:
-        for claim in record["claims"]:
-            if lacking := sorted({"id", "type", *NOTHING} - claim.keys()):
-                again = f"python -m reports.draw --scale {scale} --exhibit {record['exhibit']}"
-                raise ReportError(
-                    f"expected every claim in {folder / record['exhibit']}.json to have {', '.join(lacking)}; "
-                    f"found one without. Draw it again: {again}."
-                )
+    """Judge all claims that are declared, and write verdicts.json into `folder`."""
     others = undrawn(scale, params, [record["exhibit"] for record in records])
     write_bytes(folder / "verdicts.json", record_text(document(scale, [*records, others])).encode())
 
