@@ -12,9 +12,8 @@ import numpy as np
 from stages.harness.datasets import class_count
 from stages.harness.errors import UserError
 
-Sample = tuple[
-    str, int | list[int]
-]  # path below the data set's folder; label, or 0, 1 or UNJUDGED for every class
+# Path below the data set's folder; label, or 0, 1 or UNJUDGED for every class.
+Sample = tuple[str, int | list[int]]
 LARGEST_XML = 1_000_000  # bytes; VOC 2007's largest has 10,000
 
 
@@ -56,12 +55,7 @@ def lines(path: Path) -> list[str]:
     try:
         return [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            "a list of the data set is missing or cannot be read",
-            expected="a text file of the official distribution",
-            found=getattr(error, "strerror", None) or error,
-            where=path,
-        ) from error
+        raise _unreadable(path, "a text file of the official distribution", error) from error
 
 
 def rows(path: Path, fields: int) -> list[list[str]]:
@@ -106,12 +100,8 @@ def xml(path: Path) -> ElementTree.Element:
             raise ValueError(f"{size:,} bytes")
         return ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
     except (OSError, ValueError, ElementTree.ParseError) as error:
-        raise UserError(
-            "a list of the data set is missing or cannot be read",
-            expected=f"an XML file of at most {LARGEST_XML:,} bytes, without a DOCTYPE",
-            found=getattr(error, "strerror", None) or error,
-            where=path,
-        ) from error
+        expected = f"an XML file of at most {LARGEST_XML:,} bytes, without a DOCTYPE"
+        raise _unreadable(path, expected, error) from error
 
 
 def matlab(path: Path, name: str) -> np.ndarray:
@@ -121,9 +111,13 @@ def matlab(path: Path, name: str) -> np.ndarray:
     try:
         return loadmat(path, squeeze_me=True)[name]
     except Exception as error:  # a damaged file can raise nearly anything
-        raise UserError(
-            "a list of the data set is missing or cannot be read",
-            expected=f"a .mat file with {name}",
-            found=getattr(error, "strerror", None) or error,
-            where=path,
-        ) from error
+        raise _unreadable(path, f"a .mat file with {name}", error) from error
+
+
+def _unreadable(path: Path, expected: str, error: Exception) -> UserError:
+    return UserError(
+        "a list of the data set is missing or cannot be read",
+        expected=expected,
+        found=getattr(error, "strerror", None) or error,
+        where=path,
+    )
