@@ -24,12 +24,7 @@ PROBE = {
     "probe_training__epochs": 4,
     "probe_training__base_lr": 1.0,
 }
-TSNE = {
-    "chosen_images__classes": 3,
-    "chosen_images__images_per_class": 3,
-    "embedding__perplexity": 3.0,
-    "embedding__iterations": 250,
-}
+TSNE = {"chosen_images__images_per_class": 3}
 
 
 @pytest.fixture

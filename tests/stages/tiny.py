@@ -64,6 +64,12 @@ OWN = {
         "transfer_training.steps": 5,
         "transfer_training.batch_size": 12,
     },
+    "tsne": {
+        "chosen_images.classes": 3,
+        "chosen_images.images_per_class": 4,
+        "embedding.perplexity": 3.0,
+        "embedding.iterations": 250,
+    },
 }
 
 

@@ -28,12 +28,7 @@ STAGES = {
         "probe_training__epochs": 1,
         "probe_training__base_lr": 0.1,
     },
-    "tsne": {
-        "chosen_images__classes": 3,
-        "chosen_images__images_per_class": 4,
-        "embedding__perplexity": 3.0,
-        "embedding__iterations": 250,
-    },
+    "tsne": {},
 }
 OPENING = ("pretrain", "supervised")
 
