@@ -32,9 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--params", type=Path, default=Path("params"))
     options = parser.parse_args(arguments)
-    load_declaration(
-        options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale
-    )  # or it is misspelled
+    # For its refusal of a misspelled exhibit.
+    load_declaration(options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale)
     folder = options.results / options.scale / "tidy" / options.exhibit
     measured, provenance = load_collected(folder, options.exhibit, options.scale)
     record = {

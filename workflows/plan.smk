@@ -1,4 +1,4 @@
-# The plan is made before the graph is built: it costs half a second, and a stale one can then not be used.
+# The plan is made before the graph is built: it costs two seconds, and a stale one can then not be used.
 # Files that an edit does not touch keep their times.
 
 import functools

@@ -49,9 +49,8 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
         raise UserError("not a fraction of the labels", expected="0 < label_fraction <= 1", found=fraction)
     order, rank = _in_classes(labels, seed, "label_fraction")
     turn = addressed_order(seed, "label_fraction/classes", labels.max() + 1)  # by class
-    rounds = np.lexsort(
-        (turn[labels[order]], rank)
-    )  # an image of every class, then a second one of every class, ...
+    # An image of every class, then a second one of every class, ...
+    rounds = np.lexsort((turn[labels[order]], rank))
     size = max(int(fraction * len(labels) + ROUNDING), len(np.unique(labels)))
     return np.sort(order[rounds[:size]])
 
