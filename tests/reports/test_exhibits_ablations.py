@@ -395,6 +395,13 @@ def test_table_6_has_ours_and_then_the_ablations(seven):
     assert rows[4][5] == "21.5" and rows[6][9] == "44.5"
 
 
+def test_what_stands_beside_the_papers_measures_is_called_ours_alone(seven):
+    html = seven.draw("table_06")["html"].decode()
+    heads = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', html)
+    assert [head.endswith(", ours only") for head in heads] == [False] * 6 + [True] * 3
+    assert heads[6].startswith("kNN top-1")
+
+
 def test_the_papers_network_stands_once_with_both_numbers(seven):
     path = seven.tidy("table_06") / "rows.csv"
     path.write_text(path.read_text().replace("SimCLR,ResNet-8,", "SimCLR,ResNet-50,"))
