@@ -10,9 +10,9 @@ import importlib
 import sys
 from pathlib import Path
 
-from stages.harness import driver
-from stages.harness.declaration import nearest
-from stages.harness.errors import UserError, command
+from common.errors import UserError, command
+from stages.planning.declaration import nearest
+from stages.running import driver
 
 COMMANDS = ("plan", "prepare", "collect", "adopt", "embed", "import_official")
 SWEEPS = tuple(

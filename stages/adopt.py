@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stages.harness import files, fingerprint
-from stages.harness.declaration import PARAMS, check_scale, default_scale
-from stages.harness.errors import UserError, command
-from stages.harness.planning import all_plans
-from stages.harness.sources import code_hash
+from common import files
+from common.errors import UserError, command
+from stages.planning import fingerprint
+from stages.planning.code_hashes import code_hash
+from stages.planning.declaration import PARAMS, check_scale, default_scale
+from stages.planning.plans import all_plans
 
 ADOPTED = PARAMS / "adopted.yaml"
 HEADER = (

@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.harness import files, store
-from stages.harness.declaration import check_scale, default_scale, nearest
-from stages.harness.errors import UserError, command
-from stages.harness.fingerprint import adoption_of
-from stages.harness.planning import Plan, Run, datasets_of, read_plan
+from common import files
+from common.errors import UserError, command
+from stages.planning.declaration import check_scale, default_scale, nearest
+from stages.planning.fingerprint import adoption_of
+from stages.planning.plans import Plan, Run, datasets_of, read_plan
+from stages.running import store
 
 PROVENANCE = ("fingerprint", "stage", "seed", "bindings", "code", "data", "upstream")
 

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.harness import datasets, files, splits
-from stages.harness.errors import UserError, command
+from common import files
+from common.errors import UserError, command
+from stages.data import datasets, splits
 
 INDEX = "index.csv"
 

@@ -6,11 +6,11 @@ import gin
 import numpy as np
 import torch
 
+from common.errors import UserError
 from simclr.finetuning import fine_tuning, take
-from stages.harness import splits
-from stages.harness.classifying import train_and_test
-from stages.harness.errors import UserError
-from stages.harness.job import Job
+from stages.data import splits
+from stages.running.job import Job
+from stages.steps.classifying import train_and_test
 
 SLACK = 0.01  # by how much of its size a list may differ from its fraction: lists are rounded class by class
 

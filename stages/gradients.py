@@ -9,7 +9,7 @@ from torch import Tensor
 
 from simclr import objectives
 from simclr.randomness import normal
-from stages.harness.job import Job
+from stages.running.job import Job
 
 
 @gin.configurable

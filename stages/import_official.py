@@ -17,11 +17,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.harness import files
-from stages.harness.declaration import check_scale, default_scale, nearest
-from stages.harness.errors import UserError, command
-from stages.harness.planning import Run, read_plan
-from stages.harness.sources import ROOT
+from common import files
+from common.errors import UserError, command
+from stages.planning.code_hashes import ROOT
+from stages.planning.declaration import check_scale, default_scale, nearest
+from stages.planning.plans import Run, read_plan
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -69,8 +69,8 @@ def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | 
         left_over,
         state_from,
     )
-    from stages.harness import store
-    from stages.harness.job import Job
+    from stages.running import store
+    from stages.running.job import Job
 
     variables = read_checkpoint(checkpoint)
     importlib.import_module("simclr.training")  # gin binds only names of what is imported

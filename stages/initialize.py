@@ -1,7 +1,7 @@
 """Stage initialize: an encoder that has learned nothing, for baselines that train from scratch (Tables 8, B.2, B.5)."""
 
 from simclr.encoder import millions, resnet
-from stages.harness.job import Job
+from stages.running.job import Job
 
 
 def work(job: Job) -> None:

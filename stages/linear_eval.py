@@ -6,13 +6,13 @@ Beside it runs a weighted kNN classifier on the same frozen features. It is not 
 import gin
 from torch import Tensor
 
+from common.errors import UserError
 from simclr.classification import linear_evaluation, top_k
 from simclr.evaluation import evaluated, evaluated_parts
 from simclr.knn import knn_scores
-from stages.harness.classifying import train_and_test
-from stages.harness.errors import UserError
-from stages.harness.job import Job
-from stages.harness.representing import representation
+from stages.running.job import Job
+from stages.steps.classifying import train_and_test
+from stages.steps.representing import representation
 
 
 @gin.configurable

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.errors import UserError
 from simclr import logistic
 from simclr.encoder import ResNet
 from simclr.evaluation import evaluated
 from simclr.metrics import METRICS, accuracy, predicted, score
 from simclr.views import Images, shorter_side_view
-from stages.harness.datasets import class_count
-from stages.harness.errors import UserError
-from stages.harness.job import Job
+from stages.data.datasets import class_count
+from stages.running.job import Job
 
 
 @gin.configurable

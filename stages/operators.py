@@ -5,10 +5,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.errors import UserError
 from simclr.views import ViewPolicy, as_float, resize
-from stages.harness import splits
-from stages.harness.errors import UserError
-from stages.harness.job import Job
+from stages.data import splits
+from stages.running.job import Job
 
 
 @gin.configurable

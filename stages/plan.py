@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.harness import cost, files
-from stages.harness.declaration import PARAMS, SCALES, check_scale, exhibit_ids, stages_with_recipes
-from stages.harness.errors import UserError, command
-from stages.harness.fingerprint import accepted_code
-from stages.harness.planning import Plan, Run, all_plans, datasets_of, plan_path, write_plan
-from stages.harness.sources import drawing_hash, page_hash
+from common import files
+from common.errors import UserError, command
+from stages.planning import cost
+from stages.planning.code_hashes import drawing_hash, page_hash
+from stages.planning.declaration import PARAMS, SCALES, check_scale, exhibit_ids, stages_with_recipes
+from stages.planning.fingerprint import accepted_code
+from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, write_plan
 
 TRAININGS = ("pretrain", "supervised")
 INDEX = PARAMS / "plan" / "index.yaml"

@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from stages.harness import datasets, files, survey, trees
-from stages.harness.errors import UserError, command
-from stages.harness.formats import FORMATS, Arrays
-from stages.harness.obtain import describe, open_source
+from common import files
+from common.errors import UserError, command
+from stages.data import datasets, file_lists
+from stages.obtaining import verification
+from stages.obtaining.formats import FORMATS, Arrays
+from stages.obtaining.sources import describe, open_source
 
 
 @command
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def planned(scale: str) -> list[str]:
     """The data sets that the plan of a scale reads."""
-    from stages.harness.planning import all_plans, datasets_of
+    from stages.planning.plans import all_plans, datasets_of
 
     return datasets_of(all_plans(scale))
 
@@ -114,15 +116,15 @@ def prepare_photographs(declared: dict[str, Any], folder: Path, root: Path) -> N
     """
     files.discard_partials(folder)
     tree = (root / declared["folder"]).resolve()
-    found = survey.survey(declared, root, survey.known_entries(folder))
+    found = verification.survey(declared, root, verification.known_entries(folder))
     written = []
     for split, (entries, labels) in found.items():
         path = folder / f"{split}.files.txt"
-        written += [files.write_text(path, trees.list_text(entries), only_if_changed=True)]
+        written += [files.write_text(path, file_lists.list_text(entries), only_if_changed=True)]
         written += [files.write_arrays(folder, {f"{split}.labels": labels}, only_if_changed=True)]
     source = {"source": f"folder {declared['folder']}", "passed_over": [], "tree": str(tree)}
     written += [files.write_json(folder / "source.json", source, only_if_changed=True)]
-    manifest = _manifest(declared, survey.described(found)) | {"layout": declared["layout"]}
+    manifest = _manifest(declared, verification.described(found)) | {"layout": declared["layout"]}
     written += [files.write_json(folder / "manifest.json", manifest, only_if_changed=True)]
     state = f"prepared in {folder} from {tree}" if any(written) else f"already prepared and whole in {folder}"
     print(f"{declared['name']}: {state}")

@@ -6,8 +6,8 @@ from simclr.classification import top_k
 from simclr.encoder import millions
 from simclr.evaluation import evaluated
 from simclr.training import Pretraining
-from stages.harness.job import Job
-from stages.harness.loop import run_to_end
+from stages.running.job import Job
+from stages.steps.loop import run_to_end
 
 
 def work(job: Job) -> None:

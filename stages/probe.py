@@ -4,12 +4,12 @@ import gin
 import torch
 from torch import Tensor
 
+from common.errors import UserError
 from simclr.metrics import accuracy
 from simclr.probing import probe_training, transformed_features
-from stages.harness.errors import UserError
-from stages.harness.job import Job
-from stages.harness.loop import run_to_end
-from stages.harness.representing import representation
+from stages.running.job import Job
+from stages.steps.loop import run_to_end
+from stages.steps.representing import representation
 
 TRAIN_VIEW, TEST_VIEW = 0, 1  # draws of the two splits are independent
 

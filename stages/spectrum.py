@@ -5,8 +5,8 @@ import math
 import numpy as np
 import torch
 
-from stages.harness.errors import UserError
-from stages.harness.job import Job
+from common.errors import UserError
+from stages.running.job import Job
 
 WEIGHT = "0.dense.weight"
 TOP_SHARE = 0.05

@@ -2,8 +2,8 @@
 
 from simclr.classification import supervised
 from simclr.encoder import millions
-from stages.harness.classifying import train_and_test
-from stages.harness.job import Job
+from stages.running.job import Job
+from stages.steps.classifying import train_and_test
 
 
 def work(job: Job) -> None:

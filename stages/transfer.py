@@ -12,13 +12,14 @@ import gin
 import torch
 from torch import Tensor
 
+from common import files
+from common.errors import UserError
 from simclr.classification import Classification
 from simclr.finetuning import transfer_training
 from simclr.metrics import METRICS, accuracy, predicted, score
-from stages.harness import datasets, files
-from stages.harness.errors import UserError
-from stages.harness.job import Job
-from stages.harness.loop import TELL_STEPS
+from stages.data import datasets
+from stages.running.job import Job
+from stages.steps.loop import TELL_STEPS
 
 
 class Point(NamedTuple):

@@ -7,12 +7,12 @@ import gin
 import numpy as np
 import torch
 
+from common.errors import UserError
 from simclr.evaluation import evaluated
 from simclr.randomness import permutation
 from simclr.views import ViewPolicy
-from stages.harness.errors import UserError
-from stages.harness.job import Job
-from stages.harness.representing import representation
+from stages.running.job import Job
+from stages.steps.representing import representation
 
 
 @gin.configurable

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from stages.harness.declaration import PARAMS, exhibit_ids, read_recipe
-from stages.harness.planning import Run, resolve
+from stages.planning.declaration import PARAMS, exhibit_ids, read_recipe
+from stages.planning.plans import Run, resolve
 
 DATA = {"dataset.name": ("imagenet", "2"), "dataset.limit": (0, "all images")}
 CROP = {

@@ -30,7 +30,7 @@ from torch import Tensor
 from simclr.logistic import Classifier, path
 from simclr.training import Pretraining
 from simclr.views import ViewPolicy
-from stages.harness import datasets
+from stages.data import datasets
 
 PENALTIES = np.logspace(5, -6, 45).tolist()
 SETTINGS = {

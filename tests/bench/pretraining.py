@@ -15,9 +15,9 @@ import time
 import torch
 
 from simclr.training import Pretraining
-from stages.harness.driver import default_jobs
-from stages.harness.job import bind
-from stages.harness.planning import read_plan
+from stages.planning.plans import read_plan
+from stages.running.driver import default_jobs
+from stages.running.job import bind
 
 WARM_UP = 5
 IMAGES = 10_000

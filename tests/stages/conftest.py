@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.harness import datasets, declaration, fingerprint
-from stages.harness.planning import Run
+from stages.data import datasets
+from stages.planning import declaration, fingerprint
+from stages.planning.plans import Run
 from tests.stages import tiny
 
 REPOSITORY = Path(__file__).resolve().parents[2]

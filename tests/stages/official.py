@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
-from stages.harness import datasets, files
+from common import files
+from stages.data import datasets
 
 DECLARED = files.read_yaml(datasets.DECLARATIONS)
 Expected = dict[str, list[tuple[str, Any]]]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from common import files
 from stages import adopt, collect
-from stages.harness import files, fingerprint, job, planning
+from stages.planning import fingerprint, plans
+from stages.running import job
 from tests.stages import tiny
 
 CHAIN = """\
@@ -50,8 +52,8 @@ def project_at_a(project, code) -> Path:
 def finish(*exhibits: str) -> None:
     """Seal and link every run of these exhibits with the code of now."""
     for name in exhibits:
-        plan = planning.resolve(name, "smoke")
-        planning.write_plan(plan)
+        plan = plans.resolve(name, "smoke")
+        plans.write_plan(plan)
         for stage in plan.stages:
             for run in plan.runs(stage):
                 tiny.seal(run, {"top1": 50.0})
@@ -100,12 +102,12 @@ def test_an_adoption_stands_in_the_file_and_in_the_provenance_with_its_reason(pr
 
 def test_an_adoption_brings_back_what_rests_on_the_stage(project_at_a, code):
     """An evaluation's fingerprint contains that of its pretraining."""
-    before = [run.fingerprint for run in planning.resolve("table_05", "smoke").runs("linear_eval")]
+    before = [run.fingerprint for run in plans.resolve("table_05", "smoke").runs("linear_eval")]
     code(pretrain="b")
-    assert [run.fingerprint for run in planning.resolve("table_05", "smoke").runs("linear_eval")] != before
+    assert [run.fingerprint for run in plans.resolve("table_05", "smoke").runs("linear_eval")] != before
     adopted()
     fingerprint.adoptions.cache_clear()
-    assert [run.fingerprint for run in planning.resolve("table_05", "smoke").runs("linear_eval")] == before
+    assert [run.fingerprint for run in plans.resolve("table_05", "smoke").runs("linear_eval")] == before
 
 
 def test_all_changed_stages_are_adopted_at_once_and_the_others_not(project_at_a, code):
@@ -163,7 +165,7 @@ def test_a_second_change_is_adopted_to_the_first_code(project_at_a, code):
     code(pretrain="b")
     adopted("first")
     fingerprint.adoptions.cache_clear()
-    one, _ = planning.resolve("table_05", "smoke").runs("pretrain")
+    one, _ = plans.resolve("table_05", "smoke").runs("pretrain")
     shutil.rmtree(one.folder(tiny.RESULTS))
     finish("table_05")
     assert files.read_json(one.folder(tiny.RESULTS) / "run.json")["code"] == "b"

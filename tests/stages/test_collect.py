@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from common import files
+from common.errors import UserError
 from stages import collect
-from stages.harness import files, planning, store
-from stages.harness.errors import UserError
-from stages.harness.sources import code_hash
+from stages.planning import plans
+from stages.planning.code_hashes import code_hash
+from stages.running import store
 from tests.stages import tiny
 
 EXHIBIT = """\
@@ -66,16 +68,16 @@ TIDY = tiny.RESULTS / "smoke" / "tidy" / "table_05"
 
 
 @pytest.fixture
-def plan(project) -> planning.Plan:
+def plan(project) -> plans.Plan:
     """Ten cells, every run of them finished."""
     return finished(project, EXHIBIT)
 
 
-def finished(project, exhibit: str, stages: tuple[str, ...] = ()) -> planning.Plan:
+def finished(project, exhibit: str, stages: tuple[str, ...] = ()) -> plans.Plan:
     """The plan of this exhibit, with all runs of `stages` (none named: all stages) finished and linked."""
     tiny.declare_only(project, {"table_05": exhibit})
-    plan = planning.resolve("table_05", "smoke")
-    planning.write_plan(plan)
+    plan = plans.resolve("table_05", "smoke")
+    plans.write_plan(plan)
     for stage in stages or plan.stages:
         for number, run in enumerate(plan.runs(stage)):
             if not store.store_folder(tiny.RESULTS, run).exists():
@@ -130,7 +132,7 @@ def test_the_command_writes_the_tidy_folder_and_says_nothing(plan, capsys):
 def test_the_same_results_give_the_same_bytes(plan):
     collect.collect(plan, tiny.RESULTS)
     before = {path.name: path.read_bytes() for path in TIDY.iterdir()}
-    collect.collect(planning.read_plan("table_05", "smoke"), tiny.RESULTS)
+    collect.collect(plans.read_plan("table_05", "smoke"), tiny.RESULTS)
     assert {path.name: path.read_bytes() for path in TIDY.iterdir()} == before
 
 
@@ -158,7 +160,7 @@ def test_versions_that_differ_between_runs_are_all_named(plan):
 
 def test_without_any_result_the_table_is_empty_and_every_run_is_missing(project):
     tiny.declare_only(project, {"table_05": EXHIBIT})
-    plan = planning.resolve("table_05", "smoke")
+    plan = plans.resolve("table_05", "smoke")
     collect.collect(plan, tiny.RESULTS)
     assert rows() == ["method,l2_norm,temperature,seed,metric,value,run"]
     assert provenance()["missing"] == [
@@ -177,7 +179,7 @@ def test_a_stage_that_did_not_run_is_missing_and_the_others_are_shown(project):
 def test_runs_that_an_edit_added_are_missing_until_they_are_done(project):
     finished(project, EXHIBIT.replace("seeds: [0, 3]", "seeds: [0]"))
     tiny.declare_only(project, {"table_05": EXHIBIT})
-    collect.collect(planning.resolve("table_05", "smoke"), tiny.RESULTS)
+    collect.collect(plans.resolve("table_05", "smoke"), tiny.RESULTS)
     assert {row.split(",")[-1].rsplit("-", 1)[1] for row in rows()[1:]} == {"seed0"}
     missing = provenance()["missing"]
     assert len(missing) == 4 + 4 + 1 and all(name.endswith("-seed3") for name in missing)
@@ -206,7 +208,7 @@ def test_arrays_are_gathered_under_their_runs_and_leave_with_them(project):
 
 def test_a_result_of_an_older_plan_is_refused_with_the_remedy(plan, project):
     tiny.retune(project, "supervised")
-    now = planning.resolve("table_05", "smoke")
+    now = plans.resolve("table_05", "smoke")
     with pytest.raises(UserError, match="not of this plan and this code") as caught:
         collect.collect(now, tiny.RESULTS)
     text = str(caught.value)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.harness.execution import execution
-from stages.harness.planning import Run
+from stages.planning.plans import Run
+from stages.running.execution import execution
 from tests.elsewhere import elsewhere
 from tests.stages import tiny
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from common import files
+from common.errors import UserError
 from stages import embed, prepare
-from stages.harness import datasets, files
-from stages.harness.errors import UserError
+from stages.data import datasets
 
 RNG = np.random.default_rng(0)
 COMMITTED = datasets.REPOSITORY / "data" / "cifar10_subset"

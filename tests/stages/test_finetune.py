@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from common import files
+from common.errors import UserError
 from simclr.classification import Classification
 from simclr.encoder import resnet
 from simclr.views import evaluation_view
 from stages import finetune
-from stages.harness import datasets, files
-from stages.harness.errors import UserError
-from stages.harness.planning import Run
+from stages.data import datasets
+from stages.planning.plans import Run
 from tests.stages import tiny
 
 

@@ -6,11 +6,12 @@ import gin
 import pytest
 import torch
 
+from common import files
 from simclr import objectives
 from stages import gradients
-from stages.harness import files, store
-from stages.harness.job import Job
-from stages.harness.planning import Run
+from stages.planning.plans import Run
+from stages.running import store
+from stages.running.job import Job
 
 LIMIT = 1e-12  # float64, unit vectors, logits up to 20: what the exhibit promises
 LOSSES = {

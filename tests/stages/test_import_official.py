@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from common import files
+from common.errors import UserError
 from simclr.encoder import resnet
 from simclr.heads import projection_head
 from simclr.official import encoder_variables, head_variables
 from stages import import_official
-from stages.harness import files, planning
-from stages.harness.errors import UserError
+from stages.planning import plans
 from tests.simclr.conftest import our_weights
 from tests.stages import tiny
 
@@ -80,8 +81,8 @@ def case(golden):
 def run(project):
     """A planned pretraining of the golden network."""
     tiny.declare_only(project, {"table_06": EXHIBIT})
-    planning.write_plan(planning.resolve("table_06", "smoke"))
-    return planning.read_plan("table_06", "smoke").runs("pretrain")[0]
+    plans.write_plan(plans.resolve("table_06", "smoke"))
+    return plans.read_plan("table_06", "smoke").runs("pretrain")[0]
 
 
 @pytest.fixture
@@ -126,10 +127,10 @@ def test_the_imported_network_gives_the_official_logits(run, checkpoint, case, t
 
 def test_its_evaluations_run_without_pretraining(run, checkpoint):
     """The driver finds the run finished."""
-    from stages.harness import driver
+    from stages.running import driver
 
     import_official.import_checkpoint(checkpoint, run, tiny.RESULTS)
-    plan = planning.read_plan("table_06", "smoke")
+    plan = plans.read_plan("table_06", "smoke")
     assert driver.run_sweep(plan, "pretrain", tiny.RESULTS, jobs=1) == 0
     assert (
         json.loads(plan.index_path(tiny.RESULTS, "pretrain").read_text())[run.id]["fingerprint"]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from common import files
 from simclr.encoder import resnet
-from stages.harness import files
 from tests.stages import tiny
 
 

@@ -6,12 +6,14 @@ import gin
 import pytest
 import torch
 
+from common import files
+from common.errors import UserError
 from simclr.encoder import resnet
 from simclr.views import evaluation_view
-from stages.harness import datasets, files, store
-from stages.harness.errors import UserError
-from stages.harness.job import Job, bind
-from stages.harness.planning import Run
+from stages.data import datasets
+from stages.planning.plans import Run
+from stages.running import store
+from stages.running.job import Job, bind
 from tests.stages import tiny
 
 

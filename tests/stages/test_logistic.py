@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from common import files
+from common.errors import UserError
 from simclr.labels import UNJUDGED
 from simclr.logistic import path
 from simclr.metrics import map11
 from simclr.views import shorter_side_view
 from stages import logistic
-from stages.harness import datasets, files, store
-from stages.harness.errors import UserError
-from stages.harness.job import Job, bind
-from stages.harness.planning import Run
+from stages.data import datasets
+from stages.planning.plans import Run
+from stages.running import store
+from stages.running.job import Job, bind
 from tests.stages import tiny
 
 BOUND = {

@@ -7,10 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common import files
 from stages import operators
-from stages.harness import files, store
-from stages.harness.job import Job
-from stages.harness.planning import Run
+from stages.planning.plans import Run
+from stages.running import store
+from stages.running.job import Job
 from tests.stages import tiny
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from common import files
+from common.errors import UserError
 from simclr.encoder import resnet
 from stages import plan
-from stages.harness import cost, declaration, driver, files, planning, store
-from stages.harness.errors import UserError
-from stages.harness.fingerprint import accepted_code
+from stages.planning import cost, declaration, plans
+from stages.planning.fingerprint import accepted_code
+from stages.running import driver, store
 from tests.stages import tiny
 
 GRADIENTS = """\
@@ -109,7 +111,7 @@ def test_a_claim_changes_no_plan(declared):
 def test_a_written_plan_is_what_the_stages_accept(declared):
     run(*SCALE_SMOKE)
     for name in ("table_02", "table_05", "figure_08"):
-        assert planning.read_plan(name, "smoke").stages
+        assert plans.read_plan(name, "smoke").stages
         assert (PLANS / "smoke" / f"{name}.yaml").read_text().startswith("# Made by `make plan`")
 
 
@@ -152,10 +154,10 @@ def test_a_stage_that_one_scale_leaves_out_is_an_empty_sweep_there(declared, edi
     edit(path, "reduced: {}", f"reduced: {extra}")
     run("--quiet")
     assert "table_05" in files.read_yaml(PLANS / "index.yaml")["sweeps"]["supervised"]
-    resolved = planning.read_plan("table_05", "smoke")
+    resolved = plans.read_plan("table_05", "smoke")
     assert (
         resolved.runs("supervised") == []
-        and len(planning.read_plan("table_05", "reduced").runs("supervised")) == 2
+        and len(plans.read_plan("table_05", "reduced").runs("supervised")) == 2
     )
     assert driver.run_sweep(resolved, "supervised", Path("results"), jobs=1) == 0
     assert files.read_json(resolved.index_path(Path("results"), "supervised")) == {}
@@ -185,8 +187,8 @@ def test_the_summary_counts_cells_and_distinct_runs(declared, capsys):
 
 def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared, capsys):
     run(*SCALE_SMOKE, "--cost")
-    plans = planning.all_plans("smoke")
-    pretrainings = {run.fingerprint: run for each in plans for run in each.runs("pretrain")}.values()
+    every = plans.all_plans("smoke")
+    pretrainings = {run.fingerprint: run for each in every for run in each.runs("pretrain")}.values()
     images = sum(2 * 2000 * each.bindings["Pretraining.epochs"] for each in pretrainings)
     assert cost.total(pretrainings).images == images
     assert "hours: no run was measured here yet" in capsys.readouterr().out
@@ -261,7 +263,7 @@ def test_a_stage_that_opens_a_chain_and_evaluates_one_is_refused(declared, capsy
     alone = alone.replace("[pretrain, linear_eval]", "[linear_eval]")
     tiny.declare_only(declared, {"table_05": TEMPERATURES, "figure_08": alone})
     with pytest.raises(UserError, match="linear_eval both opens a chain and evaluates one"):
-        plan.index_of(planning.all_plans("smoke"))
+        plan.index_of(plans.all_plans("smoke"))
     assert plan.main(SCALE_SMOKE) == 2
     assert "params/exhibits" in capsys.readouterr().err and not (PLANS / "index.yaml").exists()
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common import files
 from stages import prepare
-from stages.harness import datasets, files
+from stages.data import datasets
 
 RNG = np.random.default_rng(0)
 IMAGES = {

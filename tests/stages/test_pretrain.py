@@ -5,10 +5,11 @@ import csv
 import pytest
 import torch
 
+from common import files
 from simclr.training import Pretraining
 from stages import pretrain
-from stages.harness import files, store
-from stages.harness.job import CHECKPOINT, Job
+from stages.running import store
+from stages.running.job import CHECKPOINT, Job
 from tests.stages import tiny
 
 

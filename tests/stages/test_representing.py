@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from common import files
+from common.errors import UserError
 from simclr.heads import projection_head
 from simclr.views import ViewPolicy
 from stages import spectrum
-from stages.harness import files
-from stages.harness.errors import UserError
-from stages.harness.job import Job
-from stages.harness.representing import representation
+from stages.running.job import Job
+from stages.steps.representing import representation
 from tests.stages import tiny
 
 PROBE = {

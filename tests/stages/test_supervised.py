@@ -2,7 +2,8 @@
 
 import torch
 
-from stages.harness import datasets, files
+from common import files
+from stages.data import datasets
 from tests.stages import tiny
 
 

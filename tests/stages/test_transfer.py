@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from common import files
+from common.errors import UserError
 from simclr.classification import Classification, top_k
 from simclr.labels import UNJUDGED
 from simclr.metrics import map11, mean_per_class, score
 from stages import transfer
-from stages.harness import datasets, files
-from stages.harness.errors import UserError
-from stages.harness.job import Job
+from stages.data import datasets
+from stages.running.job import Job
 from stages.transfer import Point
 from tests.stages import tiny
 
@@ -246,7 +247,7 @@ def test_of_equal_scores_the_first_point_is_chosen():
 
 
 def test_the_papers_grid_is_the_papers(project):
-    from stages.harness.declaration import read_recipe, recipe_path
+    from stages.planning.declaration import read_recipe, recipe_path
 
     recipe = {name: value for name, (value, _) in read_recipe(recipe_path("transfer", "paper")).items()}
     np.testing.assert_allclose(recipe["transfer_grid.learning_rates"], np.logspace(-4, -1, 7), rtol=1e-12)

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from common import files
 from simclr.classification import Classification
-from stages.harness import datasets, driver, files, fingerprint, store
-from stages.harness.job import CHECKPOINT, Job, cause_of
-from stages.harness.planning import Plan, Run
+from stages.data import datasets
+from stages.planning import fingerprint
+from stages.planning.plans import Plan, Run
+from stages.running import driver, store
+from stages.running.job import CHECKPOINT, Job, cause_of
 
 RESULTS = Path("results")
 ABOUT = {"title": "Tiny", "classes": ["red", "green", "blue"], "metric": "top1"}

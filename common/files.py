@@ -1,0 +1,284 @@
+"""Files that are either whole or absent: write to a temporary name, flush, rename.
+
+Every writer here leaves the old file untouched until the new one is complete on disk, gives equal bytes for
+equal values, and returns whether it wrote. With `only_if_changed=True` a file that already holds these bytes
+keeps its modification time, so that a workflow engine sees no change.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from common.errors import FULL_DISK, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PARTIAL = ".partial"
+EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry: no clock in our bytes
+
+
+@contextmanager
+def whole_file(path: str | Path, needed: int | None = None) -> Iterator[BinaryIO]:
+    """A binary file for writing that becomes `path` only if the block ends without an exception.
+
+    `needed` is the expected size in bytes, for the message if the disk is full (UserError). Parent folders
+    are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(path)
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in FULL_DISK:
+            raise _full_disk(path, needed) from error
+        raise
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: str | Path, data: bytes, *, only_if_changed: bool = False) -> bool:
+    """Write `data`; returns False if `only_if_changed` and the file held it already."""
+    path = Path(path)
+    if only_if_changed and _holds(path, data):
+        return False
+    with whole_file(path, needed=len(data)) as file:
+        file.write(data)
+    return True
+
+
+def write_text(path: str | Path, text: str, *, only_if_changed: bool = False) -> bool:
+    """Write `text` as UTF-8 with its line ends as they are."""
+    return write_bytes(path, text.encode(), only_if_changed=only_if_changed)
+
+
+def write_json(path: str | Path, value: Any, *, only_if_changed: bool = False) -> bool:
+    """Write `value` with sorted keys, two spaces and a final newline. NaN and infinities raise ValueError."""
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    return write_text(path, text, only_if_changed=only_if_changed)
+
+
+def write_yaml(path: str | Path, value: Any, *, header: str = "", only_if_changed: bool = False) -> bool:
+    """Write dicts, lists and scalars as block style YAML in their own order, below `header` (comments)."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output, yaml.width = False, False, 110
+    yaml.representer.ignore_aliases = lambda data: True  # equal values are written out, not referred to
+    stream = io.StringIO()
+    yaml.dump(value, stream)
+    return write_text(path, header + stream.getvalue(), only_if_changed=only_if_changed)
+
+
+def write_array(path: str | Path, array: np.ndarray, *, only_if_changed: bool = False) -> bool:
+    """Write one array as .npy, which can be memory-mapped. Object arrays raise ValueError."""
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.asarray(array, order="C"), allow_pickle=False)
+    return write_bytes(path, stream.getvalue(), only_if_changed=only_if_changed)
+
+
+def write_arrays(
+    folder: str | Path, arrays: Mapping[str, np.ndarray], *, only_if_changed: bool = False
+) -> bool:
+    """Write each array as folder/<name>.npy; returns whether any was written."""
+    written = [
+        write_array(Path(folder) / f"{name}.npy", array, only_if_changed=only_if_changed)
+        for name, array in arrays.items()
+    ]
+    return any(written)
+
+
+def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, only_if_changed: bool = False) -> bool:
+    """Write arrays as an uncompressed .npz: sorted names, no clock, no pickle, the same bytes everywhere.
+
+    Not deflated on purpose: builds of zlib differ in their output.
+    """
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            entry = io.BytesIO()
+            np.lib.format.write_array(entry, np.asarray(arrays[name], order="C"), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH_OF_ZIP), entry.getvalue())
+    return write_bytes(path, stream.getvalue(), only_if_changed=only_if_changed)
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, only_if_changed: bool = False) -> bool:
+    """Write tensors (any device) as safetensors. Tensors that share memory raise RuntimeError."""
+    from safetensors.torch import save
+
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return write_bytes(path, save(on_cpu), only_if_changed=only_if_changed)
+
+
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU. UserError if it is missing or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    data = read_bytes(path)
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise _damaged(path, "a whole safetensors file", error) from error
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file. UserError if there is none."""
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise UserError(
+            "a file is missing",
+            expected="a file",
+            found=error.strerror,
+            where=path,
+            remedy="run the stage that makes it",
+        ) from error
+
+
+def read_json(path: str | Path) -> Any:
+    """The value in a JSON file. UserError if it is missing or damaged."""
+    try:
+        return json.loads(read_bytes(path))
+    except ValueError as error:
+        raise _damaged(path, "JSON", error) from error
+
+
+def read_yaml(path: str | Path) -> Any:
+    """The value in a YAML file (plain types only). UserError if it is missing or damaged."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(read_bytes(path))
+    except YAMLError as error:
+        raise UserError("a file cannot be read", expected="YAML", found=error, where=path) from error
+
+
+def read_npz(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file. UserError if it is missing or damaged."""
+    try:
+        with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _damaged(path, "an .npz file", error) from error
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: str | Path) -> str:
+    """Hexadecimal SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def link_tree(source: str | Path, destination: str | Path) -> None:
+    """Make `destination` a second copy of the folder `source`, by hard links where the file system can.
+
+    The folder appears by one rename, whole; an existing destination is moved aside for that moment and then
+    removed. Linked files share their bytes, which is safe because every writer of this module replaces a file
+    and none changes one in place.
+    """
+    source, destination = Path(source), Path(destination)
+    if not source.is_dir():
+        raise UserError("nothing to link", expected="a folder", found="none", where=source)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _beside(destination)
+    try:
+        ignore = shutil.ignore_patterns("*" + PARTIAL)
+        shutil.copytree(source, temporary, copy_function=_link_or_copy, ignore=ignore)
+        _replace_folder(temporary, destination)
+    except (OSError, shutil.Error) as error:
+        # copytree gathers the errors of single files as text, so a full disk is asked for, not recognised
+        if getattr(error, "errno", None) in FULL_DISK or os.strerror(errno.ENOSPC) in str(error):
+            raise _full_disk(destination, None) from error
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def discard_partials(folder: str | Path) -> None:
+    """Remove what killed writers left in a folder that this process alone writes to."""
+    for leftover in Path(folder).glob(".*" + PARTIAL):
+        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
+
+
+def _beside(path: Path, kind: str = "new") -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.{kind}{PARTIAL}")
+
+
+def _replace_folder(new: Path, destination: Path) -> None:
+    old = _beside(destination, "old")
+    if destination.exists():
+        os.rename(destination, old)  # a folder cannot be renamed over a full one
+    try:
+        os.rename(new, destination)
+    except OSError:
+        if old.exists():
+            os.rename(old, destination)
+        raise
+    _sync_folder(destination.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _link_or_copy(source: str, destination: str) -> None:
+    try:
+        os.link(source, destination)
+    except OSError:  # another device, or a file system without links
+        shutil.copy2(source, destination)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this a power cut can undo the rename that the caller has already built upon.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _full_disk(path: Path, needed: int | None) -> UserError:
+    return UserError(
+        "the disk is full; nothing half-written was kept",
+        expected="room to write" if needed is None else f"room for {needed:,} bytes",
+        found=f"{shutil.disk_usage(path.parent).free:,} bytes free",
+        where=path,
+        remedy="free some space or choose another folder, then run the same command again",
+    )
+
+
+def _damaged(path: str | Path, expected: str, error: Exception) -> UserError:
+    return UserError(
+        "a file is damaged",
+        expected=expected,
+        found=f"{error} ({Path(path).stat().st_size:,} bytes)",
+        where=path,
+        remedy="delete it and run the stage that makes it again",
+    )

@@ -1,0 +1,32 @@
+"""One split of a prepared data set, as a run is bound to it, on the device that trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gin
+import torch
+from torch import Tensor
+
+from stages.data import datasets
+from stages.data.file_lists import FileList
+from stages.data.photographs import Photographs
+
+
+@gin.configurable
+def dataset(
+    folder: Path, split: str, device: torch.device, name: str = gin.REQUIRED, limit: int = 0
+) -> tuple[Tensor | Photographs, Tensor]:
+    """One split of a prepared data set on the device: images uint8 (n, 3, H, W) and labels int64 (n,) or (n, classes).
+
+    Photographs stay on disk: images is then a `Photographs` of len() n, whose images[index] are decoded when asked for.
+    `limit` > 0 keeps about that many training images, class-balanced and chosen by address. Grey images are repeated to
+    three channels.
+    """
+    images, labels = datasets.load(folder / name, split, limit=limit)
+    if isinstance(images, FileList):
+        return Photographs(images, device), torch.from_numpy(labels).to(device)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    if pixels.shape[1] == 1:
+        pixels = pixels.expand(-1, 3, -1, -1)
+    return pixels.contiguous().to(device), torch.from_numpy(labels).to(device)

@@ -1,0 +1,147 @@
+"""Which image is in which split: class-balanced choices that are pure functions of (seed, purpose, index).
+
+No state and no library's shuffle: image i of n gets the i-th 64-bit word of a Philox 4x64 stream whose key
+is the SHA-256 of "seed:purpose", and images are ordered by their words. NumPy guarantees the raw words of
+its bit generators (not the streams of its distributions), so the choice is the same on every machine and in
+every version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from common import files
+from common.errors import UserError
+
+ROUNDING = 1e-9  # images: keeps 0.29 * 100 and the like from falling just below a whole number
+
+
+def addressed_order(seed: int, purpose: str, n: int) -> np.ndarray:
+    """A uniformly random order of range(n) as int64 (n,), a pure function of the arguments."""
+    digest = hashlib.sha256(f"{seed}:{purpose}".encode()).digest()
+    words = np.random.Philox(key=int.from_bytes(digest[:16], "little")).random_raw(n)
+    return np.argsort(words, kind="stable").astype(np.int64)
+
+
+def first_of_each_class(labels: np.ndarray, counts: np.ndarray, seed: int, purpose: str) -> np.ndarray:
+    """Indices (ascending, int64) of the first counts[c] images of every class c in the addressed order.
+
+    Smaller counts give subsets of what larger counts give.
+    """
+    order, rank = _in_classes(labels, seed, purpose)
+    return np.sort(order[rank < counts[labels[order]]])
+
+
+def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Indices (ascending) of a class-balanced fraction of the images, for learning from few labels.
+
+    fraction x n images, rounded down, and at least one of each class: equally many of every class to within one, as in
+    the official lists (12,811 of ImageNet's 1,281,167 are 811 classes of 13 and 189 of 12), but for classes that have
+    no more. Subsets nest: with one seed the 1% lies within the 10%. labels: int (n,). 0 < fraction <= 1, else
+    UserError.
+    """
+    if not 0 < fraction <= 1:
+        raise UserError("not a fraction of the labels", expected="0 < label_fraction <= 1", found=fraction)
+    order, rank = _in_classes(labels, seed, "label_fraction")
+    turn = addressed_order(seed, "label_fraction/classes", labels.max() + 1)  # by class
+    # An image of every class, then a second one of every class, ...
+    rounds = np.lexsort((turn[labels[order]], rank))
+    size = max(int(fraction * len(labels) + ROUNDING), len(np.unique(labels)))
+    return np.sort(order[rounds[:size]])
+
+
+def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray | None = None) -> np.ndarray:
+    """Indices (ascending, int64) of the images that a list names, one file name a line, without folders.
+
+    The official google-research/simclr lists of 1% and 10% of ImageNet are of this form ("n01440764_10026.JPEG").
+    names: the file name of every image of the split. With labels (n,) every class must have an image in the list.
+    UserError, naming the list, if it is missing, or has an unknown or repeated name.
+    """
+    try:
+        wanted = [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            "a list of images cannot be read", expected="one file name a line", found=error, where=path
+        ) from error
+    place = {name: index for index, name in enumerate(names)}
+    if len(place) < len(names):
+        raise UserError(
+            "file names do not tell these images apart", expected=f"{len(names)} names", found=len(place)
+        )
+    for problem, bad in (
+        ("a list names an image that the data set has not", [name for name in wanted if name not in place]),
+        ("a list names an image twice", [name for name, times in Counter(wanted).items() if times > 1]),
+        ("a list of images is empty", [] if wanted else ["no name"]),
+    ):
+        if bad:
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise UserError(
+                problem, expected="names of the split, each once", found=bad[0] + more, where=path
+            )
+    chosen = np.sort(np.array([place[name] for name in wanted], dtype=np.int64))
+    if labels is not None and len(absent := np.setdiff1d(labels, labels[chosen])):
+        raise UserError(
+            "a list leaves a class without an image",
+            expected="an image of every class",
+            found=f"none of label {', '.join(map(str, absent[:5]))}" + (", ..." if len(absent) > 5 else ""),
+            where=path,
+        )
+    return chosen
+
+
+def write_subset(path: str | Path, chosen: np.ndarray, labels: np.ndarray) -> bool:
+    """Write what a run chose, "index,label" a line below that header; labels (n,) are those of the whole split."""
+    rows = [f"{index},{labels[index]}" for index in chosen]
+    return files.write_text(path, "\n".join(["index,label", *rows]) + "\n", only_if_changed=True)
+
+
+def limited(labels: np.ndarray, limit: int) -> np.ndarray:
+    """Indices (ascending) of about `limit` images, each class in its share: the same mixture."""
+    return first_of_each_class(labels, _share(labels, limit / len(labels)), 0, "limit")
+
+
+def hold_out(
+    labels: np.ndarray, fraction: float, seed: int, purpose: str = "validation"
+) -> tuple[np.ndarray, np.ndarray]:
+    """(kept, held_out): two disjoint, ascending, class-balanced index arrays that together are all images.
+
+    Each class gives fraction x its size, rounded half up, at least one and never its last image (UserError).
+    """
+    sizes = _class_sizes(labels)
+    counts = _share(labels, fraction)
+    if not 0 < fraction < 1 or np.any((counts >= sizes) & (sizes > 0)):
+        raise UserError(
+            "a class would have no image left to train on",
+            expected="a smaller fraction to hold out",
+            found=f"fraction {fraction} of classes with {sizes[sizes > 0].min()} or more images",
+        )
+    held_out = first_of_each_class(labels, counts, seed, purpose)
+    return np.setdiff1d(np.arange(len(labels)), held_out, assume_unique=True), held_out
+
+
+def _in_classes(labels: np.ndarray, seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
+    """All indices by class, each class in its addressed order, and every one's rank in its class, from 0: (n,) each."""
+    sizes = _class_sizes(labels)
+    order = addressed_order(seed, purpose, len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]
+    return order, np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+
+
+def _share(labels: np.ndarray, fraction: float) -> np.ndarray:
+    return np.maximum(1, np.floor(fraction * _class_sizes(labels) + 0.5 + ROUNDING)).astype(np.int64)
+
+
+def _class_sizes(labels: np.ndarray) -> np.ndarray:
+    if labels.ndim != 1:
+        raise UserError(
+            "images with several labels have no classes to balance",
+            expected="labels of shape (n,)",
+            found=labels.shape,
+            remedy="declare the official validation split, or use all labels",
+        )
+    return np.bincount(labels)

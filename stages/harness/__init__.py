@@ -1,1 +1,0 @@
-"""What every stage needs: files, errors, data sets."""

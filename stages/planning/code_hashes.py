@@ -1,0 +1,128 @@
+"""Which source a stage runs or a drawing is made by, and a hash of what that source does.
+
+The hash ignores comments, docstrings and blank lines: they change no number, so they retrain nothing. It is taken over
+the text that remains (not over a syntax tree, whose printed form differs between versions of Python).
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import io
+import tokenize
+from collections.abc import Iterable
+from pathlib import Path
+
+# What stands in these folders decides numbers, with the stage's own file: what is touched here retrains.
+DECIDE_NUMBERS = ("simclr", "stages.data", "stages.steps")
+PACKAGES = ("simclr", "stages", "reports", "common")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@functools.cache
+def modules_of(stage: str) -> tuple[str, ...]:
+    """The modules whose lines decide the numbers of `stage`: itself and what it reaches by imports, sorted."""
+    return tuple(module for module in reached(f"stages.{stage}") if _decides_numbers(module, stage))
+
+
+@functools.cache
+def code_hash(stage: str) -> str:
+    """SHA-256 (16 hexadecimal digits) over the stripped source of every module of `stage`."""
+    return _hash(modules_of(stage))
+
+
+@functools.cache
+def drawing_hash(exhibit: str) -> str:
+    """The same over the modules that draw an exhibit and test its claims."""
+    return _hash(reached("reports.draw", f"reports.exhibits.{exhibit}"))
+
+
+@functools.cache
+def page_hash() -> str:
+    """The same over the modules that judge a scale and make its page."""
+    return _hash(reached("reports.index"))
+
+
+def reached(*modules: str) -> tuple[str, ...]:
+    """Modules of this project and those that they import, directly or not, sorted."""
+    seen: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and module_path(module).is_file():
+            seen.add(module)
+            waiting.extend(_imports(module))
+    return tuple(sorted(seen))
+
+
+@functools.cache
+def module_hash(module: str) -> str:
+    """SHA-256 (16 hexadecimal digits) over the stripped source of one module."""
+    return hashlib.sha256(_stripped_module(module).encode()).hexdigest()[:16]
+
+
+def module_path(module: str) -> Path:
+    """The file of a module of this project."""
+    path = ROOT.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def stripped(source: str) -> str:
+    """`source` without comments, docstrings, blank lines and trailing blanks."""
+    lines = source.splitlines()
+    for line, column in _comments(source):
+        lines[line] = lines[line][:column]
+    for first, last in _docstrings(source):
+        lines[first:last] = [""] * (last - first)
+    return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _comments(source: str) -> list[tuple[int, int]]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return [(token.start[0] - 1, token.start[1]) for token in tokens if token.type == tokenize.COMMENT]
+
+
+def _docstrings(source: str) -> list[tuple[int, int]]:
+    """The lines of every docstring that has its lines to itself, as slices."""
+    spans = []
+    for node in ast.walk(ast.parse(source)):
+        documented = isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            first, rest = node.body[0], node.body[1:]
+            last = first.end_lineno or first.lineno
+            shared = first.lineno == getattr(node, "lineno", 0) or any(other.lineno <= last for other in rest)
+            if not shared:  # `def f(): "text"` keeps its line
+                spans.append((first.lineno - 1, last))
+    return spans
+
+
+def _decides_numbers(module: str, stage: str) -> bool:
+    return module == f"stages.{stage}" or any(
+        module == place or module.startswith(f"{place}.") for place in DECIDE_NUMBERS
+    )
+
+
+def _hash(modules: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(f"{module}\n{_stripped_module(module)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@functools.cache
+def _stripped_module(module: str) -> str:
+    return stripped(module_path(module).read_text())
+
+
+@functools.cache
+def _imports(module: str) -> list[str]:
+    """Project modules imported anywhere in `module`, functions included; a package counts with its members named."""
+    found = []
+    for node in ast.walk(ast.parse(module_path(module).read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+    parents = [name.rsplit(".", 1)[0] for name in found if "." in name]
+    return [name for name in [*found, *parents] if name.split(".")[0] in PACKAGES]

@@ -1,0 +1,104 @@
+"""What decides a run's numbers, as one hash: stage, seed, bindings, data, upstream run, code.
+
+Not part of it, on purpose: the exhibit that asked, the number of workers, the machine, library versions (they stand in
+the provenance; a cluster-month is not retrained for a patch release of numpy).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from common import files
+from common.errors import UserError
+from stages.planning.code_hashes import code_hash, module_hash
+from stages.planning.declaration import PARAMS, nearest
+
+# These bindings say where and how fast a run computes, not what.
+NOT_PART = ("execution.device", "execution.checkpoint_minutes")
+# These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
+NAMES_A_FILE = ("label_subset.file",)
+# Photographs have no checksum to declare: what lists them decides which they are, and in which order.
+LISTING = ("layout", "difficult", "training_images")
+LISTING_CODE = ("stages.obtaining.layouts", "stages.obtaining.official_lists")
+
+
+def fingerprint(
+    stage: str, seed: int, bindings: dict[str, Any], dataset: str | None, upstream: str | None
+) -> str:
+    """24 hexadecimal digits of SHA-256 over everything that decides the numbers of a run."""
+    cause = {
+        "stage": stage,
+        "seed": seed,
+        "bindings": {key: _decisive(key, value) for key, value in bindings.items() if key not in NOT_PART},
+        "data": data_hash(dataset) if dataset else None,
+        "upstream": upstream,
+        "code": accepted_code(stage),
+    }
+    return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def _decisive(key: str, value: Any) -> Any:
+    """The value of a binding, or the SHA-256 of the file that it names."""
+    if key not in NAMES_A_FILE or not value:
+        return value
+    try:
+        return files.sha256_file(value)
+    except OSError as error:
+        raise UserError(
+            "a list that a run is bound to cannot be read",
+            expected=f"the file that {key} names, relative to the root of the repository",
+            found=error.strerror,
+            where=value,
+            remedy="params/label_subsets/README.md says where the official lists are",
+        ) from error
+
+
+@functools.cache
+def declaration_of(dataset: str) -> dict[str, Any]:
+    """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
+    declared = files.read_yaml(PARAMS / "datasets.yaml")
+    if dataset not in declared:
+        raise UserError(
+            f"unknown data set `{dataset}`{nearest(dataset, declared)}",
+            expected=", ".join(declared),
+            found=dataset,
+            where=PARAMS / "datasets.yaml",
+        )
+    return declared[dataset]
+
+
+def data_hash(dataset: str) -> str:
+    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` holds them to it.
+
+    Of photographs that is the layout with the code that reads it, the sizes of the splits and their rules.
+    """
+    declared = declaration_of(dataset)
+    decides = {name: declared.get(name) for name in ("splits", "validation", "image")}
+    if "layout" in declared:
+        decides |= {name: declared[name] for name in LISTING if name in declared}
+        decides["listed_by"] = [module_hash(module) for module in LISTING_CODE]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def accepted_code(stage: str) -> str:
+    """The code hash that results of `stage` carry: today's, or the older one that a user declared equal to it."""
+    adoption = adoption_of(stage)
+    return adoption["same_as"] if adoption else code_hash(stage)
+
+
+def adoption_of(stage: str) -> dict[str, str] | None:
+    """The declaration under which older results of `stage` stay valid, for the provenance; None without one."""
+    now = code_hash(stage)
+    fitting = [entry for entry in adoptions() if (entry["stage"], entry["code"]) == (stage, now)]
+    return fitting[-1] if fitting else None
+
+
+@functools.cache
+def adoptions() -> tuple[dict[str, str], ...]:
+    """params/adopted.yaml: code that a user says gives the same numbers as older code."""
+    path = Path(PARAMS / "adopted.yaml")
+    return tuple(files.read_yaml(path) or ()) if path.is_file() else ()

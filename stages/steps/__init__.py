@@ -1,0 +1,1 @@
+"""What the stages that train or look at a network share."""

@@ -1,0 +1,68 @@
+"""A user reads what to do; a developer keeps the traceback."""
+
+import errno
+import pickle
+
+import pytest
+
+from common.errors import UserError, command
+
+FULL = UserError(
+    "bad file", expected="3 rows", found="2 rows\nand a half", where="a/b.npy", remedy="delete it"
+)
+
+
+def test_message_shows_the_pieces_in_order_and_aligned():
+    assert str(FULL).splitlines() == [
+        "bad file",
+        "  expected:   3 rows",
+        "  found:      2 rows",
+        "              and a half",
+        "  where:      a/b.npy",
+        "  what to do: delete it",
+    ]
+
+
+def test_message_leaves_out_what_was_not_given():
+    assert str(UserError("bad file", found=0)) == "bad file\n  found:      0"
+    assert str(UserError(expected="x")) == "  expected:   x"
+
+
+def test_message_survives_the_way_from_a_child_process():
+    assert str(pickle.loads(pickle.dumps(FULL))) == str(FULL)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "says"),
+    [
+        (FULL, 2, "what to do: delete it"),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/etc/x"), 2, "/etc/x"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_command_prints_what_a_user_can_mend_without_a_traceback(error, status, says, capsys):
+    def main() -> None:
+        raise error
+
+    assert command(main)() == status
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert says in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("ours"), FileNotFoundError(errno.ENOENT, "no file"), AssertionError()]
+)
+def test_command_lets_our_own_bugs_through(error):
+    def main() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        command(main)()
+
+
+def test_command_returns_the_status_of_main():
+    assert command(lambda: None)() == 0
+    assert command(lambda status: status)(3) == 3

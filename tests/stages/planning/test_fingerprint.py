@@ -1,0 +1,186 @@
+"""Equal causes have equal fingerprints, every ingredient counts, and an adoption stands for older code."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import files
+from common.errors import UserError
+from stages.planning import fingerprint
+from stages.planning.fingerprint import (
+    NAMES_A_FILE,
+    NOT_PART,
+    accepted_code,
+    adoption_of,
+    data_hash,
+    declaration_of,
+)
+
+DATA = {"cifar10_subset": "data-a", "digits": "data-b"}
+CODE = {"pretrain": "code-a", "supervised": "code-b"}
+VALUES = st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.text(max_size=5))
+NAMES = st.from_regex(r"[a-z]{1,4}\.[a-z]{1,4}", fullmatch=True)
+BINDINGS = st.dictionaries(NAMES, VALUES, max_size=6)
+
+
+def of(stage="pretrain", seed=0, bindings=None, dataset="cifar10_subset", upstream=None) -> str:
+    """A fingerprint where data and code are the constants above."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fingerprint, "data_hash", DATA.__getitem__)
+        patch.setattr(fingerprint, "accepted_code", CODE.__getitem__)
+        return fingerprint.fingerprint(stage, seed, bindings or {}, dataset, upstream)
+
+
+@pytest.fixture
+def adopted(project, monkeypatch):
+    """adopted(*entries): the code of every stage is "new", and these stand in params/adopted.yaml."""
+    monkeypatch.setattr(fingerprint, "code_hash", lambda stage: "new")
+
+    def write(*entries: dict[str, str]) -> None:
+        files.write_yaml(project / "params" / "adopted.yaml", list(entries))
+        fingerprint.adoptions.cache_clear()
+
+    return write
+
+
+def entry(stage="pretrain", code="new", same_as="old", reason="a name") -> dict[str, str]:
+    return {"stage": stage, "code": code, "same_as": same_as, "reason": reason}
+
+
+@given(BINDINGS, st.randoms())
+def test_the_order_of_bindings_does_not_count(bindings, random):
+    shuffled = list(bindings.items())
+    random.shuffle(shuffled)
+    assert of(bindings=bindings) == of(bindings=dict(shuffled))
+
+
+@given(BINDINGS, BINDINGS)
+def test_other_bindings_are_another_run(a, b):
+    """Text and numbers that look alike, 1 and 1.0, true and 1 are told apart as JSON tells them apart."""
+    assert (of(bindings=a) == of(bindings=b)) == (repr(sorted(a.items())) == repr(sorted(b.items())))
+
+
+def test_a_fingerprint_is_a_short_hash():
+    assert len(of()) == 24 and set(of()) <= set("0123456789abcdef")
+    assert of() == of()
+
+
+def test_every_ingredient_changes_it():
+    changes = [
+        {"stage": "supervised"},
+        {"seed": 1},
+        {"bindings": {"nt_xent.temperature": 0.5}},
+        {"bindings": {"nt_xent.temperature": 0.1}},
+        {"bindings": {"nt_xent.temperature": [0.1]}},
+        {"dataset": "digits"},
+        {"dataset": None},
+        {"upstream": "0123"},
+        {"upstream": "0124"},
+    ]
+    found = [of(), *(of(**change) for change in changes)]
+    assert len(set(found)) == len(found)
+
+
+def test_other_code_and_other_data_change_it(monkeypatch):
+    before = of()
+    monkeypatch.setitem(CODE, "pretrain", "code-c")
+    other_code = of()
+    monkeypatch.setitem(DATA, "cifar10_subset", "data-c")
+    assert len({before, other_code, of()}) == 3
+
+
+@pytest.mark.parametrize("key", NOT_PART)
+def test_where_and_how_fast_is_not_part_of_it(key):
+    assert of(bindings={key: 1, "a.b": 2}) == of(bindings={key: 3, "a.b": 2}) == of(bindings={"a.b": 2})
+
+
+@pytest.mark.parametrize("key", ["execution.threads", "execution.precision"])
+def test_what_decides_the_last_bits_is_part_of_it(key):
+    assert key not in NOT_PART and of(bindings={key: 1}) != of(bindings={key: 2})
+
+
+def test_every_binding_with_a_rule_of_its_own_exists():
+    """A renamed setting must not drop out of a list unseen: runs would be made again, or not made again."""
+    from stages.planning.configurables import configurables_of
+
+    for stage, keys in (("pretrain", NOT_PART), ("finetune", NAMES_A_FILE)):
+        for name, parameter in (key.split(".") for key in keys):
+            assert parameter in configurables_of(stage)[name].annotations
+
+
+def test_a_list_counts_by_what_it_holds_and_not_by_where_it_lies(tmp_path):
+    def now(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        return of(bindings={NAMES_A_FILE[0]: str(tmp_path / name)})
+
+    before = now("list.txt", "a.JPEG\n")
+    assert now("moved.txt", "a.JPEG\n") == before != now("list.txt", "b.JPEG\n")
+    assert of(bindings={NAMES_A_FILE[0]: ""}) not in (before, of())
+
+
+def test_a_list_that_is_not_there_is_refused_when_planning(tmp_path):
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        of(bindings={NAMES_A_FILE[0]: str(tmp_path / "1percent.txt")})
+    assert "1percent.txt" in str(caught.value) and "label_subsets" in str(caught.value)
+
+
+def test_the_data_hash_is_over_what_decides_the_arrays(project):
+    path = project / "params" / "datasets.yaml"
+    declared = files.read_yaml(path)
+
+    def now(**changes) -> str:
+        files.write_yaml(path, {**declared, "digits": {**declared["digits"], **changes}})
+        declaration_of.cache_clear()
+        return data_hash("digits")
+
+    before = now()
+    assert now(title="Another name", sources=[], by_hand="-") == before
+    test = declared["digits"]["splits"]["test"]
+    others = [
+        now(splits={**declared["digits"]["splits"], "test": {**test, "images": "0" * 64}}),
+        now(validation={"fraction": 0.1, "seed": 1}),
+        now(image=[8, 8, 3]),
+    ]
+    assert len({before, *others}) == 4
+    declaration_of.cache_clear()
+
+
+def test_an_unknown_data_set_gets_the_nearest_name(project):
+    with pytest.raises(UserError, match="did you mean `cifar10_subset`") as caught:
+        data_hash("cifar10_subst")
+    assert "datasets.yaml" in str(caught.value)
+
+
+def test_without_an_adoption_the_code_is_todays(adopted):
+    adopted()
+    assert accepted_code("pretrain") == "new" and adoption_of("pretrain") is None
+
+
+def test_an_adoption_maps_new_code_to_old_for_its_stage_alone(adopted):
+    adopted(entry())
+    assert accepted_code("pretrain") == "old" and adoption_of("pretrain") == entry()
+    assert accepted_code("supervised") == "new" and adoption_of("supervised") is None
+
+
+def test_an_adoption_of_code_that_changed_again_does_not_count(adopted):
+    adopted(entry(code="between"))
+    assert accepted_code("pretrain") == "new" and adoption_of("pretrain") is None
+
+
+def test_an_adopted_run_has_the_fingerprint_that_the_old_code_gave(adopted, monkeypatch):
+    def now() -> str:
+        return fingerprint.fingerprint("pretrain", 0, {"a.b": 1}, None, None)
+
+    adopted()
+    monkeypatch.setattr(fingerprint, "code_hash", lambda stage: "old")
+    before = now()
+    monkeypatch.setattr(fingerprint, "code_hash", lambda stage: "new")
+    assert now() != before
+    adopted(entry())
+    assert now() == before
+
+
+def test_a_project_without_adoptions_needs_no_file(project):
+    (project / "params" / "adopted.yaml").unlink()
+    fingerprint.adoptions.cache_clear()
+    assert fingerprint.adoptions() == ()
