@@ -27,7 +27,10 @@ class execution:
         """Set the threads and, on a GPU, the deterministic kernels; returns the device."""
         torch.set_num_threads(self.threads)
         name = self.device if self.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        if name != "cpu":  # the call imports six seconds of compiler, and the CPU's kernels need no telling
+        # The call imports six seconds of compiler, and the CPU's kernels need no telling.
+        if name != "cpu":
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             torch.use_deterministic_algorithms(True, warn_only=True)
+            # Or every new buffer is filled with NaN, a pass over memory that changes no result.
+            torch.utils.deterministic.fill_uninitialized_memory = False
         return torch.device(name)

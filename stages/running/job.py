@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import hashlib
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +13,15 @@ import numpy as np
 
 from common import files
 from common.errors import UserError
+from simclr.divergence import Diverged
 from stages.data import datasets
 from stages.data.loading import dataset
-from stages.planning.code_hashes import ROOT, code_hash
 from stages.planning.cost import cost_of
-from stages.planning.fingerprint import adoption_of, data_hash
 from stages.planning.plans import Run
 from stages.running import store
 from stages.running.execution import execution
+from stages.running.provenance import cause_of, record_of
+from stages.running.stopping import STOP, Stopped
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +30,6 @@ if TYPE_CHECKING:
     from simclr.encoder import ResNet
     from stages.data.photographs import Photographs
 
-LIBRARIES = ("torch", "torchvision", "numpy", "gin-config", "scipy", "scikit-learn")
 CHECKPOINT = "checkpoint.safetensors"
 Report = Callable[[int, int], None]  # images done, images in all
 
@@ -52,6 +46,24 @@ class Job:
         bind(run)
         self.execution = execution()
         self.device = self.execution.prepare()
+
+    def carry_out(self, work: Callable[[Job], None]) -> None:
+        """Do the stage's `work`, and seal what came of it: also that it diverged, or that what it evaluates had.
+
+        A divergence is a result: nobody tries the run again, and whatever shows it says so.
+        """
+        if before := self._divergence_of_upstream():
+            self.finish({}, diverged=before)
+            return
+        try:
+            work(self)
+        except Diverged as error:
+            told = {"stage": self.run.stage, "step": error.step, "last_finite_loss": error.last_finite_loss}
+            self.finish({}, diverged=told)
+
+    def _divergence_of_upstream(self) -> dict[str, Any] | None:
+        upstream = self.run.upstream
+        return store.read_run(store.find(self.results, upstream)).get("diverged") if upstream else None
 
     def data(self, split: str) -> tuple[Tensor | Photographs, Tensor]:
         """Images uint8 (n, 3, H, W), or photographs, and labels (n,) of one split of the declared data set."""
@@ -89,7 +101,7 @@ class Job:
         """The tensors `prefix.*` of the upstream run's weights, verified, without the prefix."""
         upstream = self.run.upstream
         assert upstream is not None, "a stage asks for an upstream run only where its chain has one"
-        folder = upstream.folder(self.results)
+        folder = store.find(self.results, upstream)
         cause = store.read_run(folder)
         if cause["fingerprint"] != upstream.fingerprint:
             raise UserError(
@@ -110,10 +122,16 @@ class Job:
         self.report(images, total)
 
     def checkpoint(self, state: Callable[[], dict[str, Tensor]]) -> None:
-        """Save `state()` if the declared minutes have passed since the last time."""
-        if time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes:
+        """Save `state()` if the declared minutes have passed since the last time, or if the run has to stop.
+
+        Raises Stopped in the latter case.
+        """
+        stop = STOP.is_set()
+        if stop or time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes:
             files.write_tensors(self.folder / CHECKPOINT, state())
             self.saved = time.monotonic()
+        if stop:
+            raise Stopped
 
     def restore(self) -> dict[str, Tensor] | None:
         """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
@@ -143,10 +161,16 @@ class Job:
         """arrays.npz: what an exhibit draws besides numbers."""
         files.write_npz(self.folder / "arrays.npz", arrays)
 
-    def finish(self, metrics: dict[str, float], imported: dict[str, Any] | None = None) -> None:
+    def finish(
+        self,
+        metrics: dict[str, float],
+        imported: dict[str, Any] | None = None,
+        diverged: dict[str, Any] | None = None,
+    ) -> None:
         """Write metrics, operative gin and provenance, and seal the run.
 
-        `imported` says which published weights stand in the place of a training; it stays with every number.
+        `imported` says which published weights stand in the place of a training; it stays with every number. `diverged`
+        says which stage did, at which step, and its last finite loss. Raises ValueError for a metric that is no number.
         """
         files.write_json(
             self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()}
@@ -155,19 +179,9 @@ class Job:
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
         cause = cause_of(self.run) | {"cost": dataclasses.asdict(cost_of(self.run))}
         cause |= {"imported": imported} if imported else {}
-        store.finish(self.folder, store.store_folder(self.results, self.run), cause, self._record())
-
-    def _record(self) -> dict[str, Any]:
-        seconds = time.monotonic() - self.started
-        return {
-            "seconds": round(seconds, 3),
-            "images_per_second": round(self.images / seconds, 1),
-            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "host": platform.node(),
-            "platform": platform.platform(),
-            "device": self.device.type,
-            "git": git_state(),
-        }
+        cause |= {"diverged": diverged} if diverged else {}
+        record = record_of(time.monotonic() - self.started, self.images, self.device.type, processes=1)
+        store.finish(self.folder, store.store_folder(self.results, self.run), cause, record)
 
 
 def bind(run: Run) -> None:
@@ -176,36 +190,3 @@ def bind(run: Run) -> None:
         gin.clear_config()
         for key, value in run.bindings.items():
             gin.bind_parameter(key, tuple(value) if isinstance(value, list) else value)
-
-
-def cause_of(run: Run) -> dict[str, Any]:
-    """What decided the numbers of this run, for run.json: equal for equal runs on any machine with these libraries."""
-    return {
-        "fingerprint": run.fingerprint,
-        "stage": run.stage,
-        "seed": run.seed,
-        "bindings": run.bindings,
-        "code": code_hash(run.stage),
-        "adopted": adoption_of(run.stage),
-        "data": data_hash(run.dataset) if run.dataset else None,
-        "upstream": run.upstream.fingerprint if run.upstream else None,
-        "versions": {name: metadata.version(name) for name in LIBRARIES}
-        | {"python": platform.python_version()},
-    }
-
-
-def git_state() -> dict[str, str | None]:
-    """The commit, and a hash of what differs from it in the folders that decide numbers; None outside a checkout."""
-
-    def git(*words: str) -> str | None:
-        done = subprocess.run(
-            ["git", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
-        )
-        return done.stdout if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    patch = git("diff", "HEAD", "--", "simclr", "stages", "params")
-    return {
-        "commit": commit.strip() if commit else None,
-        "patch_sha256": hashlib.sha256(patch.encode()).hexdigest() if patch else None,
-    }
