@@ -67,7 +67,8 @@ def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str
         if store.is_finished(store.store_folder(results, run), run):
             return "found"
         try:
-            Job(run, results, report).carry_out(importlib.import_module(f"stages.{run.stage}").work)
+            work = importlib.import_module(f"stages.{run.stage}").work
+            Job(run, results, report).carry_out(work)
         except Stopped:
             return "stopped"
         except UserError as error:
