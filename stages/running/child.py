@@ -16,7 +16,7 @@ from typing import Any
 from common import files
 from common.errors import UserError, explain
 from stages.planning.plans import Run
-from stages.running import machine, store
+from stages.running import machine, ranks, store
 from stages.running.stopping import STOP, Stopped
 
 GRACE_SECONDS = (
@@ -66,6 +66,8 @@ def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str
             return "busy"
         if store.is_finished(store.store_folder(results, run), run):
             return "found"
+        if (processes := run.bindings.get("execution.processes", 1)) > 1:
+            return ranks.carry_out(run, results, processes, run.bindings.get("execution.nodes", 1), report)
         try:
             work = importlib.import_module(f"stages.{run.stage}").work
             Job(run, results, report).carry_out(work)

@@ -13,6 +13,7 @@ import numpy as np
 
 from common import files
 from common.errors import UserError
+from simclr.distributed import anywhere, barrier, rank, world_size
 from simclr.divergence import Diverged
 from stages.data import datasets
 from stages.data.loading import dataset
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from stages.data.photographs import Photographs
 
 CHECKPOINT = "checkpoint.safetensors"
+AGREE_STEPS = 4  # steps between two agreements of several processes whether to stop
 Report = Callable[[int, int], None]  # images done, images in all
 
 
@@ -42,7 +44,9 @@ class Job:
         self.folder = store.partial_folder(results, run)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.started = self.saved = time.monotonic()
-        self.images = 0
+        self.images, self.checkpoints_asked = 0, 0
+        # Of several processes one writes; all have the same state.
+        self.leads = rank() == 0
         bind(run)
         self.execution = execution()
         self.device = self.execution.prepare()
@@ -126,40 +130,55 @@ class Job:
 
         Raises Stopped in the latter case.
         """
-        stop = STOP.is_set()
-        if stop or time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes:
+        stop = self._all_stop()
+        due = time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes
+        if self.leads and (stop or due):
             files.write_tensors(self.folder / CHECKPOINT, state())
             self.saved = time.monotonic()
         if stop:
             raise Stopped
 
+    def _all_stop(self) -> bool:
+        """Whether the run has to stop. Several processes agree on it, or some would wait for those that are gone."""
+        self.checkpoints_asked += 1
+        if world_size() == 1:
+            return STOP.is_set()
+        return self.checkpoints_asked % AGREE_STEPS == 0 and anywhere(STOP.is_set(), self.device)
+
     def restore(self) -> dict[str, Tensor] | None:
         """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
         path = self.folder / CHECKPOINT
-        if not path.is_file():
-            return None
         try:
-            return files.read_tensors(path)
+            return files.read_tensors(path) if path.is_file() else None
         except UserError:
-            path.unlink()
             return None
+        finally:
+            # Nobody goes on, and writes another one, before all have read this one.
+            barrier()
 
     def save_curve(self, rows: list[dict[str, float]]) -> None:
         """curve.csv: one row per epoch."""
         header = list(rows[0]) if rows else []
         lines = [",".join(header)] + [",".join(f"{row[name]:.10g}" for name in header) for row in rows]
-        files.write_text(self.folder / "curve.csv", "\n".join(lines) + "\n")
+        self.write_text("curve.csv", "\n".join(lines) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """A small file beside the others, by name."""
+        if self.leads:
+            files.write_text(self.folder / name, text)
 
     def save_weights(self, **modules: torch.nn.Module) -> None:
         """weights.safetensors: the state of each module under its keyword as prefix."""
         tensors = {
             f"{prefix}.{name}": t for prefix, m in modules.items() for name, t in m.state_dict().items()
         }
-        files.write_tensors(self.folder / "weights.safetensors", tensors)
+        if self.leads:
+            files.write_tensors(self.folder / "weights.safetensors", tensors)
 
     def save_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         """arrays.npz: what an exhibit draws besides numbers."""
-        files.write_npz(self.folder / "arrays.npz", arrays)
+        if self.leads:
+            files.write_npz(self.folder / "arrays.npz", arrays)
 
     def finish(
         self,
@@ -172,6 +191,8 @@ class Job:
         `imported` says which published weights stand in the place of a training; it stays with every number. `diverged`
         says which stage did, at which step, and its last finite loss. Raises ValueError for a metric that is no number.
         """
+        if not self.leads:
+            return
         files.write_json(
             self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()}
         )
@@ -180,7 +201,7 @@ class Job:
         cause = cause_of(self.run) | {"cost": dataclasses.asdict(cost_of(self.run))}
         cause |= {"imported": imported} if imported else {}
         cause |= {"diverged": diverged} if diverged else {}
-        record = record_of(time.monotonic() - self.started, self.images, self.device.type, processes=1)
+        record = record_of(time.monotonic() - self.started, self.images, self.device.type, world_size())
         store.finish(self.folder, store.store_folder(self.results, self.run), cause, record)
 
 
