@@ -24,13 +24,13 @@ GRACE_SECONDS = (
 )
 
 
-def main(run: Run, results: Path, messages: Connection, slot: int) -> None:
+def main(run: Run, results: Path, messages: Connection, slots: list[int]) -> None:
     """Do the run and send how it ended; progress on the way. Ends, with a checkpoint, when the driver is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the driver decides
     signal.signal(signal.SIGTERM, lambda *_: _request_stop())
     threading.Thread(target=_watch_driver, daemon=True).start()
-    if (device := machine.device_of_slot(slot)) is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = device
+    if visible := machine.devices_of_slots(slots):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible)
     outcome = _attempt(run, results, lambda done, total: _send(messages, ("progress", (done, total))))
     _send(messages, ("end", outcome))
 
@@ -66,9 +66,9 @@ def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str
             return "busy"
         if store.is_finished(store.store_folder(results, run), run):
             return "found"
-        if (processes := run.bindings.get("execution.processes", 1)) > 1:
-            return ranks.carry_out(run, results, processes, run.bindings.get("execution.nodes", 1), report)
         try:
+            if ranks.several(run):
+                return ranks.carry_out(run, results, report)
             work = importlib.import_module(f"stages.{run.stage}").work
             Job(run, results, report).carry_out(work)
         except Stopped:

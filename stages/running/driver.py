@@ -61,7 +61,7 @@ class _Child:
     run: Run
     process: Any
     messages: Connection
-    slot: int
+    slots: list[int]
 
 
 class _Driver:
@@ -96,8 +96,13 @@ class _Driver:
 
     def _fill_slots(self) -> None:
         while self.slots and (run := self._next()):
+            width = min(processes_of(run), len(self.slots) + sum(len(each.slots) for each in self.children))
+            if width > len(self.slots):
+                # It waits for its slots, and nothing shorter takes them away from it.
+                return
             del self.waiting[run.fingerprint]
-            self._start(run, self.slots.pop(0))
+            taken, self.slots = self.slots[:width], self.slots[width:]
+            self._start(run, taken)
 
     def _next(self) -> Run | None:
         """Of the runs whose upstream run is done, the one with the longest way to the end."""
@@ -107,15 +112,15 @@ class _Driver:
         ]
         return max(free, key=lambda run: self.ways[run.fingerprint], default=None)
 
-    def _start(self, run: Run, slot: int) -> None:
+    def _start(self, run: Run, slots: list[int]) -> None:
         ours, theirs = self.context.Pipe(duplex=False)
         # Not a daemon: those may have no children, and loaders of photographs are children.
         process = self.context.Process(
-            target=child.main, args=(run, self.results, theirs, slot), daemon=False
+            target=child.main, args=(run, self.results, theirs, slots), daemon=False
         )
         process.start()
         theirs.close()
-        self.children.append(_Child(run, process, ours, slot))
+        self.children.append(_Child(run, process, ours, slots))
 
     def _ready(self) -> list[_Child]:
         ready = wait([each.messages for each in self.children], timeout=1.0)
@@ -136,7 +141,7 @@ class _Driver:
     def _end(self, each: _Child, outcome: str) -> None:
         key = each.run.fingerprint
         self.children.remove(each)
-        self.slots.append(each.slot)
+        self.slots = sorted([*self.slots, *each.slots])
         each.process.join()
         if outcome == "busy":  # another driver does this very run: come back to it
             self.waiting[key] = each.run
@@ -165,6 +170,11 @@ class _Driver:
                 self._hear(each)
         for each in self.children:
             each.process.kill()
+
+
+def processes_of(run: Run) -> int:
+    """How many processes do the run together."""
+    return run.bindings.get("execution.processes", 1)
 
 
 def _weight(run: Run) -> float:

@@ -31,10 +31,13 @@ def devices() -> list[str]:
     return names
 
 
-def device_of_slot(slot: int) -> str | None:
-    """The visible GPU that the slot-th run of a driver gets; None without any. Slots take turns where they are more."""
+def devices_of_slots(slots: list[int]) -> list[str]:
+    """The visible GPUs that a run in these slots of a driver gets: the k-th for slot k; none without any.
+
+    Slots take turns where they are more than GPUs.
+    """
     visible = devices()
-    return visible[slot % len(visible)] if visible else None
+    return list(dict.fromkeys(visible[slot % len(visible)] for slot in slots)) if visible else []
 
 
 def slots() -> int:

@@ -18,8 +18,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
+from common.errors import UserError
 from stages.planning.plans import Run
-from stages.running import store
+from stages.running import machine, store
 from stages.running.stopping import STOP
 
 PORT = 29500  # of the rendezvous on the first node
@@ -49,8 +50,25 @@ def command_of(
     return [*start, *torchrun, "-m", "stages.running.rank", *which]
 
 
-def carry_out(run: Run, results: Path, processes: int, nodes: int, report: Callable[[int, int], None]) -> str:
-    """Start the ranks and listen until they end; returns how the run ended, as a child says it."""
+def several(run: Run) -> bool:
+    """Whether the run is one of several processes."""
+    return run.bindings.get("execution.processes", 1) > 1
+
+
+def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
+    """Start the ranks and listen until they end; returns how the run ended, as a child says it.
+
+    UserError where GPUs are visible, and fewer than the run has processes on this machine.
+    """
+    processes, nodes = run.bindings["execution.processes"], run.bindings.get("execution.nodes", 1)
+    if 0 < len(machine.devices()) < processes // nodes:
+        raise UserError(
+            "the run needs more GPUs than are visible here",
+            expected=f"{processes // nodes} on each of {nodes} machines (execution.processes, execution.nodes)",
+            found=f"{len(machine.devices())}",
+            where=f"run {run.id} of {run.stage} {run.exhibit}",
+            remedy="run it where they are, or bind execution.processes to what fits here: it changes no number",
+        )
     folder = store.partial_folder(results, run)
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / LOG, "w") as log:

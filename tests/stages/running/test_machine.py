@@ -27,9 +27,10 @@ def test_visible_devices(monkeypatch, visible, expected):
 
 def test_each_slot_has_a_visible_device_of_its_own(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    assert [machine.device_of_slot(slot) for slot in range(3)] == ["2", "5", "2"]
+    assert [machine.devices_of_slots([slot]) for slot in range(3)] == [["2"], ["5"], ["2"]]
+    assert machine.devices_of_slots([0, 1]) == ["2", "5"] and machine.devices_of_slots([1, 3]) == ["5"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert machine.device_of_slot(0) is None
+    assert machine.devices_of_slots([0]) == []
 
 
 def test_cores_are_those_of_the_mask():
