@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from common import files, seals
+from common import files, receipts, seals
 from common.errors import UserError, command
 from common.names import nearest
 from common.scales import check_scale
@@ -44,10 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     for name in [options.exhibit] if options.exhibit else exhibit_ids():
         collect(read_plan(name, scale), options.results)
     if not options.exhibit:
-        # What both engines look at: it says that every tidy folder was looked at, and which they are.
         folder = options.results / scale / "tidy"
-        gathered = {name: files.sha256_file(folder / name / PROVENANCE) for name in exhibit_ids()}
-        files.write_json(options.results / scale / "tidy.json", gathered)
+        receipts.write(
+            options.results / scale, "tidy", [path for path in folder.glob("*/*") if path.is_file()]
+        )
     return 0
 
 

@@ -23,6 +23,7 @@ from stages.planning.declaration import default_scale
 from stages.planning.plans import Plan, Run, read_plan
 from stages.running import machine, store
 from stages.running.driver import Outcome, adopt, carry_out
+from stages.running.finished import in_evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,15 +86,36 @@ def bring(
     jobs: int,
     title: str,
     wanted: Callable[[Run], bool] = lambda run: True,
+    evidence: bool = False,
 ) -> int:
-    """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0."""
+    """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
+
+    With `evidence` runs whose numbers are committed are left out.
+    """
     runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
     absent = without_data([run for some in runs.values() for run in some], results)
     runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
-    outcome = carry_out(title, [run for some in runs.values() for run in some], results, jobs)
+    known = known_elsewhere([run for some in runs.values() for run in some], results) if evidence else set()
+    left = [run for some in runs.values() for run in some if run.fingerprint not in known]
+    outcome = carry_out(title, left, results, jobs)
     for sweep, some in runs.items():
-        _settle(sweep, some, results, outcome, whole=all(map(wanted, sweep.runs)))
+        _settle(sweep, some, known, results, outcome, whole=all(map(wanted, sweep.runs)))
     return 1 if outcome.failures else 0
+
+
+def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
+    """The runs that need not be done here: the committed evidence has their numbers, and no run left needs their weights.
+
+    By fingerprint, so that several sittings and several machines can complete a scale.
+    """
+    waiting = {run.fingerprint: run for run in runs if not adopt(run, results)}
+    known = {key for key, run in waiting.items() if in_evidence(run)}
+    left = [run for key, run in waiting.items() if key not in known]
+    while left:
+        upstream = [run.upstream for run in left if run.upstream and run.upstream.fingerprint in known]
+        known -= {run.fingerprint for run in upstream}
+        left = upstream
+    return known
 
 
 def without_data(runs: Iterable[Run], results: Path) -> set[str]:
@@ -122,13 +144,17 @@ def _chosen(sweep: Sweep, name: str) -> Run:
     )
 
 
-def _settle(sweep: Sweep, runs: list[Run], results: Path, outcome: Outcome, whole: bool) -> None:
+def _settle(
+    sweep: Sweep, runs: list[Run], known: set[str], results: Path, outcome: Outcome, whole: bool
+) -> None:
     """Link the runs, say what became of them, and write the index if none is lacking."""
     for run in runs:
-        if run.fingerprint not in outcome.failures and not adopt(run, results):
+        if run.fingerprint not in outcome.failures.keys() | known and not adopt(run, results):
             outcome.failures[run.fingerprint] = "finished, and then not found in the store"
     ran = len({run.fingerprint for run in runs} & outcome.ran)
-    print(f"{sweep.name}: ran {ran} of {len(runs)} runs", flush=True)
+    elsewhere = len({run.fingerprint for run in runs} & known)
+    said = f", {elsewhere} are known by evidence" if elsewhere else ""
+    print(f"{sweep.name}: ran {ran} of {len(runs)} runs{said}", flush=True)
     failed = [run for run in runs if run.fingerprint in outcome.failures]
     for run in failed:
         print(
@@ -145,10 +171,16 @@ def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
     return {
         run.id: {
             "fingerprint": run.fingerprint,
-            "sha256": files.sha256_file(run.folder(results) / store.RUN),
+            "sha256": _sha256_of(run, results),
         }
         for run in runs
     }
+
+
+def _sha256_of(run: Run, results: Path) -> str:
+    """Of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
+    path = run.folder(results) / store.RUN
+    return files.sha256_file(path) if path.is_file() else "evidence"
 
 
 def _discard_undeclared(sweep: Sweep, results: Path) -> None:
