@@ -25,7 +25,7 @@ def write(scale_folder: Path, step: str, left: Iterable[Path]) -> None:
 
 def discard_broken(scale_folder: str | Path) -> list[str]:
     """Remove the receipts that are not true any more; returns the names of their steps."""
-    broken = [path for path in sorted((Path(scale_folder) / PLACE).glob("*.json")) if not _is_true(path)]
+    broken = [path for path in sorted((Path(scale_folder) / PLACE).rglob("*.json")) if not _is_true(path)]
     for path in broken:
         path.unlink()
     return [path.stem for path in broken]

@@ -78,7 +78,7 @@ for exhibit in EXHIBITS:
             f"{RESULTS}/code/drawing/{exhibit}",
             rules.prepare.output,
         output:
-            update(receipt(f"exhibits/{exhibit}")),
+            update(receipt(f"drawn/{exhibit}")),
         threads: workflow.cores
         params:
             only=f"--scale {SCALE} --exhibit {exhibit}",

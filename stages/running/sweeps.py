@@ -104,9 +104,9 @@ def bring(
 
 
 def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
-    """The runs that need not be done here: the committed evidence has their numbers, and no run left needs their weights.
+    """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
 
-    By fingerprint, so that several sittings and several machines can complete a scale.
+    So several sittings and several machines can complete a scale.
     """
     waiting = {run.fingerprint: run for run in runs if not adopt(run, results)}
     known = {key for key, run in waiting.items() if in_evidence(run)}
