@@ -25,7 +25,7 @@ SWEEPS = [
 
 rule runs:
     input:
-        PLANS if UNIT == "scale" else [index(exhibit, stage) for stage, exhibit in SWEEPS],
+        parts_of_runs,
         CODE,
         rules.prepare.output,
     output:
