@@ -1,0 +1,90 @@
+"""A training that has diverged ends, instead of reaching its end with numbers that mean nothing."""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+EVERY = 50  # updates between two looks: each makes a GPU wait for the host
+
+
+class Diverged(ArithmeticError):
+    """A loss, a weight or a score is no finite number, or weights are so large that their norm is none.
+
+    step: updates made when it was first seen so: for a loss the very update, counted from 1; for weights that went
+    wrong without it the update after which they were looked at.
+    last_finite_loss: the loss of the last update before that had a finite one; None if the first had none.
+    """
+
+    def __init__(self, step: int, last_finite_loss: float | None, what: str = "the loss") -> None:
+        super().__init__(step, last_finite_loss, what)
+        self.step, self.last_finite_loss, self.what = step, last_finite_loss, what
+
+    def __str__(self) -> str:
+        before = "no loss" if self.last_finite_loss is None else f"the loss {self.last_finite_loss:g}"
+        return f"diverged: {self.what} is not finite at update {self.step}, after {before}"
+
+
+class Watch:
+    """Keeps the losses of a training until its next look at them, and at the weights of its networks.
+
+    Looks are at fixed updates, so a resumed training ends as an unbroken one does. They change nothing.
+    """
+
+    def __init__(self, *networks: nn.Module) -> None:
+        self._networks = networks
+        self._losses: list[Tensor] = []
+        self._step, self._last = 0, math.inf  # infinite: no loss so far
+
+    @property
+    def last_finite_loss(self) -> float | None:
+        """Of the losses that have been looked at."""
+        return None if math.isinf(self._last) else self._last
+
+    def see(self, loss: Tensor, step: int, *, last: bool) -> None:
+        """After update number `step`, counted from 1, whose loss this was. May raise Diverged."""
+        self._losses.append(loss.detach())
+        self._step = step
+        if step % EVERY == 0 or last:
+            self.look()
+            if not _all_finite(self._networks):
+                raise Diverged(step, self.last_finite_loss, "a weight")
+
+    def look(self) -> None:
+        """Go through the losses that were kept. Raises Diverged at the first that is not finite."""
+        values = torch.stack(self._losses).tolist() if self._losses else []
+        self._losses = []
+        for step, value in enumerate(values, start=self._step - len(values) + 1):
+            if not math.isfinite(value):
+                raise Diverged(step, self.last_finite_loss)
+            self._last = value
+
+    def require_finite(self, scores: Tensor, step: int) -> Tensor:
+        """`scores` as they are. Raises Diverged if one is not finite: no metric orders it."""
+        self.look()
+        if not bool(scores.isfinite().all()):
+            raise Diverged(step, self.last_finite_loss, "a score")
+        return scores
+
+    def state(self) -> dict[str, Tensor]:
+        """What a resumed training needs to say the same. Raises Diverged, so that no checkpoint hides a bad loss."""
+        self.look()
+        return {"last_finite_loss": torch.tensor(self._last, dtype=torch.float64)}
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Continue where `state()` was taken."""
+        self._losses, self._last = [], float(state["last_finite_loss"])
+
+
+def _all_finite(networks: tuple[nn.Module, ...]) -> bool:
+    # Norms, because one call makes them all: a norm is finite only if every entry is.
+    norms = torch.stack(torch._foreach_norm(list(_numbers(networks)))) if networks else torch.zeros(0)
+    return bool(norms.isfinite().all())
+
+
+def _numbers(networks: tuple[nn.Module, ...]) -> Iterator[Tensor]:
+    """Parameters and running statistics."""
+    for network in networks:
+        yield from (p.detach() for p in network.parameters())
+        yield from (b for b in network.buffers() if b.is_floating_point())
