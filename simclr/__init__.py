@@ -1,44 +1,36 @@
 """SimCLR: the method, as an importable PyTorch library that knows nothing of pipelines.
 
     import simclr
-    encoder = simclr.pretrained("results/cifar10/pretrain/figure_b7/...")
+    embed = simclr.pretrained("results/cifar10/pretrain/figure_b7/part1-...")
+    h = embed(images)
 
-Names below stand for what the modules of this package define; each is imported when it is asked for.
+Its names are those of __init__.pyi, where type checkers read them too. Each is imported when it is asked for.
 """
 
+import ast
+import functools
 import importlib
+from pathlib import Path
 from typing import Any
 
-# Text and no imports: a stage depends on the code of what it uses, and importing one name costs not what all cost.
-HOMES = {
-    "BatchNorm": "batch_norm",
-    "Classification": "classification",
-    "Diverged": "divergence",
-    "Lars": "lars",
-    "Pretraining": "training",
-    "Sgd": "sgd",
-    "ViewPolicy": "views",
-    "fast_bfloat16": "precision",
-    "fine_tuning": "finetuning",
-    "linear_evaluation": "classification",
-    "margin_triplet": "losses.margin_triplet",
-    "nt_logistic": "losses.nt_logistic",
-    "nt_xent": "losses.nt_xent",
-    "pretrained": "finished_run",
-    "projection_head": "heads",
-    "resnet": "encoder",
-    "supervised": "classification",
-    "to_torchvision": "torchvision_state",
-    "transfer_training": "finetuning",
-}
-__all__ = sorted(HOMES)
+
+@functools.cache
+def _homes() -> dict[str, str]:
+    """{name: its module}."""
+    # From the stub and not from imports here: a stage depends on the code of what it uses, not on a list of all there
+    # is, and a process that uses one name should not load the others.
+    stub = ast.parse(Path(__file__).with_suffix(".pyi").read_text("utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in HOMES:
+    if name == "__all__":
+        return sorted(_homes())
+    if name not in _homes():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{HOMES[name]}"), name)
+    return getattr(importlib.import_module(_homes()[name]), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return sorted({*globals(), *_homes()})
