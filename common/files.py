@@ -109,7 +109,12 @@ def write_arrays(
 
 
 def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, only_if_changed: bool = False) -> bool:
-    """Write arrays as an uncompressed .npz: sorted names, no clock, no pickle, the same bytes everywhere.
+    """Write `npz_bytes` of the arrays."""
+    return write_bytes(path, npz_bytes(arrays), only_if_changed=only_if_changed)
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as an uncompressed .npz: sorted names, no clock, no pickle, the same bytes everywhere.
 
     Not deflated on purpose: builds of zlib differ in their output.
     """
@@ -119,7 +124,7 @@ def write_npz(path: str | Path, arrays: Mapping[str, np.ndarray], *, only_if_cha
             entry = io.BytesIO()
             np.lib.format.write_array(entry, np.asarray(arrays[name], order="C"), allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH_OF_ZIP), entry.getvalue())
-    return write_bytes(path, stream.getvalue(), only_if_changed=only_if_changed)
+    return stream.getvalue()
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, only_if_changed: bool = False) -> bool:

@@ -38,6 +38,21 @@ def all_reduce_sum(x: Tensor) -> Tensor:
     return _AllReduceSum.apply(x) if world_size() > 1 else x
 
 
+def anywhere(flag: bool, device: torch.device | str = "cpu") -> bool:
+    """Whether the flag is set in any process; all get the same answer."""
+    if world_size() == 1:
+        return flag
+    told = torch.tensor(float(flag), device=device)
+    dist.all_reduce(told, dist.ReduceOp.MAX)
+    return bool(told)
+
+
+def barrier() -> None:
+    """Wait until every process is here."""
+    if world_size() > 1:
+        dist.barrier()
+
+
 def mean_over_processes(x: Tensor) -> Tensor:
     """Mean over processes, elementwise; for numbers to report, so without a gradient."""
     return all_reduce_sum(x.detach()) / world_size()

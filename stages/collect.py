@@ -1,7 +1,11 @@
-"""Gather what an exhibit's runs measured into one tidy folder: the only thing that drawing reads.
+"""Gather what an exhibit's runs measured into one tidy folder: the only thing that judging and drawing read.
 
-results/<scale>/tidy/<exhibit>/rows.csv has a row per run and metric: knobs, seed, metric, value, run. Beside it stand
-provenance.json (what decided each number) and, where runs leave pictures, arrays.npz.
+results/<scale>/tidy/<exhibit>/ holds
+    rows.csv         a row per run and metric: knobs, seed, metric, value, run; of one that diverged, at which step
+    curves.csv       the learning curves: run, epoch, metric, value
+    arrays.npz       where runs leave pictures
+    provenance.json  what decided each number, and the checksums of the others; sealed, written last
+What is the same as before keeps its time.
 """
 
 from __future__ import annotations
@@ -9,82 +13,131 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import files, receipts, seals
 from common.errors import UserError, command
-from stages.planning.declaration import check_scale, default_scale, nearest
+from common.names import nearest
+from common.scales import check_scale
+from stages.planning.declaration import default_scale, exhibit_ids
 from stages.planning.fingerprint import adoption_of
 from stages.planning.plans import Plan, Run, datasets_of, read_plan
-from stages.running import store
+from stages.running.finished import Finished, finished
 
-PROVENANCE = ("fingerprint", "stage", "seed", "bindings", "code", "data", "upstream")
+CURVES = ("loss", "contrastive_accuracy", "top1", "accuracy")
+EPOCHS = 100  # points of a curve: what a drawing of a few inches can show
+Known = dict[str, dict[str, Finished]]  # by stage and run
 
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages collect --exhibit figure_08 [--scale S]`."""
+    """`python -m stages collect [--exhibit figure_08] [--scale S]`: every exhibit without --exhibit."""
     parser = argparse.ArgumentParser(prog="python -m stages collect", description=__doc__.splitlines()[0])
-    parser.add_argument("--exhibit", required=True)
+    parser.add_argument("--exhibit")
     parser.add_argument("--scale")
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
     scale = check_scale(options.scale) if options.scale else default_scale()
-    collect(read_plan(options.exhibit, scale), options.results)
+    for name in [options.exhibit] if options.exhibit else exhibit_ids():
+        collect(read_plan(name, scale), options.results)
+    if not options.exhibit:
+        folder = options.results / scale / "tidy"
+        receipts.write(
+            options.results / scale, "tidy", [path for path in folder.glob("*/*") if path.is_file()]
+        )
     return 0
+
+
+PROVENANCE = "provenance.json"
 
 
 def collect(plan: Plan, results: Path) -> None:
     """Write the tidy folder of one exhibit. Runs that are not there are listed as missing, not left out in silence."""
-    finished = {stage: _finished(plan, stage, results) for stage in plan.stages}
-    missing = [
-        f"{stage}/{run.id}"
-        for stage in plan.stages
-        for run in plan.runs(stage)
-        if run.id not in finished[stage]
-    ]
+    known = {stage: dict(_known(plan, stage, results)) for stage in plan.stages}
+    _check_measures(plan, known)
     folder = results / plan.scale / "tidy" / plan.exhibit
-    files.write_text(folder / "rows.csv", _table(plan, finished))
-    files.write_json(folder / "provenance.json", _provenance(plan, finished, missing, results))
-    arrays = dict(_arrays(plan, finished, results))
-    if arrays:
-        files.write_npz(folder / "arrays.npz", arrays)
-    else:
-        (folder / "arrays.npz").unlink(missing_ok=True)
+    written = {"rows.csv": _table(plan, known).encode(), "curves.csv": _curves(known).encode()}
+    arrays = dict(_arrays(known))
+    written |= {"arrays.npz": files.npz_bytes(arrays)} if arrays else {}
+    for name, data in written.items():
+        files.write_bytes(folder / name, data, only_if_changed=True)
+    for path in folder.iterdir():
+        if path.name not in (*written, PROVENANCE):
+            path.unlink()
+    listed = {name: files.sha256_bytes(data) for name, data in written.items()}
+    record = seals.sealed(_provenance(plan, known) | {"files": listed})
+    files.write_json(folder / PROVENANCE, record, only_if_changed=True)
 
 
-def _finished(plan: Plan, stage: str, results: Path) -> dict[str, dict[str, Any]]:
-    """The index entries of one stage's finished runs. UserError if one is not what the plan describes now."""
-    path = plan.index_path(results, stage)
-    entries = files.read_json(path) if path.is_file() else {}
+def _known(plan: Plan, stage: str, results: Path) -> Iterator[tuple[str, Finished]]:
+    """The finished runs of one stage. UserError if one is not what the plan describes now."""
     for run in plan.runs(stage):
-        entry = entries.get(run.id)
-        if entry and entry["fingerprint"] != run.fingerprint:
+        found = finished(run, results)
+        if found and found.account["fingerprint"] != run.fingerprint:
             raise UserError(
                 "a result is not of this plan and this code",
                 expected=f"fingerprint {run.fingerprint} for run {run.id}",
-                found=entry["fingerprint"],
-                where=path,
+                found=found.account["fingerprint"],
+                where=run.folder(results),
                 remedy=f"run `python -m stages {stage} --scale {plan.scale} --sweep {plan.exhibit}` again; if only the "
                 "code changed and the numbers cannot have, `python -m stages adopt --reason ...` says so",
             )
-    return entries
+        if found:
+            yield run.id, found
 
 
-def _table(plan: Plan, finished: dict[str, dict[str, Any]]) -> str:
+def _table(plan: Plan, known: Known) -> str:
     knobs = _knob_names(plan)
+    rows = (
+        [*(values.get(knob, "") for knob in knobs), run.seed, metric, repr(value), run.id]
+        for run, values in _cells(plan)
+        for metric, value in _values(plan, known, run)
+    )
+    return _csv([*knobs, "seed", "metric", "value", "run"], rows)
+
+
+def _values(plan: Plan, known: Known, run: Run) -> Iterator[tuple[str, float]]:
+    """What a cell's runs measured, in the order of `measure`; of one that diverged only at which step."""
+    diverged = {stage: found for stage in plan.stages if (found := _divergence(known, stage, run.id))}
+    for stage, metric in _measured(plan):
+        entry = known.get(stage, {}).get(run.id)
+        if entry and metric in entry.metrics:
+            yield metric, entry.metrics[metric]
+    if diverged:
+        yield "diverged", float(next(iter(diverged.values()))["step"])
+
+
+def _divergence(known: Known, stage: str, run: str) -> dict[str, Any] | None:
+    entry = known.get(stage, {}).get(run)
+    return entry.account.get("diverged") if entry else None
+
+
+def _curves(known: Known) -> str:
+    rows = (
+        [f"{stage}/{run}", row["epoch"], metric, f"{float(row[metric]):.5g}"]
+        for stage, runs in known.items()
+        for run, found in runs.items()
+        for row in _thinned(found.curve)
+        for metric in CURVES
+        if metric in row
+    )
+    return _csv(["run", "epoch", "metric", "value"], rows)
+
+
+def _thinned(curve: list[dict[str, str]]) -> list[dict[str, str]]:
+    """At most EPOCHS rows at even distances, the last one among them."""
+    stride = math.ceil(len(curve) / EPOCHS) or 1
+    return curve[::-1][::stride][::-1]
+
+
+def _csv(header: list[str], rows: Iterable[list[Any]]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*knobs, "seed", "metric", "value", "run"])
-    _check_measures(plan, finished)
-    for run, values in _cells(plan):
-        for stage, metric in _measured(plan):
-            entry = finished.get(stage, {}).get(run.id)
-            if entry and metric in entry["metrics"]:
-                row = [values.get(knob, "") for knob in knobs]
-                writer.writerow([*row, run.seed, metric, repr(entry["metrics"][metric]), run.id])
+    writer.writerow(header)
+    writer.writerows(rows)
     return stream.getvalue()
 
 
@@ -95,20 +148,20 @@ def _measured(plan: Plan) -> Iterator[tuple[str, str]]:
         yield from ((stage, metric) for metric in metrics.split("|"))
 
 
-def _check_measures(plan: Plan, finished: dict[str, dict[str, Any]]) -> None:
+def _check_measures(plan: Plan, known: Known) -> None:
     """UserError for a measure that no stage of the exhibit gives: it would leave an exhibit without numbers.
 
     A measure may be one that only some runs have: while others are missing, its absence says nothing.
     """
     for measured in plan.document["measure"]:
         stage, _, metrics = measured.partition(".")
-        entries = finished.get(stage, {})
-        known = {name for entry in entries.values() for name in entry["metrics"]}
+        entries = known.get(stage, {})
+        names = {name for entry in entries.values() for name in entry.metrics}
         whole = all(run.id in entries for run in plan.runs(stage))
-        if stage not in plan.stages or (whole and known and known.isdisjoint(metrics.split("|"))):
+        if stage not in plan.stages or (whole and names and names.isdisjoint(metrics.split("|"))):
             raise UserError(
-                f"nothing measures `{measured}`{nearest(measured, [f'{stage}.{name}' for name in known])}",
-                expected=", ".join(f"{stage}.{name}" for name in sorted(known)) or ", ".join(plan.stages),
+                f"nothing measures `{measured}`{nearest(measured, [f'{stage}.{name}' for name in names])}",
+                expected=", ".join(f"{stage}.{name}" for name in sorted(names)) or ", ".join(plan.stages),
                 found=measured,
                 where=f"params/exhibits/{plan.exhibit}.yaml, measure",
             )
@@ -139,36 +192,37 @@ def _knob_names(plan: Plan) -> list[str]:
     return [*dict.fromkeys([*labelled, *plan.document["knobs"]])]
 
 
-def _provenance(
-    plan: Plan, finished: dict[str, dict[str, Any]], missing: list[str], results: Path
-) -> dict[str, Any]:
-    runs, versions, costs = {}, {}, {}
-    for stage in plan.stages:
-        for run in plan.runs(stage):
-            if run.id in finished[stage]:
-                cause = store.read_run(run.folder(results))
-                runs[f"{stage}/{run.id}"] = {
-                    **{name: cause[name] for name in PROVENANCE},
-                    "adopted": adoption_of(stage),
-                    **({"imported": cause["imported"]} if "imported" in cause else {}),
-                }
-                costs[run.fingerprint] = cause.get("cost", {})  # a run that two cells show was paid for once
-                for name, version in cause["versions"].items():
-                    versions.setdefault(name, set()).add(version)
+def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
+    runs = {f"{stage}/{run}": found for stage, some in known.items() for run, found in some.items()}
+    every = [f"{stage}/{run.id}" for stage in plan.stages for run in plan.runs(stage)]
+    costs = {found.account["fingerprint"]: found.cost for found in runs.values()}
+    accounts = {
+        name: found.account | {"adopted": adoption_of(found.account["stage"])} for name, found in runs.items()
+    }
     return {
         "scale": plan.scale,
         "exhibit": plan.exhibit,
         "dataset": ", ".join(datasets_of([plan])),
-        "missing": missing,
+        "missing": [name for name in every if name not in runs],
+        "diverged": {name: own["diverged"] for name, own in accounts.items() if "diverged" in own},
+        # A run that two cells show was paid for once.
         "cost": {name: sum(cost.get(name, 0) for cost in costs.values()) for name in ("images", "flops")},
-        "runs": runs,
-        "versions": {name: ", ".join(sorted(found)) for name, found in versions.items()},
+        "runs": accounts,
+        "versions": _versions(accounts.values()),
     }
 
 
-def _arrays(plan: Plan, finished: dict[str, dict[str, Any]], results: Path) -> Iterator[tuple[str, Any]]:
-    for stage in plan.stages:
-        for run in plan.runs(stage):
-            if "arrays.npz" in finished[stage].get(run.id, {}).get("files", {}):
-                for name, array in files.read_npz(run.folder(results) / "arrays.npz").items():
-                    yield f"{run.id}/{name}", array
+def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Every version of each library that a run was made with."""
+    named: dict[str, set[str]] = {}
+    for account in accounts:
+        for name, version in account["machine"]["versions"].items():
+            named.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(some)) for name, some in named.items()}
+
+
+def _arrays(known: Known) -> Iterator[tuple[str, Any]]:
+    for runs in known.values():
+        for run, found in runs.items():
+            for name, array in found.arrays.items():
+                yield f"{run}/{name}", array

@@ -59,7 +59,8 @@ def work(job: Job) -> None:
     images, labels = job.data("train+validation")
     known = labels.cpu().numpy()
     index = label_subset(known, getattr(images, "names", None))  # only photographs have names
-    splits.write_subset(job.folder / "subset.csv", index, known)
+    if job.leads:
+        splits.write_subset(job.folder / "subset.csv", index, known)
     chosen = torch.from_numpy(index)
     used = labels[chosen.to(labels.device)]
     classes = int(labels.max()) + 1  # of all labels: a small subset may miss the last class

@@ -12,7 +12,6 @@ import gin
 import torch
 from torch import Tensor
 
-from common import files
 from common.errors import UserError
 from simclr.classification import Classification
 from simclr.divergence import Diverged
@@ -98,7 +97,7 @@ def work(job: Job) -> None:
     score_grid(job, trainings, grid, metric)
     chosen = choose(grid, trainings.scores)
     rows = [f"{p.lr!r},{p.weight_decay!r},{s!r}" for p, s in zip(grid, trainings.scores, strict=True)]
-    files.write_text(job.folder / "grid.csv", "\n".join(["lr,weight_decay,validation", *rows]) + "\n")
+    job.write_text("grid.csv", "\n".join(["lr,weight_decay,validation", *rows]) + "\n")
     training = trainings.train(*job.data("train+validation"), chosen)
     images, labels = job.data("test")
     logits = training.logits(images)

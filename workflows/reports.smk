@@ -1,7 +1,8 @@
-# Ink: from an exhibit's tidy folder and the paper's numbers to a figure or table, and one page that shows them all.
+# From finished runs to the page: tidy tables, verdicts, ink. Each tool does what is left to do of its step.
 
 
-DRAWN = f"{RESULTS}/drawn/{{exhibit}}.json"  # the checksums of what was drawn: what the page depends on
+EXHIBITS = PLAN["exhibits"]
+DRAWING = {"figure": ["svg", "png", "csv", "json"], "table": ["html", "tex", "csv", "json"]}
 
 
 @functools.cache
@@ -10,82 +11,79 @@ def declared(exhibit):
     return read_yaml(f"params/exhibits/{exhibit}.yaml")
 
 
-rule figure:
+def kind(exhibit):
+    return declared(exhibit)["kind"]
+
+
+rule collect:
     input:
-        rules.collect.output,
-        "params/exhibits/{exhibit}.yaml",
-        "params/paper/{exhibit}.csv",
-        f"{RESULTS}/code/drawing/{{exhibit}}",
+        rules.runs.output,
+        "params/adopted.yaml",
+        f"{RESULTS}/code/collect",
     output:
-        report(
-            f"{OUT}/{{exhibit}}.svg",
-            caption="../reports/captions/exhibit.rst",
-            category="Figures",
-            labels={"exhibit": "{exhibit}"},
-        ),
-        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["png", "csv", "json"]),
-        f"{RESULTS}/drawn/{{exhibit}}.json",
-    wildcard_constraints:
-        exhibit="figure_.*",
-    params:
-        title=lambda wildcards: declared(wildcards.exhibit)["title"],
-        caption=lambda wildcards: declared(wildcards.exhibit)["caption"],
-        section=lambda wildcards: declared(wildcards.exhibit)["section"],
-        scale=SCALE,
+        update(receipt("tidy")),
     shell:
-        f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"
+        f"{PYTHON} -m stages collect --scale {SCALE}"
 
 
-rule table:
+rule judge:
     input:
         rules.collect.output,
-        "params/exhibits/{exhibit}.yaml",
-        "params/paper/{exhibit}.csv",
+        expand("params/exhibits/{exhibit}.yaml", exhibit=EXHIBITS),
+        glob.glob("params/paper/*.csv"),
+        f"{RESULTS}/code/judging",
+    output:
+        update(receipt("judged")),
+    shell:
+        f"{PYTHON} -m reports.verdict --scale {SCALE}"
+
+
+rule draw:
+    input:
+        rules.judge.output,
         "reports/templates/table.html.j2",
-        f"{RESULTS}/code/drawing/{{exhibit}}",
+        expand(f"{RESULTS}/code/drawing/{{exhibit}}", exhibit=EXHIBITS),
     output:
-        report(
-            f"{OUT}/{{exhibit}}.html",
-            caption="../reports/captions/exhibit.rst",
-            category="Tables",
-            labels={"exhibit": "{exhibit}"},
-        ),
-        expand(f"{OUT}/{{{{exhibit}}}}.{{kind}}", kind=["tex", "csv", "json"]),
-        f"{RESULTS}/drawn/{{exhibit}}.json",
-    wildcard_constraints:
-        exhibit="table_.*",
-    params:
-        title=lambda wildcards: declared(wildcards.exhibit)["title"],
-        caption=lambda wildcards: declared(wildcards.exhibit)["caption"],
-        section=lambda wildcards: declared(wildcards.exhibit)["section"],
-        scale=SCALE,
+        update(receipt("drawn")),
     shell:
-        f"{PYTHON} -m reports.draw --scale {SCALE} --exhibit {{wildcards.exhibit}}"
+        f"{PYTHON} -m reports.draw --scale {SCALE}"
 
 
-rule index:
+rule page:
     input:
-        expand(DRAWN, exhibit=PLAN["exhibits"]),
-        "params/paper/contents.csv",
+        rules.draw.output,
         glob.glob("reports/templates/*"),
         f"{RESULTS}/code/page",
     output:
-        f"{OUT}/index.html",
-        f"{OUT}/verdicts.json",
-        f"reports/metrics/{SCALE}.json",
+        update(receipt("page")),
     shell:
         f"{PYTHON} -m reports.index --scale {SCALE}"
 
 
 rule reports:
     input:
-        rules.index.output,
+        rules.page.output,
 
 
-for exhibit in PLAN["exhibits"]:
+# One exhibit alone: only its own runs, its tables and its drawing.
+for exhibit in EXHIBITS:
 
     rule:
         name:
             exhibit
         input:
-            expand(DRAWN, exhibit=exhibit),
+            f"params/plan/{SCALE}/{exhibit}.yaml",
+            f"params/exhibits/{exhibit}.yaml",
+            CODE,
+            f"{RESULTS}/code/drawing/{exhibit}",
+            rules.prepare.output,
+        output:
+            update(receipt(f"drawn/{exhibit}")),
+        threads: workflow.cores
+        params:
+            only=f"--scale {SCALE} --exhibit {exhibit}",
+        shell:
+            " && ".join(
+                f'"{sys.executable}" -m {tool} {{params.only}}'
+                for tool in ("stages run", "stages collect", "reports.verdict", "reports.draw")
+            )

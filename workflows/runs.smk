@@ -1,65 +1,41 @@
-# One job is one sweep: all runs of one stage for one exhibit. Its driver decides which of them are left to do, so the
-# index alone is declared: Snakemake deletes declared outputs before a job, and finished runs must survive.
+# The runs, in jobs of one unit (--config unit=...): `scale`, all of them by one driver, the fastest on one machine;
+# `sweep`, those of one stage for one exhibit; `run`, one each, for a cluster. The driver decides which are left to do.
 
-SWEEPS = PLAN["sweeps"]
-TRAINED = [stage for stage in SWEEPS if stage in PLAN["opens"]]
-EVALUATED = [stage for stage in SWEEPS if stage not in PLAN["opens"]]
+UNIT = config.get("unit", "scale")
+STAGES = PLAN["stages"]
+PLANS = expand(f"params/plan/{SCALE}/{{exhibit}}.yaml", exhibit=PLAN["exhibits"])
+CODE = expand(f"{RESULTS}/code/stages/{{stage}}", stage=STAGES)
 
-
-def trained_by(wildcards):
-    """The sweeps whose runs an evaluation reads."""
-    stages = [stage for stage in TRAINED if wildcards.exhibit in SWEEPS[stage]]
-    return [
-        f"{RESULTS}/index/{wildcards.exhibit}/trained/{stage}.json" for stage in stages
-    ]
+if UNIT not in ("scale", "sweep", "run"):
+    raise WorkflowError(
+        f"error: unknown unit of work\n  expected:   scale | sweep | run\n  found:      {UNIT}"
+    )
 
 
-rule train:
+def index(exhibit, stage):
+    """What says that a sweep is there."""
+    part = "trained" if stage in PLAN["opens"] else "evaluated"
+    return f"{RESULTS}/index/{exhibit}/{part}/{stage}.json"
+
+
+SWEEPS = [
+    (stage, exhibit) for stage in STAGES for exhibit in PLAN["sweeps"].get(stage, [])
+]
+
+
+rule runs:
     input:
-        plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
-        code=f"{RESULTS}/code/{{stage}}",
-        data=rules.prepare.output,
+        PLANS if UNIT == "scale" else [index(exhibit, stage) for stage, exhibit in SWEEPS],
+        CODE,
+        rules.prepare.output,
     output:
-        f"{RESULTS}/index/{{exhibit}}/trained/{{stage}}.json",
-    wildcard_constraints:
-        stage="|".join(TRAINED),
-    threads: SWEEP_THREADS
+        update(receipt("runs")),
+    threads: workflow.cores if UNIT == "scale" else 1
     shell:
-        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
+        f"{PYTHON} -m stages run --scale {SCALE} --jobs {{threads}}"
 
 
-rule evaluate:
-    input:
-        plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
-        code=f"{RESULTS}/code/{{stage}}",
-        trained=trained_by,
-    output:
-        f"{RESULTS}/index/{{exhibit}}/evaluated/{{stage}}.json",
-    wildcard_constraints:
-        stage="|".join(EVALUATED),
-    threads: SWEEP_THREADS
-    shell:
-        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
-
-
-def sweeps_of(wildcards):
-    """Everything that is measured for an exhibit."""
-    return [
-        f"{RESULTS}/index/{wildcards.exhibit}/{part}/{stage}.json"
-        for part, stages in (("trained", TRAINED), ("evaluated", EVALUATED))
-        for stage in stages
-        if wildcards.exhibit in SWEEPS[stage]
-    ]
-
-
-rule collect:
-    input:
-        sweeps_of,
-        plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
-        adopted="params/adopted.yaml",
-        code=f"{RESULTS}/code/collect",
-    output:
-        f"{RESULTS}/tidy/{{exhibit}}/rows.csv",
-        f"{RESULTS}/tidy/{{exhibit}}/provenance.json",
-    shell:
-        f"{PYTHON} -m stages collect --scale {SCALE} --exhibit {{wildcards.exhibit}}"
+if UNIT == "sweep":
+    include: "sweeps.smk"
+elif UNIT == "run":
+    include: "single_runs.smk"

@@ -18,7 +18,7 @@ from stages.planning.code_hashes import code_hash, module_hash
 from stages.planning.declaration import PARAMS, nearest
 
 # These bindings say where and how fast a run computes, not what.
-NOT_PART = ("execution.device", "execution.checkpoint_minutes")
+NOT_PART = ("execution.device", "execution.checkpoint_minutes", "execution.processes", "execution.nodes")
 # These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
 NAMES_A_FILE = ("label_subset.file",)
 # Photographs have no checksum to declare: what lists them decides which they are, and in which order.

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import hashlib
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +13,16 @@ import numpy as np
 
 from common import files
 from common.errors import UserError
+from simclr.distributed import anywhere, barrier, rank, world_size
+from simclr.divergence import Diverged
 from stages.data import datasets
 from stages.data.loading import dataset
-from stages.planning.code_hashes import ROOT, code_hash
 from stages.planning.cost import cost_of
-from stages.planning.fingerprint import adoption_of, data_hash
 from stages.planning.plans import Run
 from stages.running import store
 from stages.running.execution import execution
+from stages.running.provenance import cause_of, record_of
+from stages.running.stopping import STOP, Stopped
 
 if TYPE_CHECKING:
     import torch
@@ -35,8 +31,8 @@ if TYPE_CHECKING:
     from simclr.encoder import ResNet
     from stages.data.photographs import Photographs
 
-LIBRARIES = ("torch", "torchvision", "numpy", "gin-config", "scipy", "scikit-learn")
 CHECKPOINT = "checkpoint.safetensors"
+AGREE_STEPS = 4  # steps between two agreements of several processes whether to stop
 Report = Callable[[int, int], None]  # images done, images in all
 
 
@@ -48,10 +44,30 @@ class Job:
         self.folder = store.partial_folder(results, run)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.started = self.saved = time.monotonic()
-        self.images = 0
+        self.images, self.checkpoints_asked = 0, 0
+        # Of several processes one writes; all have the same state.
+        self.leads = rank() == 0
         bind(run)
         self.execution = execution()
         self.device = self.execution.prepare()
+
+    def carry_out(self, work: Callable[[Job], None]) -> None:
+        """Do the stage's `work`, and seal what came of it: also that it diverged, or that what it evaluates had.
+
+        A divergence is a result: nobody tries the run again, and whatever shows it says so.
+        """
+        if before := self._divergence_of_upstream():
+            self.finish({}, diverged=before)
+            return
+        try:
+            work(self)
+        except Diverged as error:
+            told = {"stage": self.run.stage, "step": error.step, "last_finite_loss": error.last_finite_loss}
+            self.finish({}, diverged=told)
+
+    def _divergence_of_upstream(self) -> dict[str, Any] | None:
+        upstream = self.run.upstream
+        return store.read_run(store.find(self.results, upstream)).get("diverged") if upstream else None
 
     def data(self, split: str) -> tuple[Tensor | Photographs, Tensor]:
         """Images uint8 (n, 3, H, W), or photographs, and labels (n,) of one split of the declared data set."""
@@ -89,7 +105,7 @@ class Job:
         """The tensors `prefix.*` of the upstream run's weights, verified, without the prefix."""
         upstream = self.run.upstream
         assert upstream is not None, "a stage asks for an upstream run only where its chain has one"
-        folder = upstream.folder(self.results)
+        folder = store.find(self.results, upstream)
         cause = store.read_run(folder)
         if cause["fingerprint"] != upstream.fingerprint:
             raise UserError(
@@ -110,44 +126,73 @@ class Job:
         self.report(images, total)
 
     def checkpoint(self, state: Callable[[], dict[str, Tensor]]) -> None:
-        """Save `state()` if the declared minutes have passed since the last time."""
-        if time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes:
+        """Save `state()` if the declared minutes have passed since the last time, or if the run has to stop.
+
+        Raises Stopped in the latter case.
+        """
+        stop = self._all_stop()
+        due = time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes
+        if self.leads and (stop or due):
             files.write_tensors(self.folder / CHECKPOINT, state())
             self.saved = time.monotonic()
+        if stop:
+            raise Stopped
+
+    def _all_stop(self) -> bool:
+        """Whether the run has to stop. Several processes agree on it, or some would wait for those that are gone."""
+        self.checkpoints_asked += 1
+        if world_size() == 1:
+            return STOP.is_set()
+        return self.checkpoints_asked % AGREE_STEPS == 0 and anywhere(STOP.is_set(), self.device)
 
     def restore(self) -> dict[str, Tensor] | None:
         """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
         path = self.folder / CHECKPOINT
-        if not path.is_file():
-            return None
         try:
-            return files.read_tensors(path)
+            return files.read_tensors(path) if path.is_file() else None
         except UserError:
-            path.unlink()
             return None
+        finally:
+            # Nobody goes on, and writes another one, before all have read this one.
+            barrier()
 
     def save_curve(self, rows: list[dict[str, float]]) -> None:
         """curve.csv: one row per epoch."""
         header = list(rows[0]) if rows else []
         lines = [",".join(header)] + [",".join(f"{row[name]:.10g}" for name in header) for row in rows]
-        files.write_text(self.folder / "curve.csv", "\n".join(lines) + "\n")
+        self.write_text("curve.csv", "\n".join(lines) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """A small file beside the others, by name."""
+        if self.leads:
+            files.write_text(self.folder / name, text)
 
     def save_weights(self, **modules: torch.nn.Module) -> None:
         """weights.safetensors: the state of each module under its keyword as prefix."""
         tensors = {
             f"{prefix}.{name}": t for prefix, m in modules.items() for name, t in m.state_dict().items()
         }
-        files.write_tensors(self.folder / "weights.safetensors", tensors)
+        if self.leads:
+            files.write_tensors(self.folder / "weights.safetensors", tensors)
 
     def save_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         """arrays.npz: what an exhibit draws besides numbers."""
-        files.write_npz(self.folder / "arrays.npz", arrays)
+        if self.leads:
+            files.write_npz(self.folder / "arrays.npz", arrays)
 
-    def finish(self, metrics: dict[str, float], imported: dict[str, Any] | None = None) -> None:
+    def finish(
+        self,
+        metrics: dict[str, float],
+        imported: dict[str, Any] | None = None,
+        diverged: dict[str, Any] | None = None,
+    ) -> None:
         """Write metrics, operative gin and provenance, and seal the run.
 
-        `imported` says which published weights stand in the place of a training; it stays with every number.
+        `imported` says which published weights stand in the place of a training; it stays with every number. `diverged`
+        says which stage did, at which step, and its last finite loss. Raises ValueError for a metric that is no number.
         """
+        if not self.leads:
+            return
         files.write_json(
             self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()}
         )
@@ -155,19 +200,9 @@ class Job:
         (self.folder / CHECKPOINT).unlink(missing_ok=True)
         cause = cause_of(self.run) | {"cost": dataclasses.asdict(cost_of(self.run))}
         cause |= {"imported": imported} if imported else {}
-        store.finish(self.folder, store.store_folder(self.results, self.run), cause, self._record())
-
-    def _record(self) -> dict[str, Any]:
-        seconds = time.monotonic() - self.started
-        return {
-            "seconds": round(seconds, 3),
-            "images_per_second": round(self.images / seconds, 1),
-            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "host": platform.node(),
-            "platform": platform.platform(),
-            "device": self.device.type,
-            "git": git_state(),
-        }
+        cause |= {"diverged": diverged} if diverged else {}
+        record = record_of(time.monotonic() - self.started, self.images, self.device.type, world_size())
+        store.finish(self.folder, store.store_folder(self.results, self.run), cause, record)
 
 
 def bind(run: Run) -> None:
@@ -176,36 +211,3 @@ def bind(run: Run) -> None:
         gin.clear_config()
         for key, value in run.bindings.items():
             gin.bind_parameter(key, tuple(value) if isinstance(value, list) else value)
-
-
-def cause_of(run: Run) -> dict[str, Any]:
-    """What decided the numbers of this run, for run.json: equal for equal runs on any machine with these libraries."""
-    return {
-        "fingerprint": run.fingerprint,
-        "stage": run.stage,
-        "seed": run.seed,
-        "bindings": run.bindings,
-        "code": code_hash(run.stage),
-        "adopted": adoption_of(run.stage),
-        "data": data_hash(run.dataset) if run.dataset else None,
-        "upstream": run.upstream.fingerprint if run.upstream else None,
-        "versions": {name: metadata.version(name) for name in LIBRARIES}
-        | {"python": platform.python_version()},
-    }
-
-
-def git_state() -> dict[str, str | None]:
-    """The commit, and a hash of what differs from it in the folders that decide numbers; None outside a checkout."""
-
-    def git(*words: str) -> str | None:
-        done = subprocess.run(
-            ["git", *words], cwd=ROOT, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
-        )
-        return done.stdout if done.returncode == 0 else None
-
-    commit = git("rev-parse", "HEAD")
-    patch = git("diff", "HEAD", "--", "simclr", "stages", "params")
-    return {
-        "commit": commit.strip() if commit else None,
-        "patch_sha256": hashlib.sha256(patch.encode()).hexdigest() if patch else None,
-    }

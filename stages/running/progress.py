@@ -1,9 +1,10 @@
-"""One line that says how far a sweep is: live on a terminal, plain lines elsewhere."""
+"""One line that says how far a driver is: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -13,40 +14,45 @@ LIVE_SECONDS = 0.5
 
 @dataclass
 class Progress:
-    """Counts images over all runs of a sweep. `title` names it, `runs` is how many there are to do."""
+    """Counts runs, and images of those at work. `weights` are the lengths of all runs to do, in any one unit."""
 
     title: str
-    runs: int
+    weights: Mapping[str, float]
     stream: TextIO = field(default_factory=lambda: sys.stderr)
-    done: int = 0
+    finished: set[str] = field(default_factory=set)
     images: dict[str, int] = field(default_factory=dict)
-    totals: dict[str, int] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+    # What a checkpoint brought back was not computed now.
+    resumed_images: dict[str, int] = field(default_factory=dict)
+    resumed_shares: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=lambda: time.monotonic())
     shown: float = 0.0
-    resumed: dict[str, int] = field(default_factory=dict)
 
     def update(self, run: str, images: int, total: int) -> None:
         """`run` has processed `images` of `total` images."""
-        self.resumed.setdefault(run, images)  # what a checkpoint brought back was not computed now
-        self.images[run], self.totals[run] = images, total
+        share = images / total if total else 0.0
+        self.resumed_images.setdefault(run, images)
+        self.resumed_shares.setdefault(run, share)
+        self.images[run], self.shares[run] = images, share
         self.show()
 
     def finish(self, run: str) -> None:
         """`run` is done."""
-        self.done += 1
-        self.images[run] = self.totals.get(run, 0)
+        self.finished.add(run)
+        self.shares[run] = 1.0
         self.show(force=not self._live())
 
     def line(self) -> str:
         """Runs done, images per second, time left."""
         elapsed = max(time.monotonic() - self.started, 1e-9)
-        rate = (sum(self.images.values()) - sum(self.resumed.values())) / elapsed
-        text = f"{self.title}: {self.done} of {self.runs} runs"
-        if not self.totals or rate <= 0:
-            return text
-        mean = sum(self.totals.values()) / len(self.totals)  # for the runs that have not started
-        left = sum(self.totals.values()) + mean * (self.runs - len(self.totals)) - sum(self.images.values())
-        return f"{text}, {rate:,.0f} images/s, {clock(left / rate)} left"
+        text = f"{self.title}: {len(self.finished)} of {len(self.weights)} runs"
+        images = sum(self.images.values()) - sum(self.resumed_images.values())
+        if images > 0:
+            text += f", {images / elapsed:,.0f} images/s"
+        done = sum(share * self.weights[run] for run, share in self.shares.items())
+        rate = (done - sum(share * self.weights[run] for run, share in self.resumed_shares.items())) / elapsed
+        left = sum(self.weights.values()) - done
+        return f"{text}, {clock(left / rate)} left" if rate > 0 else text
 
     def show(self, force: bool = False) -> None:
         """Print the line if enough time has passed since the last one."""
@@ -54,11 +60,8 @@ class Progress:
         if not force and now - self.shown < (LIVE_SECONDS if self._live() else PLAIN_SECONDS):
             return
         self.shown = now
-        print(
-            f"\r\033[K{self.line()}" if self._live() else self.line(),
-            end="" if self._live() else "\n",
-            file=self.stream,
-        )
+        text = f"\r\033[K{self.line()}" if self._live() else f"{self.line()}\n"
+        self.stream.write(text)
         self.stream.flush()
 
     def close(self) -> None:

@@ -7,21 +7,29 @@ and nothing finished is ever overwritten.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import files, seals
 from common.errors import UserError
 from stages.planning.plans import Run
 
-LAYOUT = 1  # of a run folder; raise it when the files in it change their meaning
-RECORD = "record.json"  # wall time, host, date: differs from run to run, so it is not listed in run.json
+# Of a run folder; raise it when the files in it change their meaning.
+LAYOUT = 2
+# What decided the numbers, sealed; it lists the other files.
+RUN = "run.json"
+# Wall time, host, date: they differ from run to run, so run.json does not list this one.
+RECORD = "record.json"
+REMEDY = "run the stage that made it again: it redoes damaged runs and keeps the others"
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 def store_folder(results: Path, run: Run) -> Path:
@@ -34,9 +42,19 @@ def partial_folder(results: Path, run: Run) -> Path:
     return store_folder(results, run).with_suffix(files.PARTIAL)
 
 
+def find(results: Path, run: Run) -> Path:
+    """Where a finished run lies: in the store or, after `dvc pull`, in its sweep alone."""
+    stored = store_folder(results, run)
+    return stored if (stored / RUN).is_file() else run.folder(results)
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
-    """Hold the lock beside `folder`; yields False at once if another process holds it."""
+    """Hold the lock beside `folder`; yields False at once if another process holds it.
+
+    The kernel frees it when its holder dies. On a file system without locks (Lustre mounted without `flock`) everybody
+    gets it, and is told.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.with_suffix(".lock"), "w") as file:
         try:
@@ -44,23 +62,72 @@ def locked(folder: Path) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            warnings.warn(
+                f"{folder.parent}: no locks here; let no two commands work on one scale", stacklevel=3
+            )
         yield True
 
 
 def is_finished(folder: Path, run: Run) -> bool:
-    """Whether `folder` holds this very run with every listed file intact.
+    """Whether `folder` holds this very run, with run.json and every file that it lists as they were written.
 
     UserError if it was written by a version of this project with another layout.
     """
-    path = folder / "run.json"
-    if not path.is_file():
-        return False
+    cause = _cause(folder)
+    return cause is not None and cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
+
+
+def damaged_files(folder: Path, cause: Mapping[str, Any]) -> list[str]:
+    """Names of listed files that are missing or not as they were written."""
+    return [name for name, digest in cause["files"].items() if not _is(folder / name, digest)]
+
+
+def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Seal a partial run: list its files, write run.json last, and move it to its place in the store."""
+    files.discard_partials(folder)
+    # Of an attempt before this one.
+    (folder / "error.txt").unlink(missing_ok=True)
+    listed = {
+        path.relative_to(folder).as_posix(): files.sha256_file(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in (RECORD, RUN)
+    }
+    files.write_json(folder / RECORD, record)
+    files.write_json(folder / RUN, seals.sealed({**cause, "layout": LAYOUT, "files": listed}))
+    # Damaged, or it would have been linked instead of run again.
+    if destination.exists():
+        shutil.rmtree(destination)
+    os.replace(folder, destination)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The run.json of a finished run. UserError if it is missing, or it or a listed file is damaged."""
+    cause = seals.read_sealed(folder / RUN, REMEDY)
+    if broken := damaged_files(folder, cause):
+        raise _damaged(folder, broken)
+    return cause
+
+
+def read_listed(folder: Path, cause: Mapping[str, Any], name: str) -> bytes:
+    """The bytes of one of a run's files. UserError unless they are those that run.json lists."""
+    digest = cause["files"].get(name)
+    data = (folder / name).read_bytes() if (folder / name).is_file() else b""
+    if digest is None or files.sha256_bytes(data) != digest:
+        raise _damaged(folder, [name])
+    return data
+
+
+def _cause(folder: Path) -> dict[str, Any] | None:
+    """The content of a whole run.json; None without one."""
     try:
-        cause = json.loads(path.read_text())
-    except ValueError:
-        return False
-    if not isinstance(cause, dict):
-        return False
+        cause = json.loads((folder / RUN).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(cause, dict) or (seals.SEAL in cause and not seals.is_whole(cause)):
+        return None
     if cause.get("layout") != LAYOUT:
         raise UserError(
             "results of another version of this project",
@@ -69,43 +136,18 @@ def is_finished(folder: Path, run: Run) -> bool:
             where=folder,
             remedy="move the results folder away, or check out the version that made it",
         )
-    return cause.get("fingerprint") == run.fingerprint and not damaged_files(folder, cause)
+    return cause if seals.is_whole(cause) else None
 
 
-def damaged_files(folder: Path, cause: dict[str, Any]) -> list[str]:
-    """Names of listed files that are missing or not as they were written."""
-    return [
-        name
-        for name, listed in cause.get("files", {"run.json": ""}).items()
-        if not (folder / name).is_file() or files.sha256_file(folder / name) != listed
-    ]
+def _is(path: Path, digest: str) -> bool:
+    return path.is_file() and files.sha256_file(path) == digest
 
 
-def finish(folder: Path, destination: Path, cause: dict[str, Any], record: dict[str, Any]) -> None:
-    """Seal a partial run: list its files, write run.json last, and move it to its place in the store."""
-    files.discard_partials(folder)
-    (folder / "error.txt").unlink(missing_ok=True)  # of an attempt before this one
-    listed = {
-        path.relative_to(folder).as_posix(): files.sha256_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (RECORD, "run.json")
-    }
-    files.write_json(folder / RECORD, record)
-    files.write_json(folder / "run.json", {**cause, "layout": LAYOUT, "files": listed})
-    if destination.exists():
-        shutil.rmtree(destination)  # damaged, or it would have been linked instead of run again
-    os.replace(folder, destination)
-
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """The run.json of a finished run. UserError if it is missing or a listed file is damaged."""
-    cause = files.read_json(folder / "run.json")
-    if broken := damaged_files(folder, cause):
-        raise UserError(
-            "a finished run is damaged",
-            expected="the files that run.json lists, with their checksums",
-            found=f"{', '.join(broken)} missing or changed",
-            where=folder,
-            remedy="run the stage that made it again: it redoes damaged runs and keeps the others",
-        )
-    return cause
+def _damaged(folder: Path, broken: Sequence[str]) -> UserError:
+    return UserError(
+        "a finished run is damaged",
+        expected=f"the files that {RUN} lists, with their checksums",
+        found=f"{', '.join(broken)} missing or changed",
+        where=folder,
+        remedy=REMEDY,
+    )

@@ -1,14 +1,19 @@
 """Collecting: the exact table, every missing run by name, and nothing that the plan does not describe."""
 
+import shutil
+
 import numpy as np
 import pytest
 
-from common import files
+from common import files, seals
 from common.errors import UserError
-from stages import collect
+from stages import collect, linear_eval, pretrain, supervised  # noqa: F401 (gin then knows their names)
 from stages.planning import plans
 from stages.planning.code_hashes import code_hash
+from stages.running import finished as finished_runs
 from stages.running import store
+from stages.running.finished import CAUSE
+from stages.running.job import Job
 from tests.stages import tiny
 
 EXHIBIT = """\
@@ -125,7 +130,7 @@ def test_a_number_comes_back_from_the_table_to_the_bit(plan):
 
 def test_the_command_writes_the_tidy_folder_and_says_nothing(plan, capsys):
     assert collect.main(["--exhibit", "table_05", "--scale", "smoke"]) == 0
-    assert {path.name for path in TIDY.iterdir()} == {"rows.csv", "provenance.json"}
+    assert {path.name for path in TIDY.iterdir()} == {"rows.csv", "curves.csv", "provenance.json"}
     assert capsys.readouterr() == ("", "")
 
 
@@ -144,16 +149,19 @@ def test_the_provenance_has_every_run_with_what_decided_it(plan):
     assert found["runs"].keys() == {f"{stage}/{run.id}" for stage in plan.stages for run in plan.runs(stage)}
     run = plan.runs("linear_eval")[2]
     cause = found["runs"][f"linear_eval/{run.id}"]
-    assert cause.keys() == {*collect.PROVENANCE, "adopted"}
+    assert cause.keys() == {*CAUSE, "adopted", "metrics", "machine"}
+    assert seals.is_whole(found)
+    assert found["files"] == {name: files.sha256_file(TIDY / name) for name in ("rows.csv", "curves.csv")}
     assert cause["fingerprint"] == run.fingerprint and cause["upstream"] == run.upstream.fingerprint
     assert cause["bindings"] == run.bindings and cause["code"] == code_hash("linear_eval")
     assert cause["seed"] == run.seed and cause["adopted"] is None
 
 
 def test_versions_that_differ_between_runs_are_all_named(plan):
-    folder = plan.runs("supervised")[0].folder(tiny.RESULTS)
+    folder = store.store_folder(tiny.RESULTS, plan.runs("supervised")[0])
     cause = files.read_json(folder / "run.json")
-    files.write_json(folder / "run.json", {**cause, "versions": {**cause["versions"], "torch": "0.1"}})
+    changed = {**cause, "versions": {**cause["versions"], "torch": "0.1"}}
+    files.write_json(folder / "run.json", seals.sealed(changed))
     collect.collect(plan, tiny.RESULTS)
     assert provenance()["versions"]["torch"] == f"0.1, {cause['versions']['torch']}"
 
@@ -214,7 +222,7 @@ def test_a_result_of_an_older_plan_is_refused_with_the_remedy(plan, project):
     text = str(caught.value)
     assert now.runs("supervised")[0].fingerprint in text and plan.runs("supervised")[0].fingerprint in text
     assert "python -m stages supervised --scale smoke --sweep table_05" in text
-    assert "index/table_05/trained/supervised.json" in text and not TIDY.exists()
+    assert "supervised/table_05" in text and not TIDY.exists()
 
 
 def test_an_out_of_date_plan_file_is_refused(plan, project, capsys):
@@ -224,7 +232,7 @@ def test_an_out_of_date_plan_file_is_refused(plan, project, capsys):
 
 
 def test_a_damaged_run_is_refused(plan):
-    folder = plan.runs("linear_eval")[1].folder(tiny.RESULTS)
+    folder = store.store_folder(tiny.RESULTS, plan.runs("linear_eval")[1])
     files.write_json(folder / "metrics.json", {"top1": 99.9})
     with pytest.raises(UserError, match="a finished run is damaged") as caught:
         collect.collect(plan, tiny.RESULTS)
@@ -240,11 +248,55 @@ def test_a_measure_that_no_run_has_is_refused(project, measure):
 
 def test_a_measure_that_only_a_missing_run_has_is_no_mistake(project):
     plan = finished(project, SPLITS.replace("linear_eval.top1", "linear_eval.top1, linear_eval.knn_top1"))
-    path = plan.index_path(tiny.RESULTS, "linear_eval")
-    (lost, _), *others = files.read_json(path).items()
-    files.write_json(path, dict(others))
+    lost = plan.runs("linear_eval")[0]
+    for folder in (lost.folder(tiny.RESULTS), store.store_folder(tiny.RESULTS, lost)):
+        shutil.rmtree(folder)
     collect.collect(plan, tiny.RESULTS)
-    assert files.read_json(TIDY / "provenance.json")["missing"] == [f"linear_eval/{lost}"]
+    assert provenance()["missing"] == [f"linear_eval/{lost.id}"]
+
+
+def test_a_run_that_diverged_is_told_by_its_step_and_has_no_other_number(project):
+    tiny.declare_only(project, {"table_05": EXHIBIT})
+    plan = plans.resolve("table_05", "smoke")
+    upstream, run = plan.runs("pretrain")[0], plan.runs("linear_eval")[0]
+    told = {"stage": "pretrain", "step": 7, "last_finite_loss": 3.5}
+    for each in (upstream, run):
+        Job(each, tiny.RESULTS).finish({}, diverged=told)
+    collect.collect(plan, tiny.RESULTS)
+    assert rows()[1:] == [f'SimCLR,"yes, always",0.05,0,diverged,7.0,{run.id}']
+    assert provenance()["diverged"] == {f"pretrain/{run.id}": told, f"linear_eval/{run.id}": told}
+
+
+def test_curves_are_gathered_thinned_to_what_can_be_drawn(project):
+    tiny.declare_only(project, {"table_05": EXHIBIT})
+    plan = plans.resolve("table_05", "smoke")
+    job = Job(plan.runs("supervised")[0], tiny.RESULTS)
+    job.save_curve([{"epoch": n, "loss": 1 / n, "lr": 0.1} for n in range(1, 251)])
+    job.finish({"top1": 50.0})
+    collect.collect(plan, tiny.RESULTS)
+    lines = (TIDY / "curves.csv").read_text().splitlines()
+    assert lines[0] == "run,epoch,metric,value" and len(lines) == 1 + 84
+    assert lines[-1] == f"supervised/{job.run.id},250,loss,0.004"
+
+
+def test_committed_evidence_stands_for_runs_that_are_not_here(plan, project):
+    collect.collect(plan, tiny.RESULTS)
+    before = {path.name: path.read_bytes() for path in TIDY.iterdir()}
+    shutil.copytree(TIDY, project / "reports" / "evidence" / "smoke" / "table_05")
+    shutil.rmtree(project / tiny.RESULTS)
+    forget_evidence()
+    collect.collect(plan, tiny.RESULTS)
+    assert rows() == before["rows.csv"].decode().splitlines() and provenance()["missing"] == []
+    path = project / "reports" / "evidence" / "smoke" / "table_05" / "provenance.json"
+    path.write_text(path.read_text().replace("50.1", "90.1"))
+    forget_evidence()
+    with pytest.raises(UserError, match="changed after it was written"):
+        collect.collect(plan, tiny.RESULTS)
+
+
+def forget_evidence() -> None:
+    for cached in (finished_runs._evidence, finished_runs._gathered):
+        cached.cache_clear()
 
 
 def test_of_alternative_measures_a_run_gives_what_it_has(project):

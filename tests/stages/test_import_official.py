@@ -127,11 +127,11 @@ def test_the_imported_network_gives_the_official_logits(run, checkpoint, case, t
 
 def test_its_evaluations_run_without_pretraining(run, checkpoint):
     """The driver finds the run finished."""
-    from stages.running import driver
+    from stages.running import sweeps
 
     import_official.import_checkpoint(checkpoint, run, tiny.RESULTS)
     plan = plans.read_plan("table_06", "smoke")
-    assert driver.run_sweep(plan, "pretrain", tiny.RESULTS, jobs=1) == 0
+    assert sweeps.bring([sweeps.Sweep(plan, "pretrain")], tiny.RESULTS, 1, "pretrain") == 0
     assert (
         json.loads(plan.index_path(tiny.RESULTS, "pretrain").read_text())[run.id]["fingerprint"]
         == run.fingerprint

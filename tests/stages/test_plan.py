@@ -12,7 +12,7 @@ from simclr.encoder import resnet
 from stages import plan
 from stages.planning import cost, declaration, plans
 from stages.planning.fingerprint import accepted_code
-from stages.running import driver, store
+from stages.running import store, sweeps
 from tests.stages import tiny
 
 GRADIENTS = """\
@@ -159,7 +159,7 @@ def test_a_stage_that_one_scale_leaves_out_is_an_empty_sweep_there(declared, edi
         resolved.runs("supervised") == []
         and len(plans.read_plan("table_05", "reduced").runs("supervised")) == 2
     )
-    assert driver.run_sweep(resolved, "supervised", Path("results"), jobs=1) == 0
+    assert sweeps.bring([sweeps.Sweep(resolved, "supervised")], Path("results"), 1, "supervised") == 0
     assert files.read_json(resolved.index_path(Path("results"), "supervised")) == {}
 
 

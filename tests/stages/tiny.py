@@ -16,8 +16,9 @@ from simclr.classification import Classification
 from stages.data import datasets
 from stages.planning import fingerprint
 from stages.planning.plans import Plan, Run
-from stages.running import driver, store
-from stages.running.job import CHECKPOINT, Job, cause_of
+from stages.running import store, sweeps
+from stages.running.job import CHECKPOINT, Job
+from stages.running.provenance import cause_of
 
 RESULTS = Path("results")
 ABOUT = {"title": "Tiny", "classes": ["red", "green", "blue"], "metric": "top1"}
@@ -190,4 +191,4 @@ def seal(run: Run, metrics: dict[str, float], arrays: dict[str, np.ndarray] | No
 
 def sweep(plan: Plan, stage: str) -> None:
     """Link the sealed runs of one stage into its sweep and write its index, as the driver does."""
-    assert driver.run_sweep(plan, stage, RESULTS, jobs=1) == 0
+    assert sweeps.bring([sweeps.Sweep(plan, stage)], RESULTS, 1, stage) == 0

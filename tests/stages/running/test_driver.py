@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from common.seals import sealed
 from stages.planning import plans
 from stages.running import store
 
@@ -103,7 +104,7 @@ def test_another_layout_is_refused(small):
     stages("gradients", "--sweep", "table_02")
     run = plans.read_plan("table_02", "smoke").runs("gradients")[0]
     path = run.folder(Path("results")) / "run.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "layout": 0}))
+    path.write_text(json.dumps(sealed({**json.loads(path.read_text()), "layout": 0})))
     done = stages("gradients", "--sweep", "table_02")
     assert (
         done.returncode == 2

@@ -12,13 +12,16 @@ import torch
 
 from common import files
 from common.errors import UserError
+from simclr.divergence import Diverged
 from stages import gradients
 from stages.data import datasets
 from stages.planning import declaration, fingerprint
 from stages.planning.code_hashes import code_hash
 from stages.planning.plans import Run
-from stages.running import driver, job, store
-from stages.running.job import CHECKPOINT, Job, bind, cause_of
+from stages.running import child, provenance, stopping, store
+from stages.running.job import CHECKPOINT, Job, bind
+from stages.running.provenance import cause_of
+from stages.running.stopping import Stopped
 from tests.stages import tiny
 
 BINDINGS = {
@@ -170,7 +173,7 @@ def test_the_cause_names_everything_that_the_fingerprint_is_made_of(project, mon
     }
     assert versions["python"] == platform.python_version()
     assert versions["torch"].split("+")[0] == torch.__version__.split("+")[0]
-    assert versions.keys() == {*job.LIBRARIES, "python"}
+    assert versions.keys() == {*provenance.LIBRARIES, "python"}
     without = cause_of(a_run())
     assert without["data"] is without["upstream"] is without["adopted"] is None
 
@@ -197,7 +200,10 @@ def test_no_clock_no_host_and_no_folder_stand_in_what_must_be_equal(at_work, pro
             assert not re.search(r"\d\d:\d\d:\d\d|20\d\d-\d\d-\d\d", text), path.name
             assert platform.node() not in text and str(project) not in text and os.sep + "tmp" not in text
     record = json.loads((folder / "record.json").read_text())
-    assert record.keys() == {"seconds", "images_per_second", "finished", "host", "platform", "device", "git"}
+    assert record.keys() == {
+        *("seconds", "images_per_second", "finished", "host", "platform", "processor", "device"),
+        *("processes", "git"),
+    }
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record["finished"])
     assert record["host"] == platform.node() and record["device"] == "cpu" and record["seconds"] >= 0
     assert "record.json" not in tiny.listed(folder)
@@ -214,9 +220,26 @@ def test_progress_counts_for_the_record(project):
 
 
 def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(job, "ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert job.git_state() == {"commit": None, "patch_sha256": None}
+    state = provenance.git_state()
+    assert state["commit"] is state["patch_sha256"] is None and "not a git repository" in state["why"]
+
+
+def test_without_git_a_finished_training_is_kept(at_work, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    work = at_work()
+    gradients.work(work)
+    record = json.loads((store.store_folder(work.results, work.run) / "record.json").read_text())
+    assert record["git"]["commit"] is None and "git" in record["git"]["why"]
+
+
+def test_a_folder_that_git_refuses_is_said(project, monkeypatch):
+    git = project / "git"
+    git.write_text("#!/bin/sh\necho 'fatal: detected dubious ownership in repository' >&2\nexit 128\n")
+    git.chmod(0o755)
+    monkeypatch.setenv("PATH", str(project), prepend=os.pathsep)
+    assert "dubious ownership" in provenance.git_state()["why"]
 
 
 def test_data_are_read_from_the_scales_folder(project):
@@ -264,9 +287,11 @@ def test_upstream_tensors_lose_their_prefix_once(upstream):
 
 def test_damaged_upstream_weights_are_refused(upstream):
     path = upstream.folder / "weights.safetensors"
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1  # a whole safetensors file all the same
-    files.write_bytes(path, bytes(data))
+    with open(path, "r+b") as file:  # the store's file is the same file, and stays a whole safetensors file
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)[0]
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last ^ 1]))
     with pytest.raises(UserError, match="a finished run is damaged") as caught:
         upstream.wanted()
     assert "weights.safetensors" in str(caught.value)
@@ -279,13 +304,14 @@ def test_the_weights_of_another_pretraining_are_refused(upstream):
 
 
 def test_a_missing_upstream_run_is_named(upstream):
-    (upstream.folder / "run.json").unlink()
+    for folder in (upstream.folder, store.store_folder(tiny.RESULTS, upstream.run)):
+        (folder / "run.json").unlink()
     with pytest.raises(UserError, match="a file is missing"):
         upstream.wanted()
 
 
 def attempt(run: Run, results) -> str:
-    return driver._attempt(run, results, lambda done, total: None)
+    return child._attempt(run, results, lambda done, total: None)
 
 
 def test_the_report_of_a_failure_does_not_outlive_it(project, monkeypatch):
@@ -303,3 +329,31 @@ def test_the_report_of_a_failure_does_not_outlive_it(project, monkeypatch):
     assert attempt(run, project / "unbroken") == "finished"
     found, expected = (tiny.listed(store.store_folder(r, run)) for r in (results, project / "unbroken"))
     assert found == expected
+
+
+def test_a_divergence_is_a_result_and_what_evaluates_it_says_so(project, monkeypatch):
+    run, results = a_run(), project / "results"
+
+    def diverges(_):
+        raise Diverged(42, 1.5)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gradients, "work", diverges)
+        assert attempt(run, results) == "finished"
+    cause = store.read_run(store.store_folder(results, run))
+    assert cause["diverged"] == {"stage": "gradients", "step": 42, "last_finite_loss": 1.5}
+    assert files.read_json(store.store_folder(results, run) / "metrics.json") == {}
+    assert attempt(run, results) == "found"
+    after = Run("table_02", "smoke", "gradients", "loss1-seed0", 4, BINDINGS, {}, upstream=run)
+    assert attempt(after, results) == "finished"
+    assert store.read_run(store.store_folder(results, after))["diverged"] == cause["diverged"]
+
+
+def test_a_request_to_stop_writes_a_checkpoint_at_once(at_work, monkeypatch):
+    work = at_work(execution__checkpoint_minutes=60.0)
+    work.checkpoint(state)
+    assert work.restore() is None
+    monkeypatch.setattr(stopping.STOP, "is_set", lambda: True)
+    with pytest.raises(Stopped):
+        work.checkpoint(state)
+    assert work.restore().keys() == state().keys()

@@ -1,5 +1,6 @@
 """The store: a run is there whole or not at all, its damage is seen, and one process at a time makes it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from common import files
+from common import files, seals
 from common.errors import UserError
 from stages.planning.plans import Run
 from stages.running import store
@@ -43,11 +44,15 @@ def test_finish_lists_every_file_but_the_record_and_moves_the_folder(run, tmp_pa
     cause = json.loads((folder / "run.json").read_text())
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names == {"metrics.json", "pictures/one.txt", "record.json", "run.json"}
-    assert cause == {
-        "fingerprint": run.fingerprint,
-        "layout": store.LAYOUT,
-        "files": {name: files.sha256_file(folder / name) for name in ("metrics.json", "pictures/one.txt")},
-    }
+    assert cause == seals.sealed(
+        {
+            "fingerprint": run.fingerprint,
+            "layout": store.LAYOUT,
+            "files": {
+                name: files.sha256_file(folder / name) for name in ("metrics.json", "pictures/one.txt")
+            },
+        }
+    )
     assert json.loads((folder / "record.json").read_text()) == {"seconds": 1.5}
     assert not store.partial_folder(tmp_path, run).exists()
     assert store.is_finished(folder, run) and store.read_run(folder) == cause
@@ -133,10 +138,41 @@ def test_another_run_in_its_place_is_not_this_run(run, tmp_path):
 def test_a_run_of_another_layout_is_refused(run, tmp_path, layout):
     folder = sealed(tmp_path, run)
     cause = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**cause, "layout": layout}))
+    (folder / "run.json").write_text(json.dumps(seals.sealed({**cause, "layout": layout})))
     with pytest.raises(UserError, match="results of another version") as caught:
         store.is_finished(folder, run)
     assert f"layout {layout}" in str(caught.value) and str(folder) in str(caught.value)
+
+
+def test_every_changed_digit_of_run_json_makes_it_another_run(run, tmp_path):
+    path = sealed(tmp_path, run) / "run.json"
+    text = path.read_text()
+    places = [place for place, character in enumerate(text) if character.isdigit()]
+    for place in places[::7]:
+        path.write_text(text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :])
+        assert not store.is_finished(path.parent, run)
+        with pytest.raises(UserError, match="changed after it was written"):
+            store.read_run(path.parent)
+    path.write_text(text)
+    assert store.is_finished(path.parent, run)
+
+
+def test_a_listed_file_is_read_as_it_was_written_or_not_at_all(run, tmp_path):
+    folder = sealed(tmp_path, run)
+    cause = store.read_run(folder)
+    data = store.read_listed(folder, cause, "metrics.json")
+    (folder / "metrics.json").write_bytes(data.replace(b"0.0", b"9.0"))
+    with pytest.raises(UserError, match="a finished run is damaged"):
+        store.read_listed(folder, cause, "metrics.json")
+
+
+def test_where_locks_are_not_supported_everybody_gets_one_and_is_told(run, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(store.fcntl, "flock", refuse)
+    with pytest.warns(UserWarning, match="no locks here"), store.locked(tmp_path / "run") as mine:
+        assert mine
 
 
 HOLD = "import sys; from pathlib import Path; from stages.running import store\n"

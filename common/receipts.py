@@ -1,0 +1,47 @@
+"""Receipts: what says that a step of a scale was done, results/<scale>/receipts/<step>.json.
+
+A receipt lists the files that the step left, with their SHA-256. Both engines look at receipts; one whose files are not
+as they were is discarded before an engine looks, so that the step is done again. The steps themselves know what of it
+is left to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from common import files, seals
+
+PLACE = "receipts"
+
+
+def write(scale_folder: Path, step: str, left: Iterable[Path]) -> None:
+    """Write the receipt of a step that left these files. Also if unchanged: engines that compare times look at it."""
+    listed = {path.as_posix(): files.sha256_file(path) for path in sorted(left)}
+    files.write_json(Path(scale_folder) / PLACE / f"{step}.json", seals.sealed({"files": listed}))
+
+
+def discard_broken(scale_folder: str | Path) -> list[str]:
+    """Remove the receipts that are not true any more; returns the names of their steps."""
+    broken = [path for path in sorted((Path(scale_folder) / PLACE).rglob("*.json")) if not _is_true(path)]
+    for path in broken:
+        path.unlink()
+    return [path.stem for path in broken]
+
+
+def _is_true(path: Path) -> bool:
+    record = _read(path)
+    if not seals.is_whole(record):
+        return False
+    return all(
+        Path(name).is_file() and files.sha256_file(name) == digest for name, digest in record["files"].items()
+    )
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,33 @@
+"""Bring all runs of a scale, or of some exhibits, to their place: every stage, by one driver.
+
+A run starts as soon as the run that it evaluates is finished, so that no core waits for a stage to end.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from common import receipts, scales
+from common.errors import command
+from stages.planning.declaration import exhibit_ids
+from stages.planning.plans import read_plan
+from stages.running.sweeps import Sweep, bring, parsed
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m stages run [--exhibit figure_08 ...] [--scale S] [--jobs N]`: all exhibits without --exhibit."""
+    parser = argparse.ArgumentParser(prog="python -m stages run", description=__doc__.splitlines()[0])
+    parser.add_argument("--exhibit", action="append", help="only what this exhibit shows (may be repeated)")
+    parser.add_argument(
+        "--ignore-evidence", action="store_true", help="do every run, also where its numbers are committed"
+    )
+    options, scale = parsed(parser, arguments)
+    plans = [read_plan(name, scale) for name in options.exhibit or exhibit_ids()]
+    sweeps = [Sweep(plan, stage) for plan in plans for stage in plan.stages]
+    evidence = scales.read(scale).reuses_evidence and not options.ignore_evidence
+    status = bring(sweeps, options.results, options.jobs, f"runs of {scale}", evidence=evidence)
+    if status == 0 and not options.exhibit:
+        left = [sweep.plan.index_path(options.results, sweep.stage) for sweep in sweeps]
+        receipts.write(options.results / scale, "runs", left)
+    return status

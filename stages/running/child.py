@@ -1,0 +1,84 @@
+"""One run in a process of its own: what the driver starts for each run that is left to do."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from common import files
+from common.errors import UserError, explain
+from stages.planning.plans import Run
+from stages.running import machine, ranks, store
+from stages.running.stopping import STOP, Stopped
+
+GRACE_SECONDS = (
+    25.0  # after a request to stop, for what has no checkpoint: less than Slurm's 30 until SIGKILL
+)
+
+
+def main(run: Run, results: Path, messages: Connection, slots: list[int]) -> None:
+    """Do the run and send how it ended; progress on the way. Ends, with a checkpoint, when the driver is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the driver decides
+    signal.signal(signal.SIGTERM, lambda *_: _request_stop())
+    threading.Thread(target=_watch_driver, daemon=True).start()
+    if visible := machine.devices_of_slots(slots):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible)
+    outcome = _attempt(run, results, lambda done, total: _send(messages, ("progress", (done, total))))
+    _send(messages, ("end", outcome))
+
+
+def _send(messages: Connection, message: Any) -> None:
+    try:
+        messages.send(message)
+    except OSError:  # nobody listens any more
+        STOP.set()
+
+
+def _request_stop() -> None:
+    STOP.set()
+    end = threading.Timer(GRACE_SECONDS, os._exit, [128 + signal.SIGTERM])
+    end.daemon = True
+    end.start()
+
+
+def _watch_driver() -> None:
+    """A driver that was killed cannot tell: its end is seen from here."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        _request_stop()
+
+
+def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
+    """Do the run; returns "finished", "found" (another driver did it), "busy", "stopped", or what went wrong."""
+    from stages.running.job import Job
+
+    with store.locked(store.store_folder(results, run)) as mine:
+        if not mine:
+            return "busy"
+        if store.is_finished(store.store_folder(results, run), run):
+            return "found"
+        try:
+            if ranks.several(run):
+                return ranks.carry_out(run, results, report)
+            work = importlib.import_module(f"stages.{run.stage}").work
+            Job(run, results, report).carry_out(work)
+        except Stopped:
+            return "stopped"
+        except UserError as error:
+            return str(error).replace("\n", "\n  ")
+        except OSError as error:
+            return str(explain(error)).replace("\n", "\n  ")
+        except Exception as error:
+            path = store.partial_folder(results, run) / "error.txt"
+            files.write_text(path, traceback.format_exc())
+            return f"{type(error).__name__}: {error}\n  where: {path} has the traceback"
+    return "finished"

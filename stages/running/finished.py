@@ -1,0 +1,107 @@
+"""A finished run as those see it who gather results: its cause, its numbers, its pictures, wherever they lie.
+
+Runs lie in the store of this machine. Of runs that were made elsewhere the numbers may lie in the committed evidence,
+reports/evidence/<scale>/<exhibit>/: what `collect` gathered there, without weights.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common import files
+from common.seals import read_sealed
+from stages.planning.plans import Run
+from stages.running import store
+
+EVIDENCE = Path("reports/evidence")
+REMEDY = "restore it from the last commit (git checkout -- reports/evidence), or run with --ignore-evidence"
+CAUSE = ("fingerprint", "stage", "seed", "bindings", "code", "data", "upstream")
+# The files of a run that are read here; weights are not.
+READ = ("metrics.json", "curve.csv", "arrays.npz")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What is known of one finished run.
+
+    account: what stands in provenance.json, its cause, metrics and machine. curve: rows of its curve.csv.
+    """
+
+    account: dict[str, Any]
+    curve: list[dict[str, str]] = field(default_factory=list)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    cost: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """All that the run measured; nothing if it diverged."""
+        return self.account["metrics"]
+
+
+def finished(run: Run, results: Path) -> Finished | None:
+    """The run as the store has it, verified file by file, or as the committed evidence has it; None without either."""
+    folder = store.find(results, run)
+    if not (folder / store.RUN).is_file():
+        return in_evidence(run)
+    cause = read_sealed(folder / store.RUN, store.REMEDY)
+    listed = {name: store.read_listed(folder, cause, name) for name in cause["files"] if name in READ}
+    account = {name: cause[name] for name in CAUSE} | {
+        "metrics": json.loads(listed["metrics.json"]),
+        "machine": _machine(folder, cause),
+        **{name: cause[name] for name in ("imported", "diverged") if name in cause},
+    }
+    curve = csv.DictReader(io.StringIO(listed.get("curve.csv", b"").decode()))
+    arrays = files.read_npz(folder / "arrays.npz") if "arrays.npz" in listed else {}
+    return Finished(account, list(curve), arrays, cause.get("cost", {}))
+
+
+def in_evidence(run: Run) -> Finished | None:
+    """The run as the committed evidence of its scale has it; None if that does not know its fingerprint."""
+    place = _evidence(run.scale).get(run.fingerprint)
+    if place is None:
+        return None
+    folder, name, account = place
+    arrays, curves = _gathered(folder)
+    own = f"{name.partition('/')[2]}/"
+    return Finished(
+        account,
+        [row for row in curves if row["run"] == name],
+        {key.removeprefix(own): array for key, array in arrays.items() if key.startswith(own)},
+    )
+
+
+@functools.cache
+def _evidence(scale: str) -> dict[str, tuple[Path, str, dict[str, Any]]]:
+    """{fingerprint: (folder, "stage/run", account)} of everything that is committed for a scale."""
+    known = {}
+    for path in sorted((EVIDENCE / scale).glob("*/provenance.json")):
+        for name, account in read_sealed(path, REMEDY)["runs"].items():
+            known.setdefault(account["fingerprint"], (path.parent, name, account))
+    return known
+
+
+@functools.cache
+def _gathered(folder: Path) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
+    arrays, curves = folder / "arrays.npz", folder / "curves.csv"
+    rows = csv.DictReader(io.StringIO(curves.read_text())) if curves.is_file() else []
+    return files.read_npz(arrays) if arrays.is_file() else {}, list(rows)
+
+
+def _machine(folder: Path, cause: dict[str, Any]) -> dict[str, Any]:
+    """Where the run was made: what of it can decide last bits."""
+    path = folder / store.RECORD
+    try:
+        record = json.loads(path.read_bytes())
+        where = {name: record[name] for name in ("processor", "device", "processes")}
+    except (OSError, ValueError, KeyError, TypeError):
+        # The record is no part of what is promised to be whole.
+        where = {}
+    return where | {"versions": cause["versions"]}

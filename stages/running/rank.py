@@ -1,0 +1,63 @@
+"""One rank of a run of several processes: `python -m torch.distributed.run ... -m stages.running.rank ...`."""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from common.errors import UserError, explain
+from stages.planning.plans import Run, read_plan
+from stages.running.job import Job
+from stages.running.ranks import MESSAGE
+from stages.running.stopping import STOP, Stopped
+
+# Longer than any step and any checkpoint; a rank that is gone is seen at once, this is for one that hangs.
+PATIENCE = datetime.timedelta(minutes=20)
+
+
+def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
+    """Do this rank's part of a run; rank 0 says on standard output how it goes. Returns the exit status."""
+    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
+    try:
+        run = next(run for run in read_plan(exhibit, scale).runs(stage) if run.id == name)
+        outcome = _attempt(run, Path(results))
+        _tell("end", outcome)
+        return 0 if outcome in ("finished", "stopped") else 1
+    finally:
+        dist.destroy_process_group()
+
+
+def _attempt(run: Run, results: Path) -> str:
+    try:
+        work = importlib.import_module(f"stages.{run.stage}").work
+        Job(run, results, lambda done, total: _tell("progress", (done, total))).carry_out(work)
+        # Nobody leaves before rank 0 has sealed the run.
+        dist.barrier()
+    except Stopped:
+        return "stopped"
+    except UserError as error:
+        return str(error).replace("\n", "\n  ")
+    except OSError as error:
+        return str(explain(error)).replace("\n", "\n  ")
+    return "finished"
+
+
+def _tell(kind: str, content: Any) -> None:
+    if dist.get_rank() == 0:
+        print(MESSAGE + json.dumps((kind, content)), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,117 @@
+"""A run of several processes: started by torchrun on one machine, or over the nodes of a Slurm job.
+
+The process that the driver started for the run keeps its lock and listens; the ranks do the work, and rank 0 writes.
+How many they are is no part of what decides the numbers: state is replicated, and orders and draws are addressed, so
+that any number of them goes on from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from common.errors import UserError
+from stages.planning.plans import Run
+from stages.running import machine, store
+from stages.running.stopping import STOP
+
+PORT = 29500  # of the rendezvous on the first node
+LOG = "ranks.log"
+MESSAGE = "rank 0: "  # before what rank 0 tells; libraries may print, too
+
+
+def command_of(
+    run: Run, results: Path, processes: int, nodes: int, environment: Mapping[str, str]
+) -> list[str]:
+    """The command line that starts the ranks: torchrun, through srun with a rendezvous over several nodes."""
+    if processes % nodes:
+        raise ValueError(f"{processes} processes do not divide among {nodes} nodes")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--max-restarts", "0"]
+    torchrun += ["--nproc-per-node", str(processes // nodes)]
+    job = environment.get("SLURM_JOB_ID")
+    if nodes == 1:
+        torchrun += ["--standalone"]
+        # Within a Slurm job the step gets what the job has, and ends with it.
+        start = ["srun", "--ntasks=1", "--nodes=1", "--overlap"] if job else []
+    else:
+        head = environment.get("SLURM_LAUNCH_NODE_IPADDR") or environment["SLURMD_NODENAME"]
+        torchrun += ["--nnodes", str(nodes), "--rdzv-backend", "c10d", "--rdzv-id", str(job)]
+        torchrun += ["--rdzv-endpoint", f"{head}:{PORT}"]
+        start = ["srun", f"--nodes={nodes}", "--ntasks-per-node=1", "--overlap"]
+    which = [str(results), run.scale, run.exhibit, run.stage, run.id]
+    return [*start, *torchrun, "-m", "stages.running.rank", *which]
+
+
+def several(run: Run) -> bool:
+    """Whether the run is one of several processes."""
+    return run.bindings.get("execution.processes", 1) > 1
+
+
+def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
+    """Start the ranks and listen until they end; returns how the run ended, as a child says it.
+
+    UserError where GPUs are visible, and fewer than the run has processes on this machine.
+    """
+    processes, nodes = run.bindings["execution.processes"], run.bindings.get("execution.nodes", 1)
+    if 0 < len(machine.devices()) < processes // nodes:
+        raise UserError(
+            "the run needs more GPUs than are visible here",
+            expected=f"{processes // nodes} on each of {nodes} machines (execution.processes, execution.nodes)",
+            found=f"{len(machine.devices())}",
+            where=f"run {run.id} of {run.stage} {run.exhibit}",
+            remedy="run it where they are, or bind execution.processes to what fits here: it changes no number",
+        )
+    folder = store.partial_folder(results, run)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / LOG, "w") as log:
+        ranks = subprocess.Popen(
+            command_of(run, results, processes, nodes, os.environ),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+        stop = threading.Thread(target=_pass_on_the_stop, args=(ranks,), daemon=True)
+        stop.start()
+        outcome = _listen(ranks.stdout, report)
+        ranks.wait()
+        _end(ranks)
+    if outcome is None:
+        return f"one of the {processes} processes ended without a word\n  where: {folder / LOG} has what they printed"
+    if outcome in ("finished", "stopped"):
+        (folder / LOG).unlink(missing_ok=True)
+    return outcome
+
+
+def _listen(lines: IO[str], report: Callable[[int, int], None]) -> str | None:
+    """What rank 0 says last; None if it ends without saying it."""
+    outcome = None
+    for line in lines:
+        if not line.startswith(MESSAGE):
+            continue
+        kind, content = json.loads(line.removeprefix(MESSAGE))
+        if kind == "progress":
+            report(*content)
+        else:
+            outcome = content
+    return outcome
+
+
+def _pass_on_the_stop(ranks: subprocess.Popen[str]) -> None:
+    STOP.wait()
+    if ranks.poll() is None:
+        os.killpg(ranks.pid, signal.SIGTERM)
+
+
+def _end(ranks: subprocess.Popen[str]) -> None:
+    """No process of the group outlives the run."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(ranks.pid, signal.SIGKILL)

@@ -1,0 +1,193 @@
+"""Sweeps: the runs of one stage for one exhibit. Which of them a command means, and what says that they are there.
+
+A finished sweep has an index, results/<scale>/index/<exhibit>/{trained,evaluated}/<stage>.json: what each run is (its
+fingerprint) and the SHA-256 of its run.json, which lists everything else in the run's folder. Later stages and both
+engines look at the index alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import files
+from common.errors import UserError, command
+from common.names import nearest
+from common.scales import check_scale
+from stages.planning.declaration import default_scale
+from stages.planning.plans import Plan, Run, read_plan
+from stages.running import machine, store
+from stages.running.driver import Outcome, adopt, carry_out
+from stages.running.finished import in_evidence
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """All runs of one stage for one exhibit."""
+
+    plan: Plan
+    stage: str
+
+    @property
+    def name(self) -> str:
+        """For example "pretrain figure_08"."""
+        return f"{self.stage} {self.plan.exhibit}"
+
+    @property
+    def runs(self) -> list[Run]:
+        """In the order of the plan."""
+        return self.plan.runs(self.stage)
+
+
+@command
+def main(stage: str, arguments: list[str] | None = None) -> int:
+    """The command line of every stage that trains or evaluates: `python -m stages <stage> --sweep <exhibit>`."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m stages {stage}", description=f"Run stage {stage} of one sweep."
+    )
+    parser.add_argument(
+        "--sweep", required=True, help="the exhibit whose runs these are, for example figure_08"
+    )
+    parser.add_argument("--run", help="only this run of the sweep")
+    options, scale = parsed(parser, arguments)
+    plan = read_plan(options.sweep, scale)
+    if stage not in plan.stages:
+        raise UserError(f"{options.sweep} has no stage {stage}", expected=", ".join(plan.stages), found=stage)
+    sweep = Sweep(plan, stage)
+    if options.run is None:
+        return bring([sweep], options.results, options.jobs, sweep.name)
+    run = _chosen(sweep, options.run)
+    return bring([sweep], options.results, options.jobs, sweep.name, lambda each: each is run)
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tuple[argparse.Namespace, str]:
+    """What commands that do runs have in common: scale, folder of results, runs at a time; SIGTERM ends them."""
+    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument(
+        "--jobs", type=int, default=0, help="runs at a time (default, and at most: one per GPU, or per core)"
+    )
+    options = parser.parse_args(arguments)
+    if options.jobs < 0:
+        raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
+    options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    return options, check_scale(options.scale) if options.scale else default_scale()
+
+
+def bring(
+    sweeps: list[Sweep],
+    results: Path,
+    jobs: int,
+    title: str,
+    wanted: Callable[[Run], bool] = lambda run: True,
+    evidence: bool = False,
+) -> int:
+    """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
+
+    With `evidence` runs whose numbers are committed are left out.
+    """
+    runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
+    absent = without_data([run for some in runs.values() for run in some], results)
+    runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
+    known = known_elsewhere([run for some in runs.values() for run in some], results) if evidence else set()
+    left = [run for some in runs.values() for run in some if run.fingerprint not in known]
+    outcome = carry_out(title, left, results, jobs)
+    for sweep, some in runs.items():
+        _settle(sweep, some, known, results, outcome, whole=all(map(wanted, sweep.runs)))
+    return 1 if outcome.failures else 0
+
+
+def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
+    """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
+
+    So several sittings and several machines can complete a scale.
+    """
+    waiting = {run.fingerprint: run for run in runs if not adopt(run, results)}
+    known = {key for key, run in waiting.items() if in_evidence(run)}
+    left = [run for key, run in waiting.items() if key not in known]
+    while left:
+        upstream = [run.upstream for run in left if run.upstream and run.upstream.fingerprint in known]
+        known -= {run.fingerprint for run in upstream}
+        left = upstream
+    return known
+
+
+def without_data(runs: Iterable[Run], results: Path) -> set[str]:
+    """The runs whose data set `prepare` could not have: their exhibit is drawn as partial, naming them."""
+    absent, missing = set(), None
+    for run in runs:
+        if missing is None:
+            path = results / run.scale / "data" / "manifest.json"
+            missing = files.read_json(path)["missing"] if path.is_file() else []
+        if run.dataset in missing:
+            print(
+                f"not run: {run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing",
+                flush=True,
+            )
+            absent.add(run.fingerprint)
+    return absent
+
+
+def _chosen(sweep: Sweep, name: str) -> Run:
+    for run in sweep.runs:
+        if run.id == name:
+            return run
+    known = [run.id for run in sweep.runs]
+    raise UserError(
+        f"no run `{name}` in this sweep{nearest(name, known)}", expected=", ".join(known), found=name
+    )
+
+
+def _settle(
+    sweep: Sweep, runs: list[Run], known: set[str], results: Path, outcome: Outcome, whole: bool
+) -> None:
+    """Link the runs, say what became of them, and write the index if none is lacking."""
+    for run in runs:
+        if run.fingerprint not in outcome.failures.keys() | known and not adopt(run, results):
+            outcome.failures[run.fingerprint] = "finished, and then not found in the store"
+    ran = len({run.fingerprint for run in runs} & outcome.ran)
+    elsewhere = len({run.fingerprint for run in runs} & known)
+    said = f", {elsewhere} are known by evidence" if elsewhere else ""
+    print(f"{sweep.name}: ran {ran} of {len(runs)} runs{said}", flush=True)
+    failed = [run for run in runs if run.fingerprint in outcome.failures]
+    for run in failed:
+        print(
+            f"error: run {run.id} of {sweep.name} failed\n  {outcome.failures[run.fingerprint]}",
+            file=sys.stderr,
+        )
+    if whole and not failed:
+        _discard_undeclared(sweep, results)
+        # Written even if unchanged: an engine that compares times must see that the sweep was looked at.
+        files.write_json(sweep.plan.index_path(results, sweep.stage), _index(runs, results))
+
+
+def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
+    return {
+        run.id: {
+            "fingerprint": run.fingerprint,
+            "sha256": _sha256_of(run, results),
+        }
+        for run in runs
+    }
+
+
+def _sha256_of(run: Run, results: Path) -> str:
+    """Of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
+    path = run.folder(results) / store.RUN
+    return files.sha256_file(path) if path.is_file() else "evidence"
+
+
+def _discard_undeclared(sweep: Sweep, results: Path) -> None:
+    """Remove links to runs that the sweep no longer declares; the store keeps the runs themselves."""
+    folder = results / sweep.plan.scale / sweep.stage / sweep.plan.exhibit
+    folder.mkdir(parents=True, exist_ok=True)
+    declared = {run.id for run in sweep.runs}
+    for path in folder.iterdir():
+        if path.name not in declared:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,0 +1,35 @@
+"""A receipt is true as long as every file that it lists is as it was."""
+
+from pathlib import Path
+
+import pytest
+
+from common import receipts
+
+
+@pytest.fixture
+def left(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = Path("reports/out/smoke/figure_05.png")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a drawing, 1")
+    receipts.write(Path("results/smoke"), "drawn", [path])
+    return path
+
+
+def test_a_true_receipt_stays(left):
+    assert receipts.discard_broken("results/smoke") == []
+    assert Path("results/smoke/receipts/drawn.json").is_file()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"a drawing, 2")])
+def test_one_whose_files_are_gone_or_changed_is_discarded(left, damage):
+    damage(left)
+    assert receipts.discard_broken("results/smoke") == ["drawn"]
+    assert receipts.discard_broken("results/smoke") == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": {}}', '{"files": {}, "seal": "00"}'])
+def test_one_that_is_no_receipt_is_discarded(left, text):
+    Path("results/smoke/receipts/drawn.json").write_text(text)
+    assert receipts.discard_broken("results/smoke") == ["drawn"]

@@ -1,0 +1,157 @@
+"""A run of several processes: how it is started, that it is the run of one process, and what a kill of one costs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from common import files
+from stages.planning import plans
+from stages.planning.plans import Run
+from stages.running import ranks, store
+from tests.stages.running.test_driver import ENVIRONMENT, prepare, ran, replan, stages
+
+RUN = Run("figure_09", "paper", "pretrain", "batch_size1-seed0", 0, {}, {})
+WHICH = ["-m", "stages.running.rank", "results", "paper", "figure_09", "pretrain", "batch_size1-seed0"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--max-restarts", "0", "--nproc-per-node"]
+SLURM = {"SLURM_JOB_ID": "77", "SLURM_LAUNCH_NODE_IPADDR": "10.0.0.1"}
+
+
+STEP = ["srun", "--ntasks=1", "--nodes=1", "--overlap"]
+
+
+def over(nodes: int) -> list[str]:
+    """What starts 8 processes on each of several nodes."""
+    start = ["srun", f"--nodes={nodes}", "--ntasks-per-node=1", "--overlap", *TORCHRUN, "8"]
+    rendezvous = ["--rdzv-backend", "c10d", "--rdzv-id", "77", "--rdzv-endpoint", "10.0.0.1:29500"]
+    return [*start, "--nnodes", str(nodes), *rendezvous, *WHICH]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "environment", "expected"),
+    [
+        (1, {}, [*TORCHRUN, "8", "--standalone", *WHICH]),
+        (1, SLURM, [*STEP, *TORCHRUN, "8", "--standalone", *WHICH]),
+        (2, SLURM, over(2)),
+        (16, SLURM, over(16)),
+    ],
+)
+def test_how_the_ranks_are_started(nodes, environment, expected):
+    assert ranks.command_of(RUN, Path("results"), 8 * nodes, nodes, environment) == expected
+
+
+def test_processes_that_do_not_divide_among_the_nodes_are_refused():
+    with pytest.raises(ValueError, match="do not divide"):
+        ranks.command_of(RUN, Path("results"), 6, 4, SLURM)
+
+
+@pytest.fixture
+def exact(project, edit):
+    """Table 5 with one run of 20 updates in float64; `processes(n)` says by how many."""
+    recipe = "params/recipes/pretrain_smoke.gin"
+    edit(recipe, "dataset.limit = 2000", "dataset.limit = 160")
+    edit(recipe, "Pretraining.batch_size = 128", "Pretraining.batch_size = 32")
+    edit(recipe, "Pretraining.epochs = 3", "Pretraining.epochs = 4")
+    edit(recipe, "execution.precision = 'float32'", "execution.precision = 'float64'")
+    edit("params/exhibits/table_05.yaml", "    - 0.05\n    - 0.1\n    - 0.5\n    - 1.0\n", "    - 0.5\n")
+    edit("params/exhibits/table_05.yaml", "    - 10.0\n    - 100.0\n", "    - 10.0\n")
+    with open(recipe, "a") as file:
+        file.write("execution.processes = 1\n")
+    replan()
+    prepare()
+
+    def processes(n: int, minutes: float = 5.0) -> Run:
+        text = Path(recipe).read_text()
+        head, _, _ = text.rpartition("execution.processes")
+        Path(recipe).write_text(f"{head}execution.processes = {n}\n")
+        edit(recipe, _minutes(Path(recipe)), f"execution.checkpoint_minutes = {minutes}")
+        replan()
+        return plans.read_plan("table_05", "smoke").runs("pretrain")[0]
+
+    return processes
+
+
+def _minutes(path: Path) -> str:
+    found = [
+        line for line in path.read_text().splitlines() if line.startswith("execution.checkpoint_minutes")
+    ]
+    if not found:
+        path.write_text("execution.checkpoint_minutes = 5.0\n" + path.read_text())
+        return "execution.checkpoint_minutes = 5.0"
+    return found[0]
+
+
+RUN_ONE = ("pretrain", "--sweep", "table_05", "--run", "part1-l2_norm1-temperature1-seed0")
+
+
+def weights(results: str, run: Run) -> dict[str, torch.Tensor]:
+    return files.read_tensors(store.store_folder(Path(results), run) / "weights.safetensors")
+
+
+def share_data(results: str) -> None:
+    Path(results, "smoke").mkdir(parents=True)
+    Path(results, "smoke", "data").symlink_to(Path("results/smoke/data").resolve())
+
+
+def assert_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(
+            found[name], tensor, rtol=1e-10, atol=1e-12, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+@pytest.mark.slow
+def test_any_number_of_processes_gives_the_run_of_one_and_goes_on_from_the_others_checkpoint(exact):
+    run = exact(1)
+    assert ran(stages(*RUN_ONE)).endswith("ran 1 of 1 runs")
+    alone = weights("results", run)
+    share_data("two")
+    assert exact(2).fingerprint == run.fingerprint
+    assert ran(stages(*RUN_ONE, "--results", "two")).endswith("ran 1 of 1 runs")
+    assert_equal(weights("two", run), alone)
+    record = json.loads((store.store_folder(Path("two"), run) / "record.json").read_text())
+    assert record["processes"] == 2
+    share_data("broken")
+    kill_a_rank(exact(2, minutes=0.0), "broken")
+    exact(1)
+    assert ran(stages(*RUN_ONE, "--results", "broken")).endswith("ran 1 of 1 runs")
+    assert_equal(weights("broken", run), alone)
+
+
+def kill_a_rank(run: Run, results: str) -> None:
+    """SIGKILL of rank 1 after the first checkpoint: a clear error, soon, and nobody is left."""
+    command = [sys.executable, "-m", "stages", *RUN_ONE, "--results", results]
+    driver = subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    checkpoint = store.partial_folder(Path(results), run) / "checkpoint.safetensors"
+    until = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(max(rank_processes(results)), signal.SIGKILL)
+    _, said = driver.communicate(timeout=120)
+    assert driver.returncode == 1 and "ended without a word" in said and "ranks.log" in said
+    assert "Traceback" not in said and not rank_processes(results)
+
+
+def rank_processes(results: str) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if (
+            b"stages.running.rank" in words
+            and results.encode() in words
+            and b"torch.distributed.run" not in words
+        ):
+            found.append(int(path.parent.name))
+    return found
