@@ -142,7 +142,7 @@ class Classification:
         return self._watch.require_finite(torch.cat([self.head(h) for h in parts]), self.step_number)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything an exact continuation needs, as copies. Raises Diverged after a loss that is not finite."""
+        """Everything an exact continuation needs, as copies."""
         parts = {"encoder": self.encoder.state_dict(), "head": self.head.state_dict()}
         parts["momentum"] = self.optimizer.state_dict()
         state = {f"{part}.{name}": t.clone() for part, found in parts.items() for name, t in found.items()}

@@ -117,7 +117,7 @@ class Probe:
         return self._watch.require_finite(scores, self.step_number).argmax(dim=1)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything an exact continuation needs besides the features, as copies. May raise Diverged."""
+        """Everything an exact continuation needs besides the features, as copies."""
         parts = {"mlp": self.mlp.state_dict(), "momentum": self.optimizer.state_dict()}
         state = {f"{part}.{name}": t.clone() for part, found in parts.items() for name, t in found.items()}
         return {**state, **self._watch.state(), "step_number": torch.tensor(self.step_number)}

@@ -166,10 +166,9 @@ class Pretraining:
         return dict(zip(metrics, means, strict=True)) | {"lr": torch.tensor(lr)}
 
     def state(self) -> dict[str, Tensor]:
-        """All that an exact resume needs, as contiguous copies: networks, momentum, number of the step, last loss.
+        """All that an exact resume needs, as contiguous copies: networks, momentum, step, and whether it has diverged.
 
-        No generator state: draws are addressed by epoch, image and view. Raises Diverged after a loss that is not
-        finite.
+        No generator state: draws are addressed by epoch, image and view.
         """
         copies = {k: v.clone(memory_format=torch.contiguous_format) for k, v in self._tensors().items()}
         return copies | self._watch.state() | {"step_number": torch.tensor(self.step_number)}
@@ -181,7 +180,7 @@ class Pretraining:
         """
         tensors = self._tensors()
         expected = {name: tuple(t.shape) for name, t in tensors.items()}
-        expected |= {"step_number": (), "last_finite_loss": ()}
+        expected |= {"step_number": (), "divergence": (2,)}
         found = {name: tuple(t.shape) for name, t in state.items()}
         different = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         if different:

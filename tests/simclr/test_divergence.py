@@ -26,8 +26,7 @@ def watched(values: list[float], network: nn.Module | None = None, since: int = 
 
 def test_finite_losses_pass_and_the_last_is_kept():
     watch = watched([3.0, 2.0, 1.5])
-    watch.look()
-    assert watch.last_finite_loss == 1.5
+    assert watch.state()["divergence"].tolist() == [1.5, 0] and watch.last_finite_loss == 1.5
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -65,21 +64,22 @@ def test_the_last_update_is_always_looked_at():
         watch.see(torch.tensor(math.nan), 3, last=True)
 
 
-def test_a_state_is_none_of_a_diverged_training_and_a_resumed_watch_says_the_same():
-    watch = watched([2.0, 1.0])
+@pytest.mark.parametrize("saved_after", [2, 3, 4])
+def test_a_resumed_watch_says_what_an_unbroken_one_says(saved_after):
+    """Before the loss that is wrong, at it and after it. A state raises nothing: one of many processes writes it."""
+    values = [2.0, 1.0, math.nan, 1.0, *[1.0] * EVERY]
     resumed = Watch(nn.Linear(2, 2))
-    resumed.load(watch.state())
-    for one in (watch, resumed):
-        one.see(torch.tensor(math.nan), 3, last=False)
-        with pytest.raises(Diverged) as error:
-            one.state()
-        assert (error.value.step, error.value.last_finite_loss) == (3, 1.0)
+    resumed.load(watched(values[:saved_after]).state())
+    with pytest.raises(Diverged) as error:
+        for step, value in enumerate(values[saved_after:], start=saved_after + 1):
+            resumed.see(torch.tensor(value), step, last=False)
+    assert (error.value.step, error.value.last_finite_loss) == (3, 1.0)
 
 
 def test_a_gpu_waits_once_in_fifty_updates(monkeypatch):
     looks = []
     monkeypatch.setattr(divergence, "_all_finite", lambda networks: looks.append(1) or True)
-    monkeypatch.setattr(Watch, "look", lambda self: looks.append(1))
+    monkeypatch.setattr(Watch, "_read", lambda self: looks.append(1))
     watched([1.0] * (EVERY - 1))
     assert not looks
 
