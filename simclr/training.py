@@ -1,24 +1,24 @@
 """Pretraining, one update at a time (Algorithm 1). Saving, logging and stopping are the caller's."""
 
+from typing import Annotated
+
 import gin
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simclr import objectives
+from simclr import losses
+from simclr.declared import ModuleIn
 from simclr.distributed import average_gradients, mean_over_processes, rank, world_size
 from simclr.encoder import resnet
 from simclr.heads import Dense, projection_head
 from simclr.lars import Lars
+from simclr.losses.statistics import contrastive_statistics
 from simclr.randomness import permutation
 from simclr.schedule import learning_rate
 from simclr.views import Images, ViewPolicy, as_images, rows_of
 
-OBJECTIVES = {
-    "nt_xent": objectives.nt_xent,
-    "nt_logistic": objectives.nt_logistic,
-    "margin_triplet": objectives.margin_triplet,
-}
+losses.register()
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}  # of the parameters
 
 
@@ -43,7 +43,7 @@ class Pretraining:
     seed: of weights, order and views.
     batch_size: N, over all processes. epochs: passes over the data. base_lr, warmup_epochs, lr_scaling: see
         simclr.schedule. Views, encoder, head and optimizer take their own gin bindings.
-    loss: "nt_xent", "nt_logistic" or "margin_triplet"; bind temperature or margin there.
+    loss: the name of a module of simclr.losses, as "nt_xent"; bind temperature or margin there.
     loss_scale: factor on the contrastive loss, 1 for the paper's L, 2 for the official code. LARS hides it
         for adapted weights, but biases and batch norm learn at that many times the rate.
     online_classifier: a linear layer learns `labels` (int64 (n,), n_classes kinds) from both views' h behind
@@ -66,7 +66,7 @@ class Pretraining:
         base_lr: float = gin.REQUIRED,
         warmup_epochs: float = 10,
         lr_scaling: str = "linear",
-        loss: str = "nt_xent",
+        loss: Annotated[str, ModuleIn("simclr.losses")] = "nt_xent",
         loss_scale: float = 1.0,
         online_classifier: bool = False,
         labels: Tensor | None = None,
@@ -74,12 +74,13 @@ class Pretraining:
         device: str | torch.device = "cpu",
         precision: str = "float32",
     ):
-        _check(len(images), batch_size, epochs, loss, precision, online_classifier, labels)
+        _check(len(images), batch_size, epochs, precision, online_classifier, labels)
         self.images = images.to(device) if isinstance(images, Tensor) else as_images(images)
         self.labels = labels if online_classifier else None
         self.seed, self.batch_size, self.precision = seed, batch_size, precision
         self.device = torch.device(device)
         self.loss, self.loss_scale = loss, loss_scale
+        self.objective = losses.loss_named(loss)
         self.views = ViewPolicy()
         self.networks = Networks(seed, (n_classes or 1 + int(labels.max())) if online_classifier else 0)
         self.encoder, self.head = self.networks.encoder, self.networks.head
@@ -132,7 +133,7 @@ class Pretraining:
             h = self.encoder(images)
             z = self.head(h)
         za, zb = z.to(DTYPES[self.precision]).chunk(2)
-        loss = OBJECTIVES[self.loss](za, zb)
+        loss = self.objective(za, zb)
         metrics = {"loss": loss, **self._statistics(za, zb)}
         total = self.loss_scale * loss
         if labels is not None:
@@ -185,7 +186,7 @@ class Pretraining:
     def _statistics(self, za: Tensor, zb: Tensor) -> dict[str, Tensor]:
         # Temperature and normalization of the loss being trained, so that a recipe states them once.
         bound = gin.get_bindings(self.loss)
-        accuracy, entropy = objectives.contrastive_statistics(
+        accuracy, entropy = contrastive_statistics(
             za, zb, bound.get("temperature", 1.0), bound.get("l2_normalize", True)
         )
         return {"contrastive_accuracy": accuracy, "entropy": entropy}
@@ -204,7 +205,6 @@ def _check(
     n: int,
     batch_size: int,
     epochs: int,
-    loss: str,
     precision: str,
     online_classifier: bool,
     labels: Tensor | None,
@@ -217,8 +217,6 @@ def _check(
         )
     if epochs < 1:
         raise ValueError(f"Pretraining.epochs must be at least 1, found {epochs}")
-    if loss not in OBJECTIVES:
-        raise ValueError(f"Pretraining.loss must be one of {sorted(OBJECTIVES)}, found {loss!r}")
     if precision not in DTYPES:
         raise ValueError(f"Pretraining.precision must be one of {sorted(DTYPES)}, found {precision!r}")
     if online_classifier and (labels is None or len(labels) != n):
