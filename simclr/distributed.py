@@ -20,8 +20,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 # Newer releases of torch have other names for the same.
-_gather = getattr(dist, "all_gather_single", None) or dist.all_gather_into_tensor
-_reduce_scatter = getattr(dist, "reduce_scatter_single", None) or dist.reduce_scatter_tensor
+_gather = getattr(dist, "all_gather_single", None) or getattr(dist, "all_gather_into_tensor", None)
+_reduce_scatter = getattr(dist, "reduce_scatter_single", None) or getattr(dist, "reduce_scatter_tensor", None)
 _SETTINGS = inspect.signature(nn.parallel.DistributedDataParallel).parameters
 # Batch norm gives every process the same buffers, so they need not travel before each forward pass.
 _SYNC_BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _SETTINGS else "broadcast_buffers"
@@ -93,6 +93,8 @@ def subgroup(count: int) -> Any:
     processes = world_size()
     if count < 1 or processes % count:
         raise ValueError(f"{processes} processes make no {count} equal parts")
+    if processes == 1:
+        return None
     made = _subgroups.setdefault(dist.group.WORLD, {})
     if count not in made:
         size = processes // count
@@ -123,6 +125,8 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 def concatenated(rows: Tensor, group: Any = None) -> Tensor:
     """The (n, ...) of every process in order of rank, outside of any gradient."""
     processes, rows = world_size(group), rows.contiguous()
+    if processes == 1:
+        return rows
     if _takes_one_tensor():
         gathered = rows.new_empty(processes * len(rows), *rows.shape[1:])
         _gather(gathered, rows, group=group)
@@ -134,7 +138,10 @@ def concatenated(rows: Tensor, group: Any = None) -> Tensor:
 
 def own_part_of_sum(rows: Tensor, group: Any = None) -> Tensor:
     """Rows (world_size * n, ...) summed over processes, and of the sum this process's n."""
-    n = len(rows) // world_size(group)
+    processes = world_size(group)
+    if processes == 1:
+        return rows
+    n = len(rows) // processes
     if _takes_one_tensor():
         own = rows.new_empty(n, *rows.shape[1:])
         _reduce_scatter(own, rows.contiguous(), group=group)

@@ -188,6 +188,30 @@ def test_the_function_equals_its_reference(in_processes, kernels, layout):
         assert kept
 
 
+def test_alone_it_is_torchs_batch_norm(kernels):
+    torch.manual_seed(0)
+    x, (weight, bias) = torch.randn(6, 3, 4, 4).double(), torch.randn(2, 3).double()
+    out, mean, var = normalize_over(x, weight, bias, 1e-5, weight)
+    expected = torch.nn.functional.batch_norm(x, None, None, weight, bias, True, 0.0, 1e-5)
+    torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close((mean, var), (x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)))
+
+
+def test_the_kernels_of_cuda_take_what_they_are_given():
+    """On a CPU torch refuses them only after it has read the arguments."""
+    x, c, cuda = torch.randn(4, 3, 2, 2), torch.ones(3), batch_norm_kernels.Cuda
+    calls = [
+        lambda: cuda.moments(x, 1e-5, x.dtype),
+        lambda: cuda.merge(x, torch.ones(2, 2, 3), 1e-5, 16),
+        lambda: cuda.normalize(x, c, None, c, c, 1e-5),
+        lambda: cuda.sums(x, x, c, c, None),
+        lambda: cuda.slopes(x, x, c, c, c, c, c, (16, 16)),
+    ]
+    for call in calls:
+        with pytest.raises(NotImplementedError, match=r"aten::batch_norm_.*'CPU' backend"):
+            call()
+
+
 def test_bfloat16_keeps_float32_statistics(in_processes):
     def work(number: int) -> list:
         torch.manual_seed(number)

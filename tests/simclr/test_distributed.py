@@ -24,6 +24,8 @@ def test_alone_everything_is_the_identity():
     assert (rank(), world_size()) == (0, 1)
     assert gather_rows(x) is x and all_reduce_sum(x) is x
     assert torch.equal(mean_over_processes(x), x)
+    assert distributed.concatenated(x) is x and distributed.own_part_of_sum(x) is x
+    assert distributed.subgroup(1) is None
     parameter = nn.Parameter(torch.ones(2))
     parameter.grad = torch.ones(2)
     average_gradients([parameter])
