@@ -7,6 +7,7 @@ parameter may be None is for its type to say.
 
 import functools
 import math
+import numbers
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,4 +144,4 @@ _remembered = functools.cache(marks_of)
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -16,16 +16,19 @@ def normalize(z: Tensor) -> Tensor:
     return z * z.square().sum(dim=1, keepdim=True).clamp_min(1e-12).rsqrt()
 
 
+def paired(za: Tensor, zb: Tensor, l2_normalize: bool) -> tuple[Tensor, Tensor]:
+    """Both views, normalized if wished. Raises ValueError unless they are of one shape (n, d)."""
+    if za.dim() != 2 or za.shape != zb.shape:
+        raise ValueError(f"za and zb must both be (n, d), found {tuple(za.shape)} and {tuple(zb.shape)}")
+    return (normalize(za), normalize(zb)) if l2_normalize else (za, zb)
+
+
 def similarities(za: Tensor, zb: Tensor, l2_normalize: bool, negatives: str) -> tuple[Tensor, Tensor]:
     """Dot products of this process's 2n anchors with the global batch: positives (2n,) and negatives (2n, K).
 
     K is 2N ("both") or N ("other_view"); entries that are no negatives (the anchor, its positive) are -inf.
     """
-    if za.dim() != 2 or za.shape != zb.shape:
-        raise ValueError(f"za and zb must both be (n, d), found {tuple(za.shape)} and {tuple(zb.shape)}")
-    if negatives not in ("both", "other_view"):
-        raise ValueError(f'negatives must be "both" or "other_view", found {negatives!r}')
-    za, zb = (normalize(za), normalize(zb)) if l2_normalize else (za, zb)
+    za, zb = paired(za, zb, l2_normalize)
     all_a, all_b = gather_rows(za), gather_rows(zb)
     columns = own_columns(za)[:, None]
     own = columns == torch.arange(len(all_a), device=za.device)

@@ -7,10 +7,13 @@ Table 2 as printed: the objective is of ONE anchor u (d,), to be maximized, with
 closed-form gradient is with respect to u. All rows are taken as l2-normalized already.
 """
 
+from typing import Annotated
+
 import gin
 import torch.nn.functional as F
 from torch import Tensor
 
+from simclr.declared import AtLeast, OneOf, enforce
 from simclr.losses.global_batch import hardest_below, mean_over_negatives, similarities
 
 
@@ -18,9 +21,9 @@ from simclr.losses.global_batch import hardest_below, mean_over_negatives, simil
 def margin_triplet(
     za: Tensor,
     zb: Tensor,
-    margin: float = gin.REQUIRED,
+    margin: Annotated[float, AtLeast(0)] = gin.REQUIRED,
     l2_normalize: bool = True,
-    negatives: str = "both",
+    negatives: Annotated[str, OneOf("both", "other_view")] = "both",
     semi_hard: bool = False,
 ) -> Tensor:
     """Margin loss of Table 2: mean of max(s- - s+ + m, 0).
@@ -28,6 +31,7 @@ def margin_triplet(
     semi_hard=True keeps one negative per anchor: the most similar with s+ - m < s- < s+ (Schroff et al.,
     2015; Section 5.1). With m = 0 there is none, and the loss is 0. Other arguments as for `nt_xent`.
     """
+    enforce(margin_triplet, margin=margin, negatives=negatives)
     positive, negative = similarities(za, zb, l2_normalize, negatives)
     if semi_hard:
         negative = hardest_below(negative, positive)  # a negative outside the margin costs 0 anyway

@@ -7,11 +7,14 @@ Table 2 as printed: the objective is of ONE anchor u (d,), to be maximized, with
 closed-form gradient is with respect to u. All rows are taken as l2-normalized already.
 """
 
+from typing import Annotated
+
 import gin
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from simclr.declared import Above, OneOf, enforce
 from simclr.losses.global_batch import hardest_below, mean_over_negatives, similarities
 
 
@@ -19,9 +22,9 @@ from simclr.losses.global_batch import hardest_below, mean_over_negatives, simil
 def nt_logistic(
     za: Tensor,
     zb: Tensor,
-    temperature: float = gin.REQUIRED,
+    temperature: Annotated[float, Above(0)] = gin.REQUIRED,
     l2_normalize: bool = True,
-    negatives: str = "both",
+    negatives: Annotated[str, OneOf("both", "other_view")] = "both",
     semi_hard: bool = False,
 ) -> Tensor:
     """Logistic loss of Table 2: mean of -log sigmoid(s+ / t) - mean over negatives of log sigmoid(-s- / t).
@@ -29,6 +32,7 @@ def nt_logistic(
     semi_hard=True keeps one negative per anchor, the most similar of those less similar than the positive:
     the triplet's rule without its margin, which this loss does not have. Other arguments as for `nt_xent`.
     """
+    enforce(nt_logistic, temperature=temperature, negatives=negatives)
     positive, negative = similarities(za, zb, l2_normalize, negatives)
     if semi_hard:
         negative = hardest_below(negative, positive)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from simclr.distributed import gather_rows
+from simclr.losses.blockwise import rows_at_once
 from simclr.losses.global_batch import normalize, own_columns
 
 
@@ -15,7 +16,17 @@ def contrastive_statistics(
     Both look at the N cross-view candidates only and from a to b only, as the official metrics do (Table 5).
     """
     za, zb = (normalize(za), normalize(zb)) if l2_normalize else (za, zb)
-    logits = za.detach() @ gather_rows(zb.detach()).T / temperature
-    accuracy = 100 * (logits.argmax(dim=1) == own_columns(za)).to(logits.dtype).mean()
+    candidates, columns = gather_rows(zb.detach()), own_columns(za)
+    rows = rows_at_once(len(za), len(candidates), za.device)
+    parts = [
+        _of_rows(anchors @ candidates.T / temperature, own)
+        for anchors, own in zip(za.detach().split(rows), columns.split(rows), strict=True)
+    ]
+    right, entropies = (torch.cat(each) for each in zip(*parts, strict=True))
+    return 100 * right.to(za.dtype).mean(), entropies.mean()
+
+
+def _of_rows(logits: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each row is identified, and its entropy."""
     p = logits.softmax(dim=1)
-    return accuracy, -(p * torch.log(p + 1e-8)).sum(dim=1).mean()
+    return logits.argmax(dim=1) == columns, -(p * torch.log(p + 1e-8)).sum(dim=1)
