@@ -21,7 +21,7 @@ from simclr.precision import DTYPES, encoded, require_precision
 from simclr.schedule import peak_learning_rate, total_steps, warmup_cosine, warmup_steps
 from simclr.sgd import Sgd
 from simclr.views import Images, ViewPolicy, as_images, rows_of
-from simclr.wrapped import feature_dim, not_averaged
+from simclr.wrapped import feature_dim, not_averaged, wrapped
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class Classification:
         self.images, self.labels, self.seed = as_images(images), labels, seed
         dtype = DTYPES[precision]
         self.encoder = encoder.to(self.device, dtype, memory_format=torch.channels_last)
+        self._encode = encoder if frozen else wrapped(encoder)
         self.head = nn.Linear(feature_dim(encoder), classes).to(self.device, dtype)
         nn.init.zeros_(self.head.weight)  # the official --zero_init_logits_layer: no draw, no seed
         nn.init.zeros_(self.head.bias)
@@ -118,12 +119,12 @@ class Classification:
         self.encoder.train(not self.frozen)
         views = self.policy.one(rows_of(self.images, index), index, epoch, self.seed).to(self.device)
         with torch.set_grad_enabled(not self.frozen):
-            features = encoded(self.encoder, views, self.precision)
+            features = encoded(self._encode, views, self.precision)
         logits = self.head(features)
         loss = cross_entropy(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
-        average_gradients(not_averaged(self.encoder, self.head))
+        average_gradients(not_averaged(self._encode, self.head))
         self.optimizer.step(self.schedule.rate(self.step_number))
         self.step_number += 1
         found = {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}

@@ -22,7 +22,7 @@ from simclr.optimizer import MakesOptimizer
 from simclr.precision import DTYPES, encoded, require_precision
 from simclr.schedule import learning_rate
 from simclr.views import Images, ViewPolicy, as_images, rows_of
-from simclr.wrapped import feature_dim, not_averaged
+from simclr.wrapped import feature_dim, not_averaged, wrapped
 
 __all__ = ["Diverged", "Loss", "Networks", "Pretraining"]
 Loss = Callable[[Tensor, Tensor], Tensor]  # of za and zb, (n, d) each
@@ -108,6 +108,9 @@ class Pretraining:
         self.encoder, self.head = encoder, head
         # In channels_last convolutions and batch norm are faster, on CPUs and on tensor cores.
         self.networks.to(self.device, DTYPES[precision], memory_format=torch.channels_last).train()
+        self._encode = wrapped(encoder)
+        # Small beside the encoder: their gradients are averaged in one message, after backward.
+        self._beside = [network for network in self.networks.children() if network is not encoder]
         self.optimizer = (optimizer or Lars)(self.networks.named_parameters())
         self._schedule = {
             "base_lr": base_lr,
@@ -149,7 +152,7 @@ class Pretraining:
         """
         self.optimizer.zero_grad()
         # One forward over both views: batch norm sees 2N images, as in the official code.
-        h = encoded(self.encoder, torch.cat([view_a, view_b]), self.precision)
+        h = encoded(self._encode, torch.cat([view_a, view_b]), self.precision)
         za, zb = self.head(h).chunk(2)
         loss = self.objective(za, zb)
         metrics = {"loss": loss, **self._statistics(za, zb)}
@@ -158,7 +161,7 @@ class Pretraining:
             more, classifier_loss = self._classify(h.detach(), labels.repeat(2))
             metrics, total = metrics | more, total + classifier_loss
         total.backward()
-        average_gradients(not_averaged(self.networks))
+        average_gradients(not_averaged(self._encode, *self._beside))
         self.optimizer.step(lr)
         self.step_number += 1
         means = mean_over_processes(torch.stack([m.detach() for m in metrics.values()])).unbind()

@@ -1,9 +1,11 @@
-"""Networks that come wrapped in torch's DistributedDataParallel, which averages their gradients itself."""
+"""Networks in torch's DistributedDataParallel, which averages their gradients while backward still computes."""
 
 from collections.abc import Iterator
 
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+from simclr.distributed import replicated
 
 
 def feature_dim(encoder: nn.Module) -> int:
@@ -12,6 +14,12 @@ def feature_dim(encoder: nn.Module) -> int:
     if not hasattr(inner, "feature_dim"):
         raise ValueError(f"{type(inner).__name__} has no feature_dim: set it to the width of its h")
     return inner.feature_dim
+
+
+def wrapped(encoder: nn.Module) -> nn.Module:
+    """`encoder` such that backward averages its gradients over the processes; itself if it does, or learns nothing."""
+    learns = any(parameter.requires_grad for parameter in encoder.parameters())
+    return replicated(encoder) if learns and not isinstance(encoder, DistributedDataParallel) else encoder
 
 
 def not_averaged(*networks: nn.Module) -> Iterator[nn.Parameter]:
