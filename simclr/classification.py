@@ -9,14 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simclr.encoder import ResNet, resnet
-from simclr.evaluation import evaluated
+from simclr.batches import Batches, whole_batches
+from simclr.distributed import average_gradients, mean_over_processes
+from simclr.divergence import Watch
+from simclr.encoder import resnet
+from simclr.evaluation import evaluated_parts
 from simclr.labels import UNJUDGED
 from simclr.metrics import accuracy, predicted
-from simclr.randomness import permutation
+from simclr.optimizer import MakesOptimizer
+from simclr.precision import DTYPES, encoded, require_precision
 from simclr.schedule import peak_learning_rate, total_steps, warmup_cosine, warmup_steps
 from simclr.sgd import Sgd
 from simclr.views import Images, ViewPolicy, as_images, rows_of
+from simclr.wrapped import feature_dim, not_averaged, wrapped
 
 
 @dataclass(frozen=True)
@@ -55,26 +60,25 @@ def schedule_in_epochs(
     )
 
 
-def whole_batches(n: int, batch_size: int) -> int:
-    """How many whole batches n images fill. Raises ValueError for none."""
-    if not 0 < batch_size <= n:
-        raise ValueError(f"batch_size must be between 1 and the {n} images, found {batch_size}")
-    return n // batch_size
-
-
 class Classification:
     """Cross-entropy on one view per image, with momentum SGD and a cosine schedule.
 
     images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or anything with len() n that gives one of these for an int64
     index tensor; labels: int64 (n,), or (n, classes) of 0, 1 and UNJUDGED for several, on the device that trains.
     With `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
-    statistics change. A batch that an epoch cannot fill is dropped, as in the official code. weight_decay: gin's
-    Sgd.weight_decay if None.
+    statistics change. A batch that an epoch cannot fill is dropped, as in the official code. weight_decay: the
+    optimizer's own if None.
+
+    views: gin's ViewPolicy by default. optimizer: makes one of (name, parameter) pairs, gin's Sgd by default.
+    precision: of the encoder, see simclr.precision; the classifier and the loss are never in bfloat16. With several
+    processes each makes its part of every batch, and all end as one process would, up to rounding.
+
+    Updates raise simclr.divergence.Diverged within 50 of a loss or a weight that is not finite, `logits` at once.
     """
 
     def __init__(
         self,
-        encoder: ResNet,
+        encoder: nn.Module,
         images: Images,
         labels: Tensor,
         classes: int,
@@ -83,53 +87,67 @@ class Classification:
         schedule: Schedule,
         frozen: bool,
         weight_decay: float | None = None,
+        views: ViewPolicy | None = None,
+        optimizer: MakesOptimizer | None = None,
+        precision: str = "float32",
     ) -> None:
-        self.device, self.schedule, images = labels.device, schedule, as_images(images)
-        self.encoder = encoder.to(self.device, memory_format=torch.channels_last)
-        self.images, self.labels, self.seed = images, labels, seed
-        self.head = nn.Linear(encoder.feature_dim, classes).to(self.device)
+        require_precision("Classification", precision)
+        self.device, self.schedule, self.precision = labels.device, schedule, precision
+        self.images, self.labels, self.seed = as_images(images), labels, seed
+        dtype = DTYPES[precision]
+        self.encoder = encoder.to(self.device, dtype, memory_format=torch.channels_last)
+        self._encode = encoder if frozen else wrapped(encoder)
+        self.head = nn.Linear(feature_dim(encoder), classes).to(self.device, dtype)
         nn.init.zeros_(self.head.weight)  # the official --zero_init_logits_layer: no draw, no seed
         nn.init.zeros_(self.head.bias)
-        self.frozen, self.policy, self.step_number = frozen, ViewPolicy(), 0
+        self.frozen, self.policy, self.step_number = frozen, views or ViewPolicy(), 0
         trained = {"head": self.head} if frozen else {"encoder": encoder, "head": self.head}
         parameters = [(f"{k}.{name}", p) for k, m in trained.items() for name, p in m.named_parameters()]
         decay = {} if weight_decay is None else {"weight_decay": weight_decay}
-        self.optimizer = Sgd(parameters, **decay)
+        self.optimizer = (optimizer or Sgd)(parameters, **decay)
         self.batch_size, self.total_steps = schedule.batch_size, schedule.total_steps
         self.steps_per_epoch = schedule.steps_per_epoch
+        self._batches = Batches("classification/order", len(self.images), self.batch_size)
+        self._watch = Watch(self.encoder, self.head)
 
     def step(self) -> dict[str, Tensor]:
         """One update; returns its loss and its accuracy in percent (`top1`, or `accuracy`), on the training views."""
         if self.step_number >= self.total_steps:
             raise RuntimeError(f"all {self.total_steps} updates are done; bind more to go on")
-        epoch, place = divmod(self.step_number, self.steps_per_epoch)
-        index = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+        epoch, index = self._batches.at(self.seed, self.step_number)
         labels = self.labels[index.to(self.device)]
         self.encoder.train(not self.frozen)
-        views = self.policy.one(rows_of(self.images, index), index, epoch, self.seed)
+        views = self.policy.one(rows_of(self.images, index), index, epoch, self.seed).to(self.device)
         with torch.set_grad_enabled(not self.frozen):
-            features = self.encoder(views.to(self.device, memory_format=torch.channels_last))
+            features = encoded(self._encode, views, self.precision)
         logits = self.head(features)
         loss = cross_entropy(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
+        average_gradients(not_averaged(self._encode, self.head))
         self.optimizer.step(self.schedule.rate(self.step_number))
         self.step_number += 1
-        return {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}
+        found = {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}
+        metrics = {name: mean_over_processes(value) for name, value in found.items()}
+        self._watch.see(metrics["loss"], self.step_number, last=self.step_number == self.total_steps)
+        return metrics
 
+    @torch.no_grad()
     def logits(self, images: Images) -> Tensor:
         """Scores (n, classes) of uint8 images under the test preprocessing, encoder in evaluation mode.
 
-        images: as for training; those of different sizes are read and preprocessed a part at a time.
+        images: as for training; those of different sizes are read and preprocessed a part at a time. Raises Diverged
+        if a score is not finite.
         """
-        return evaluated(nn.Sequential(self.encoder, self.head), images, self.policy.size)
+        parts = evaluated_parts(self.encoder, images, self.policy.size, precision=self.precision)
+        return self._watch.require_finite(torch.cat([self.head(h) for h in parts]), self.step_number)
 
     def state(self) -> dict[str, Tensor]:
         """Everything an exact continuation needs, as copies."""
         parts = {"encoder": self.encoder.state_dict(), "head": self.head.state_dict()}
         parts["momentum"] = self.optimizer.state_dict()
         state = {f"{part}.{name}": t.clone() for part, found in parts.items() for name, t in found.items()}
-        return {**state, "step_number": torch.tensor(self.step_number)}
+        return {**state, **self._watch.state(), "step_number": torch.tensor(self.step_number)}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue where `state()` was taken."""
@@ -142,15 +160,13 @@ class Classification:
         self.encoder.load_state_dict(of["encoder"])
         self.head.load_state_dict(of["head"])
         self.optimizer.load_state_dict(of["momentum"])
+        self._watch.load(state)
         self.step_number = int(state["step_number"])
 
-    def _order(self, epoch: int) -> Tensor:
-        return permutation(self.seed, "classification/order", epoch, len(self.images))
 
-
-@gin.configurable
+@gin.configurable(denylist=["views", "optimizer", "precision"])
 def linear_evaluation(
-    encoder: ResNet,
+    encoder: nn.Module,
     images: Images,
     labels: Tensor,
     classes: int,
@@ -158,17 +174,23 @@ def linear_evaluation(
     batch_size: int = gin.REQUIRED,
     epochs: int = gin.REQUIRED,
     base_lr: float = gin.REQUIRED,
+    *,
+    views: ViewPolicy | None = None,
+    optimizer: MakesOptimizer | None = None,
+    precision: str = "float32",
 ) -> Classification:
     """Appendix B.6: a linear classifier on the frozen h; Nesterov momentum, no warm-up, crop and flip only.
 
-    The rate is base_lr x batch_size / 256 (0.1 in the paper, 90 epochs at batch size 4096).
+    The rate is base_lr x batch_size / 256 (0.1 in the paper, 90 epochs at batch size 4096). views, optimizer and
+    precision: see Classification.
     """
     schedule = schedule_in_epochs(len(images), batch_size=batch_size, epochs=epochs, base_lr=base_lr)
     encoder.requires_grad_(False)
-    return Classification(encoder, images, labels, classes, seed, schedule=schedule, frozen=True)
+    given = {"views": views, "optimizer": optimizer, "precision": precision}
+    return Classification(encoder, images, labels, classes, seed, schedule=schedule, frozen=True, **given)
 
 
-@gin.configurable
+@gin.configurable(denylist=["encoder", "views", "optimizer", "precision"])
 def supervised(
     images: Images,
     labels: Tensor,
@@ -178,12 +200,22 @@ def supervised(
     epochs: int = gin.REQUIRED,
     base_lr: float = gin.REQUIRED,
     warmup_epochs: float = gin.REQUIRED,
+    *,
+    encoder: nn.Module | None = None,
+    views: ViewPolicy | None = None,
+    optimizer: MakesOptimizer | None = None,
+    precision: str = "float32",
 ) -> Classification:
-    """The supervised baseline: the same encoder and augmentation, trained with labels from scratch (Table 1, B.3)."""
+    """The supervised baseline: the same encoder and augmentation, trained with labels from scratch (Table 1, B.3).
+
+    encoder: gin's resnet by default, weights drawn by `seed`. views, optimizer and precision: see Classification.
+    """
     schedule = schedule_in_epochs(
         len(images), batch_size=batch_size, epochs=epochs, base_lr=base_lr, warmup_epochs=warmup_epochs
     )
-    return Classification(resnet(seed=seed), images, labels, classes, seed, schedule=schedule, frozen=False)
+    encoder = resnet(seed=seed) if encoder is None else encoder
+    given = {"views": views, "optimizer": optimizer, "precision": precision}
+    return Classification(encoder, images, labels, classes, seed, schedule=schedule, frozen=False, **given)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

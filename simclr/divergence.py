@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from simclr.distributed import anywhere
+
 EVERY = 50  # updates between two looks: each makes a GPU wait for the host
 
 
@@ -22,26 +24,26 @@ class Diverged(ArithmeticError):
         self.step, self.last_finite_loss, self.what = step, last_finite_loss, what
 
     def __str__(self) -> str:
-        before = (
-            "none was finite" if self.last_finite_loss is None else f"the last was {self.last_finite_loss:g}"
-        )
-        return f"diverged: {self.what} is not finite at update {self.step} (finite losses before: {before})"
+        before = "no loss" if self.last_finite_loss is None else f"the loss {self.last_finite_loss:g}"
+        return f"diverged: {self.what} is not finite at update {self.step}, after {before}"
 
 
 class Watch:
     """Keeps the losses of a training until its next look at them, and at the weights of its networks.
 
-    Looks are at fixed updates, so a resumed training ends as an unbroken one does. They change nothing.
+    Looks are at fixed updates: a resumed training ends as an unbroken one does, and several processes, which have the
+    same losses, end together. They change nothing.
     """
 
     def __init__(self, *networks: nn.Module) -> None:
         self._networks = networks
         self._losses: list[Tensor] = []
-        self._step, self._last = 0, math.inf  # infinite: no loss so far
+        self._step = 0
+        self._last, self._wrong = math.inf, 0  # infinite: no loss so far; 0: no update had a wrong one
 
     @property
     def last_finite_loss(self) -> float | None:
-        """Of the losses that have been looked at."""
+        """Of the losses before the first that is not finite, as far as they have been looked at."""
         return None if math.isinf(self._last) else self._last
 
     def see(self, loss: Tensor, step: int, *, last: bool) -> None:
@@ -49,34 +51,47 @@ class Watch:
         self._losses.append(loss.detach())
         self._step = step
         if step % EVERY == 0 or last:
-            self.look()
-            if not _all_finite(self._networks):
+            self._require_finite_losses()
+            # Local batch norm may be wrong in one process alone, and all have to end.
+            if anywhere(not _all_finite(self._networks), loss.device):
                 raise Diverged(step, self.last_finite_loss, "a weight")
-
-    def look(self) -> None:
-        """Go through the losses that were kept. Raises Diverged at the first that is not finite."""
-        values = torch.stack(self._losses).tolist() if self._losses else []
-        self._losses = []
-        for step, value in enumerate(values, start=self._step - len(values) + 1):
-            if not math.isfinite(value):
-                raise Diverged(step, self.last_finite_loss)
-            self._last = value
 
     def require_finite(self, scores: Tensor, step: int) -> Tensor:
         """`scores` as they are. Raises Diverged if one is not finite: no metric orders it."""
-        self.look()
+        self._require_finite_losses()
         if not bool(scores.isfinite().all()):
             raise Diverged(step, self.last_finite_loss, "a score")
         return scores
 
     def state(self) -> dict[str, Tensor]:
-        """What a resumed training needs to say the same. Raises Diverged, so that no checkpoint hides a bad loss."""
-        self.look()
-        return {"last_finite_loss": torch.tensor(self._last, dtype=torch.float64)}
+        """What a resumed training needs to say the same: the last finite loss, and the update of the first other one.
+
+        It raises nothing: of several processes one alone may write a checkpoint, and the others would wait for it.
+        """
+        self._read()
+        return {"divergence": torch.tensor([self._last, self._wrong], dtype=torch.float64)}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue where `state()` was taken."""
-        self._losses, self._last = [], float(state["last_finite_loss"])
+        self._losses, (self._last, wrong) = [], state["divergence"].tolist()
+        self._wrong = int(wrong)
+
+    def _require_finite_losses(self) -> None:
+        self._read()
+        if self._wrong:
+            raise Diverged(self._wrong, self.last_finite_loss)
+
+    def _read(self) -> None:
+        """Go through the losses that were kept, with one wait for all of them."""
+        values = torch.stack(self._losses).tolist() if self._losses else []
+        self._losses = []
+        for step, value in enumerate(values, start=self._step - len(values) + 1):
+            if self._wrong:
+                return
+            if math.isfinite(value):
+                self._last = value
+            else:
+                self._wrong = step
 
 
 def _all_finite(networks: tuple[nn.Module, ...]) -> bool:

@@ -101,7 +101,8 @@ class ResNet(nn.Module):
             x = same_max_pool(x)
         for group in self.groups:
             x = group(x)
-        return x.mean(dim=(2, 3))
+        # In float32 at least: a mean of bfloat16 numbers is worth more bits than they have.
+        return x.mean(dim=(2, 3), dtype=torch.promote_types(x.dtype, torch.float32))
 
 
 @gin.configurable

@@ -6,12 +6,13 @@ The authors never published this part of their code; where the text is silent, F
 from __future__ import annotations
 
 import gin
-from torch import Tensor
+from torch import Tensor, nn
 
 from simclr.batch_norm import BatchNorm
-from simclr.classification import Classification, Schedule, schedule_in_epochs, whole_batches
-from simclr.encoder import ResNet
-from simclr.views import rows_of
+from simclr.batches import whole_batches
+from simclr.classification import Classification, Schedule, schedule_in_epochs
+from simclr.optimizer import MakesOptimizer
+from simclr.views import ViewPolicy, rows_of
 
 
 class Rows:
@@ -33,9 +34,9 @@ def take(images: Tensor, index: Tensor) -> Tensor | Rows:
     return rows_of(images, index) if isinstance(images, Tensor) else Rows(images, index)
 
 
-@gin.configurable
+@gin.configurable(denylist=["views", "optimizer", "precision"])
 def fine_tuning(
-    encoder: ResNet,
+    encoder: nn.Module,
     images: Tensor,
     labels: Tensor,
     classes: int,
@@ -43,21 +44,27 @@ def fine_tuning(
     batch_size: int = gin.REQUIRED,
     epochs: int = gin.REQUIRED,
     base_lr: float = gin.REQUIRED,
+    *,
+    views: ViewPolicy | None = None,
+    optimizer: MakesOptimizer | None = None,
+    precision: str = "float32",
 ) -> Classification:
     """Appendix B.5: all weights learn from the labelled images; no warm-up, crop and flip only, no weight decay.
 
     The rate starts at base_lr x batch / 256 (0.05 in the paper, at batch size 4096) and falls as a cosine; the head
     starts at zero on h. Fewer images than batch_size are one batch of all of them, and the rate is that of this
-    smaller batch: at small scales 1 % of the labels is less than a batch.
+    smaller batch: at small scales 1 % of the labels is less than a batch. views, optimizer and precision: see
+    Classification.
     """
     batch_size = min(batch_size, len(images))
     schedule = schedule_in_epochs(len(images), batch_size=batch_size, epochs=epochs, base_lr=base_lr)
-    return Classification(encoder, images, labels, classes, seed, schedule=schedule, frozen=False)
+    given = {"views": views, "optimizer": optimizer, "precision": precision}
+    return Classification(encoder, images, labels, classes, seed, schedule=schedule, frozen=False, **given)
 
 
-@gin.configurable
+@gin.configurable(denylist=["views", "optimizer", "precision"])
 def transfer_training(
-    encoder: ResNet,
+    encoder: nn.Module,
     images: Tensor,
     labels: Tensor,
     classes: int,
@@ -66,6 +73,10 @@ def transfer_training(
     weight_decay: float,
     steps: int = gin.REQUIRED,
     batch_size: int = gin.REQUIRED,
+    *,
+    views: ViewPolicy | None = None,
+    optimizer: MakesOptimizer | None = None,
+    precision: str = "float32",
 ) -> Classification:
     """Appendix B.8.2: all weights learn for `steps` updates on another data set, at one point of the grid.
 
@@ -74,7 +85,7 @@ def transfer_training(
     that the product of both stays what the grid says: the optimizer's l2 coefficient is weight_decay / lr, and its
     first update shrinks a weight w without gradient by weight_decay x w (by 1.9 times that with Nesterov's momentum
     0.9), for every lr. The quotient is fixed: as the rate falls, so does the decay. The encoder's batch norms get the
-    decay of running statistics that `batch_norm_momentum` gives.
+    decay of running statistics that `batch_norm_momentum` gives. views, optimizer and precision: see Classification.
 
     Raises ValueError if lr is not positive, there are no steps, or the images do not fill a batch.
     """
@@ -93,6 +104,9 @@ def transfer_training(
         schedule=Schedule(batch_size, epoch, total_steps=steps, peak=lr, warmup=0, horizon=steps),
         frozen=False,
         weight_decay=weight_decay / lr,
+        views=views,
+        optimizer=optimizer,
+        precision=precision,
     )
 
 
@@ -101,7 +115,7 @@ def batch_norm_momentum(steps_per_epoch: int) -> float:
     return max(1 - 10 / steps_per_epoch, 0.9)
 
 
-def set_batch_norm_momentum(encoder: ResNet, momentum: float) -> None:
+def set_batch_norm_momentum(encoder: nn.Module, momentum: float) -> None:
     """Give every batch norm this decay of its running statistics (the weight of the old value)."""
     for module in encoder.modules():
         if isinstance(module, BatchNorm):

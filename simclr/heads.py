@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from simclr.batch_norm import BatchNorm
 from simclr.randomness import normal
+from simclr.wrapped import feature_dim
 
 DENSE_STD = 0.01  # official code
 
@@ -81,7 +82,9 @@ class Projected(nn.Module):
     def __init__(self, encoder: nn.Module, head: nn.Sequential):
         super().__init__()
         self.encoder, self.head = encoder, head
-        self.feature_dim = head[-1].dense.out_features if len(head) else encoder.feature_dim
+        self.feature_dim = head[-1].dense.out_features if len(head) else feature_dim(encoder)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.encoder(images))
+        h = self.encoder(images)
+        with torch.autocast(h.device.type, enabled=False):  # as in pretraining: the encoder alone in bfloat16
+            return self.head(h.to(torch.promote_types(h.dtype, torch.float32)))

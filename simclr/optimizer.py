@@ -6,10 +6,26 @@ every process of a sweep of short runs would pay.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+
+
+class Optimizer(Protocol):
+    """What the trainings here ask of an optimizer."""
+
+    weight_decay: float
+
+    def zero_grad(self) -> None: ...
+    def step(self, lr: float) -> None: ...
+    def state_dict(self) -> dict[str, Tensor]: ...
+    def load_state_dict(self, state: dict[str, Tensor]) -> None: ...
+
+
+# Called with (name, parameter) pairs, and with weight_decay=... where a training sets it.
+MakesOptimizer = Callable[..., Optimizer]
 
 
 class MomentumOptimizer:

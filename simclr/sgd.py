@@ -1,5 +1,6 @@
 """Stochastic gradient descent with momentum, for linear evaluation, fine-tuning and supervised training."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import gin
@@ -25,6 +26,7 @@ class Sgd(MomentumOptimizer):
         exclude_from_weight_decay: Sequence[str] = (),
     ):
         super().__init__(named_parameters, momentum, nesterov)
+        self.weight_decay = weight_decay
         excluded = [name for name in self._parameters if matches_any(name, exclude_from_weight_decay)]
         decayed = [name for name in self._parameters if name not in excluded]
         self.param_groups = [self._group(decayed, weight_decay), self._group(excluded, 0.0)]
@@ -35,4 +37,6 @@ class Sgd(MomentumOptimizer):
         for group in self.param_groups:
             weights, gradients, velocity = self._lists(group)
             if weights:
+                # torch refuses a factor that the weights' type cannot hold, as of a training that is to diverge.
+                lr = lr if lr <= torch.finfo(weights[0].dtype).max else math.inf
                 torch._foreach_sub_(weights, self._accumulate(velocity, gradients), alpha=lr)

@@ -1,40 +1,46 @@
 """Pretraining, one update at a time (Algorithm 1). Saving, logging and stopping are the caller's."""
 
+import inspect
+from collections.abc import Callable
+from typing import Annotated
+
 import gin
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from simclr import objectives
-from simclr.distributed import average_gradients, mean_over_processes, rank, world_size
+from simclr import losses
+from simclr.batches import Batches
+from simclr.declared import ModuleIn
+from simclr.distributed import average_gradients, mean_over_processes
+from simclr.divergence import Diverged, Watch
 from simclr.encoder import resnet
 from simclr.heads import Dense, projection_head
 from simclr.lars import Lars
-from simclr.randomness import permutation
+from simclr.losses.statistics import contrastive_statistics
+from simclr.optimizer import MakesOptimizer
+from simclr.precision import DTYPES, encoded, require_precision
 from simclr.schedule import learning_rate
 from simclr.views import Images, ViewPolicy, as_images, rows_of
+from simclr.wrapped import feature_dim, not_averaged, wrapped
 
-OBJECTIVES = {
-    "nt_xent": objectives.nt_xent,
-    "nt_logistic": objectives.nt_logistic,
-    "margin_triplet": objectives.margin_triplet,
-}
-DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}  # of the parameters
+__all__ = ["Diverged", "Loss", "Networks", "Pretraining"]
+Loss = Callable[[Tensor, Tensor], Tensor]  # of za and zb, (n, d) each
+losses.register()
 
 
 class Networks(nn.Module):
     """Encoder f, projection head g and, optionally, a linear classifier that learns beside them."""
 
-    def __init__(self, seed: int, n_classes: int = 0):
+    def __init__(self, encoder: nn.Module, head: nn.Module, seed: int, n_classes: int = 0):
         super().__init__()
-        self.encoder = resnet(seed=seed)
-        self.head = projection_head(self.encoder.feature_dim, seed=seed)
+        self.encoder, self.head = encoder, head
         if n_classes:
-            dim = self.encoder.feature_dim
+            dim = feature_dim(encoder)
             self.online_classifier = Dense(dim, n_classes, True, seed, "online_classifier")
 
 
-@gin.configurable
+@gin.configurable(denylist=["views", "encoder", "head", "optimizer"])
 class Pretraining:
     """SimCLR on a data set held in memory, resumable to the bit.
 
@@ -42,19 +48,26 @@ class Pretraining:
         these for an int64 index tensor.
     seed: of weights, order and views.
     batch_size: N, over all processes. epochs: passes over the data. base_lr, warmup_epochs, lr_scaling: see
-        simclr.schedule. Views, encoder, head and optimizer take their own gin bindings.
-    loss: "nt_xent", "nt_logistic" or "margin_triplet"; bind temperature or margin there.
+        simclr.schedule.
+    loss: a function of za and zb, (n, d) each, to be minimized, as partial(nt_xent, temperature=0.5); or the name of
+        a module of simclr.losses, as "nt_xent", whose temperature or margin gin binds.
     loss_scale: factor on the contrastive loss, 1 for the paper's L, 2 for the official code. LARS hides it
         for adapted weights, but biases and batch norm learn at that many times the rate.
     online_classifier: a linear layer learns `labels` (int64 (n,), n_classes kinds) from both views' h behind
         a stop-gradient. As in the official code LARS neither adapts nor decays it, and its kernel has an l2
         penalty in the loss.
-    precision: "float32", "bfloat16" (autocast of the forward pass, float32 parameters) or "float64" (tests).
+    precision: "float32" (as the official code), "bfloat16" (the encoder's forward pass, see simclr.precision) or
+        "float64" (tests).
+    views, encoder, head: by default what gin binds of ViewPolicy, resnet and projection_head, weights drawn by `seed`.
+        The encoder maps images (n, 3, size, size) in [0, 1] to h (n, d), the head h to z.
+    optimizer: makes one of (name, parameter) pairs, as partial(Lars, weight_decay=1e-6); by default gin's Lars.
 
     An epoch is n // batch_size updates over a fresh order of the images; the n % batch_size last ones of that
     order are left out. The rate follows the official schedule of n * epochs // batch_size + 1 updates, so the
     run ends before its very last, almost zero rates. With several processes each makes its slice of the
-    batch, and the result is that of one process up to rounding.
+    batch, and the result is that of one process up to rounding. An encoder may come wrapped in
+    DistributedDataParallel, which then averages its gradients; move it to its device and precision before wrapping.
+    Updates raise simclr.divergence.Diverged within 50 of a loss or a weight that is not finite.
     """
 
     def __init__(
@@ -66,26 +79,39 @@ class Pretraining:
         base_lr: float = gin.REQUIRED,
         warmup_epochs: float = 10,
         lr_scaling: str = "linear",
-        loss: str = "nt_xent",
+        loss: Annotated[str | Loss, ModuleIn("simclr.losses")] = "nt_xent",
         loss_scale: float = 1.0,
         online_classifier: bool = False,
         labels: Tensor | None = None,
         n_classes: int | None = None,
         device: str | torch.device = "cpu",
         precision: str = "float32",
+        *,
+        views: ViewPolicy | None = None,
+        encoder: nn.Module | None = None,
+        head: nn.Module | None = None,
+        optimizer: MakesOptimizer | None = None,
     ):
-        _check(len(images), batch_size, epochs, loss, precision, online_classifier, labels)
+        _check(len(images), batch_size, epochs, precision, online_classifier, labels)
         self.images = images.to(device) if isinstance(images, Tensor) else as_images(images)
         self.labels = labels if online_classifier else None
         self.seed, self.batch_size, self.precision = seed, batch_size, precision
         self.device = torch.device(device)
+        self.objective = losses.loss_named(loss) if isinstance(loss, str) else loss
         self.loss, self.loss_scale = loss, loss_scale
-        self.views = ViewPolicy()
-        self.networks = Networks(seed, (n_classes or 1 + int(labels.max())) if online_classifier else 0)
-        self.encoder, self.head = self.networks.encoder, self.networks.head
+        self.views = views or ViewPolicy()
+        # `is None` and not `or`: the head of kind "none" has no layers, and an nn.Sequential without any is false.
+        encoder = resnet(seed=seed) if encoder is None else encoder
+        head = projection_head(feature_dim(encoder), seed=seed) if head is None else head
+        classes = (n_classes or 1 + int(labels.max())) if online_classifier else 0
+        self.networks = Networks(encoder, head, seed, classes)
+        self.encoder, self.head = encoder, head
         # In channels_last convolutions and batch norm are faster, on CPUs and on tensor cores.
         self.networks.to(self.device, DTYPES[precision], memory_format=torch.channels_last).train()
-        self.optimizer = Lars(self.networks.named_parameters())
+        self._encode = wrapped(encoder)
+        # Small beside the encoder: their gradients are averaged in one message, after backward.
+        self._beside = [network for network in self.networks.children() if network is not encoder]
+        self.optimizer = (optimizer or Lars)(self.networks.named_parameters())
         self._schedule = {
             "base_lr": base_lr,
             "batch_size": batch_size,
@@ -95,24 +121,23 @@ class Pretraining:
             "scaling": lr_scaling,
         }
         learning_rate(0, **self._schedule)  # raises now if the settings make no schedule
+        self._batches = Batches("order", len(images), batch_size)
+        self._watch = Watch(self.networks)
         self.step_number = 0
-        self.steps_per_epoch = len(images) // batch_size
+        self.steps_per_epoch = self._batches.per_epoch
         self.total_steps = epochs * self.steps_per_epoch
         self.pairs_per_step = batch_size
-        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def step(self) -> dict[str, Tensor]:
         """Make one update and return its scalars, measured before it: see `update`.
 
-        Raises RuntimeError when all total_steps are done.
+        Raises RuntimeError when all total_steps are done, and Diverged.
         """
         if self.step_number >= self.total_steps:
             raise RuntimeError(
                 f"all {self.total_steps} updates are done; raise Pretraining.epochs to train on"
             )
-        epoch, batch = divmod(self.step_number, self.steps_per_epoch)
-        index = self._shuffled(epoch)[batch * self.batch_size :][: self.batch_size]
-        index = index.chunk(world_size())[rank()]
+        epoch, index = self._batches.at(self.seed, self.step_number)
         view_a, view_b = self.views(rows_of(self.images, index).to(self.device), index, epoch, self.seed)
         labels = None if self.labels is None else self.labels[index].to(self.device)
         return self.update(view_a, view_b, labels, learning_rate(self.step_number, **self._schedule))
@@ -126,32 +151,30 @@ class Pretraining:
         parameters.
         """
         self.optimizer.zero_grad()
-        images = torch.cat([view_a, view_b]).to(DTYPES[self.precision], memory_format=torch.channels_last)
         # One forward over both views: batch norm sees 2N images, as in the official code.
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            h = self.encoder(images)
-            z = self.head(h)
-        za, zb = z.to(DTYPES[self.precision]).chunk(2)
-        loss = OBJECTIVES[self.loss](za, zb)
+        h = encoded(self._encode, torch.cat([view_a, view_b]), self.precision)
+        za, zb = self.head(h).chunk(2)
+        loss = self.objective(za, zb)
         metrics = {"loss": loss, **self._statistics(za, zb)}
         total = self.loss_scale * loss
         if labels is not None:
-            more, classifier_loss = self._classify(h.detach().to(DTYPES[self.precision]), labels.repeat(2))
+            more, classifier_loss = self._classify(h.detach(), labels.repeat(2))
             metrics, total = metrics | more, total + classifier_loss
         total.backward()
-        average_gradients(self.networks.parameters())
+        average_gradients(not_averaged(self._encode, *self._beside))
         self.optimizer.step(lr)
         self.step_number += 1
         means = mean_over_processes(torch.stack([m.detach() for m in metrics.values()])).unbind()
+        self._watch.see(means[0], self.step_number, last=self.step_number == self.total_steps)
         return dict(zip(metrics, means, strict=True)) | {"lr": torch.tensor(lr)}
 
     def state(self) -> dict[str, Tensor]:
-        """All that an exact resume needs, as contiguous copies: networks, momentum, number of the step.
+        """All that an exact resume needs, as contiguous copies: networks, momentum, step, and whether it has diverged.
 
         No generator state: draws are addressed by epoch, image and view.
         """
         copies = {k: v.clone(memory_format=torch.contiguous_format) for k, v in self._tensors().items()}
-        return copies | {"step_number": torch.tensor(self.step_number)}
+        return copies | self._watch.state() | {"step_number": torch.tensor(self.step_number)}
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Continue from `state()` of a run with the same bindings.
@@ -159,7 +182,8 @@ class Pretraining:
         Raises ValueError when names or shapes differ, which means that the state belongs to another recipe.
         """
         tensors = self._tensors()
-        expected = {name: tuple(t.shape) for name, t in tensors.items()} | {"step_number": ()}
+        expected = {name: tuple(t.shape) for name, t in tensors.items()}
+        expected |= {"step_number": (), "divergence": (2,)}
         found = {name: tuple(t.shape) for name, t in state.items()}
         different = sorted(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         if different:
@@ -170,6 +194,7 @@ class Pretraining:
             )
         for name, tensor in tensors.items():
             tensor.copy_(state[name])
+        self._watch.load(state)
         self.step_number = int(state["step_number"])
 
     def _tensors(self) -> dict[str, Tensor]:
@@ -177,16 +202,13 @@ class Pretraining:
         networks = {f"networks.{name}": value for name, value in self.networks.state_dict().items()}
         return networks | {f"momentum.{name}": value for name, value in self.optimizer.state_dict().items()}
 
-    def _shuffled(self, epoch: int) -> Tensor:
-        if self._order[0] != epoch:
-            self._order = epoch, permutation(self.seed, "order", epoch, len(self.images))
-        return self._order[1]
-
     def _statistics(self, za: Tensor, zb: Tensor) -> dict[str, Tensor]:
-        # Temperature and normalization of the loss being trained, so that a recipe states them once.
-        bound = gin.get_bindings(self.loss)
-        accuracy, entropy = objectives.contrastive_statistics(
-            za, zb, bound.get("temperature", 1.0), bound.get("l2_normalize", True)
+        # Temperature and normalization of the loss being trained, so that they are stated once.
+        settings = _settings(self.objective)
+        if isinstance(self.loss, str):
+            settings |= gin.get_bindings(self.loss)
+        accuracy, entropy = contrastive_statistics(
+            za, zb, settings.get("temperature", 1.0), settings.get("l2_normalize", True)
         )
         return {"contrastive_accuracy": accuracy, "entropy": entropy}
 
@@ -200,27 +222,26 @@ class Pretraining:
         return {"classifier_loss": loss, "classifier_top1": top1}, loss + penalty
 
 
+def _settings(loss: Loss) -> dict[str, object]:
+    """The settings of a loss: those that a partial gives it, its attributes as of an nn.Module, or its own defaults."""
+    defaults = {name: p.default for name, p in inspect.signature(loss).parameters.items()}
+    named = {name: getattr(loss, name, defaults.get(name)) for name in ("temperature", "l2_normalize")}
+    return {name: value for name, value in named.items() if isinstance(value, int | float)}
+
+
 def _check(
     n: int,
     batch_size: int,
     epochs: int,
-    loss: str,
     precision: str,
     online_classifier: bool,
     labels: Tensor | None,
 ) -> None:
     if not 0 < batch_size <= n:
         raise ValueError(f"Pretraining.batch_size must be between 1 and the {n} images, found {batch_size}")
-    if batch_size % world_size():
-        raise ValueError(
-            f"Pretraining.batch_size {batch_size} must be a multiple of the {world_size()} processes"
-        )
     if epochs < 1:
         raise ValueError(f"Pretraining.epochs must be at least 1, found {epochs}")
-    if loss not in OBJECTIVES:
-        raise ValueError(f"Pretraining.loss must be one of {sorted(OBJECTIVES)}, found {loss!r}")
-    if precision not in DTYPES:
-        raise ValueError(f"Pretraining.precision must be one of {sorted(DTYPES)}, found {precision!r}")
+    require_precision("Pretraining", precision)
     if online_classifier and (labels is None or len(labels) != n):
         found = "none" if labels is None else len(labels)
         raise ValueError(

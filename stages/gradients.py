@@ -1,13 +1,15 @@
 """Stage gradients: the formulae of Table 2 against automatic differentiation, in float64."""
 
 from collections.abc import Callable
+from typing import Annotated
 
 import gin
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simclr import objectives
+from simclr.declared import ModuleIn
+from simclr.losses import part_of
 from simclr.randomness import normal
 from stages.running.job import Job
 
@@ -15,7 +17,7 @@ from stages.running.job import Job
 @gin.configurable
 def gradient_check(
     seed: int,
-    loss: str = gin.REQUIRED,
+    loss: Annotated[str, ModuleIn("simclr.losses")] = gin.REQUIRED,
     parameters: tuple[float, ...] = gin.REQUIRED,
     cases: int = 64,
     dimension: int = 16,
@@ -25,7 +27,7 @@ def gradient_check(
 
     With two negatives or more also the least and the largest coupling, by which NT-Xent differs from the other losses.
     """
-    objective, gradient = getattr(objectives, f"objective_{loss}"), getattr(objectives, f"gradient_{loss}")
+    objective, gradient = part_of(loss, "objective_"), part_of(loss, "gradient_")
     errors, couplings = [], []
     for case in range(cases):
         u, positive, *others = _unit_rows(seed, case, 2 + negatives, dimension)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from common.errors import UserError
 from simclr.classification import Classification
+from simclr.divergence import Diverged
 from simclr.finetuning import transfer_training
 from simclr.metrics import METRICS, accuracy, predicted, score
 from stages.data import datasets
@@ -121,11 +122,11 @@ def score_grid(job: Job, trainings: Trainings, grid: list[Point], metric: str) -
         return
     (images, labels), held_out = job.data("train"), job.data("validation")
     for point in grid[len(trainings.scores) :]:
-        logits = trainings.train(images, labels, point).logits(held_out[0])
-        finite = bool(logits.isfinite().all())  # a rate that is too large ends in nan, which no metric orders
-        trainings.scores.append(
-            score(metric, logits, held_out[1], trainings.classes) if finite else -math.inf
-        )
+        try:
+            logits = trainings.train(images, labels, point).logits(held_out[0])
+            trainings.scores.append(score(metric, logits, held_out[1], trainings.classes))
+        except Diverged:  # a rate that is too large for this data set: others of the grid are not
+            trainings.scores.append(-math.inf)
 
 
 def choose(grid: list[Point], scores: list[float]) -> Point:

@@ -1,5 +1,15 @@
 """Views of images: a batched, deterministic function per operator, and the policy that draws parameters."""
 
+from simclr.views.ablations import (
+    AutoAugment,
+    Cutout,
+    Equalize,
+    GaussianNoise,
+    MotionBlur,
+    Rotate,
+    Sobel,
+    Solarize,
+)
 from simclr.views.base import Address, Operator
 from simclr.views.color import (
     adjust_brightness,
@@ -30,13 +40,27 @@ from simclr.views.filters import (
 from simclr.views.policy import OPERATORS, ViewPolicy
 from simclr.views.ragged import Images, Ragged, as_images, rows_of
 from simclr.views.resample import as_float, resize, resize_shorter_side, resized_crop
+from simclr.views.standard import ColorDistortion, GaussianBlur, Grayscale, RandomCrop, RandomFlip
 
 __all__ = [
     "OPERATORS",
     "Address",
+    "AutoAugment",
+    "ColorDistortion",
+    "Cutout",
+    "Equalize",
+    "GaussianBlur",
+    "GaussianNoise",
+    "Grayscale",
     "Images",
+    "MotionBlur",
     "Operator",
     "Ragged",
+    "RandomCrop",
+    "RandomFlip",
+    "Rotate",
+    "Sobel",
+    "Solarize",
     "ViewPolicy",
     "adjust_brightness",
     "adjust_contrast",

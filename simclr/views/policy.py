@@ -45,7 +45,8 @@ class ViewPolicy:
     """Two views of each image, as a pure function of (seed, epoch, image index, view).
 
     size: side of the square views in pixels.
-    ops: names of OPERATORS in the order they apply. Their settings are gin's (random_crop.area, ...).
+    ops: operators in the order they apply: names of OPERATORS, whose settings are gin's (random_crop.area, ...)
+        or their defaults, or operators as ColorDistortion(strength=0.5). Equal settings draw the same views.
     then: operators that follow `ops` in the same branches, so that a grid can vary the first and the second
         of a pair (Figure 5) or add one to a policy (Table 3). `then` equal to `ops` is one application of it:
         the diagonal of Figure 5. To apply an operator twice, name it twice in `ops`.
@@ -62,10 +63,10 @@ class ViewPolicy:
     def __init__(
         self,
         size: int = gin.REQUIRED,
-        ops: Sequence[str] = ("crop", "flip", "color", "blur"),
-        ops_b: Sequence[str] | None = None,
-        shared: Sequence[str] = (),
-        then: Sequence[str] = (),
+        ops: Sequence[str | Operator] = ("crop", "flip", "color", "blur"),
+        ops_b: Sequence[str | Operator] | None = None,
+        shared: Sequence[str | Operator] = (),
+        then: Sequence[str | Operator] = (),
     ) -> None:
         self.size = size
         self.shared = _build(shared)
@@ -132,18 +133,24 @@ class ViewPolicy:
         return images.clamp(0, 1), drawn
 
 
-def _build(names: Sequence[str]) -> dict[str, Operator]:
-    """Operators by name; a second occurrence of a name is called "name_2"."""
-    unknown = [name for name in names if name not in OPERATORS]
+def _build(ops: Sequence[str | Operator]) -> dict[str, Operator]:
+    """Operators by name, which addresses their draws; a second occurrence of a name is called "name_2"."""
+    unknown = [op for op in ops if not isinstance(op, Operator) and op not in OPERATORS]
     if unknown:
         known = ", ".join(OPERATORS)
-        raise ValueError(f"unknown operator {unknown[0]!r} in {list(names)}; known are {known}")
+        raise ValueError(f"unknown operator {unknown[0]!r} in {list(ops)}; known are {known}")
     seen: Counter[str] = Counter()
     built = {}
-    for name in names:
+    for op in ops:
+        name = op if isinstance(op, str) else _name_of(op)
         seen[name] += 1
-        built[name if seen[name] == 1 else f"{name}_{seen[name]}"] = OPERATORS[name]()
+        built[name if seen[name] == 1 else f"{name}_{seen[name]}"] = OPERATORS[op]() if op is name else op
     return built
+
+
+def _name_of(op: Operator) -> str:
+    """The name of its class in OPERATORS; of an operator that is not there, its class's own."""
+    return next((name for name, known in OPERATORS.items() if isinstance(op, known)), type(op).__name__)
 
 
 def _check(images: Images, index: Tensor) -> None:

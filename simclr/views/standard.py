@@ -73,14 +73,14 @@ class Grayscale(Sometimes):
 @gin.configurable("color_distortion")
 @dataclass(frozen=True)
 class ColorDistortion(Operator):
-    """Jitter of strength s (brightness, contrast and saturation 0.8 s, hue 0.2 s), then grey.
+    """Jitter of strength s (brightness, contrast and saturation 0.8 s, hue 0.2 s), then grey; s = 1 is Appendix A's.
 
     brightness_mode and clip: see `color_jitter`. random_order: the official code's random order of the four
     adjustments, or the fixed order of the paper's sketch. Draws the four factors, "order", "jittered" and
     "grey".
     """
 
-    strength: float = gin.REQUIRED
+    strength: float = 1.0
     brightness_mode: str = "additive"
     clip: str = "each"
     jitter_probability: float = 0.8

@@ -25,6 +25,7 @@ GIVEN_BY_STAGES = {
     "transfer_training.weight_decay": "transfer_grid.weight_decays",
 }
 
+LOSSES = module_path("simclr.losses").parent
 CHECKED_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (int, float),
@@ -46,7 +47,10 @@ class Configurable:
 @functools.cache
 def configurables_of(stage: str) -> dict[str, Configurable]:
     """Every configurable in the modules that `stage` runs, by name."""
-    nodes = [(module, node) for module in reached(f"stages.{stage}") for node in _definitions(module)]
+    modules = reached(f"stages.{stage}")
+    if "simclr.losses" in modules:  # a loss is reached by its name, not by an import
+        modules += tuple(f"simclr.losses.{path.stem}" for path in sorted(LOSSES.glob("*.py")))
+    nodes = [(module, node) for module in dict.fromkeys(modules) for node in _definitions(module)]
     classes = {node.name: node for _, node in nodes if isinstance(node, ast.ClassDef)}
     found = {}
     for module, node in nodes:

@@ -1,16 +1,22 @@
+import gin
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from simclr.batch_norm import BatchNorm
+from simclr import distributed
 from simclr.distributed import (
     all_reduce_sum,
     average_gradients,
     gather_rows,
     mean_over_processes,
     rank,
+    replicated,
     world_size,
 )
+from simclr.encoder import resnet
+from simclr.heads import projection_head
+from simclr.losses.nt_xent import nt_xent_blockwise
 
 
 def test_alone_everything_is_the_identity():
@@ -18,6 +24,8 @@ def test_alone_everything_is_the_identity():
     assert (rank(), world_size()) == (0, 1)
     assert gather_rows(x) is x and all_reduce_sum(x) is x
     assert torch.equal(mean_over_processes(x), x)
+    assert distributed.concatenated(x) is x and distributed.own_part_of_sum(x) is x
+    assert distributed.subgroup(1) is None
     parameter = nn.Parameter(torch.ones(2))
     parameter.grad = torch.ones(2)
     average_gradients([parameter])
@@ -58,37 +66,116 @@ def test_average_gradients_handles_dtypes_shapes_and_missing_gradients(in_proces
     assert in_processes(2, work) == [[[1.0] * 6, [1.0] * 2, None]] * 2
 
 
-@pytest.mark.parametrize("shape", [(8, 3), (8, 3, 4, 5)])
-def test_batch_norm_over_two_processes_is_batch_norm_of_the_whole_batch(in_processes, shape):
+@pytest.mark.parametrize("processes", [2, 3])
+def test_one_tensor_and_lists_carry_the_same(in_processes, monkeypatch, processes):
+    def work(number: int) -> list:
+        rows = torch.arange(6.0).view(2, 3) + 10 * number
+        found = []
+        for takes in (True, False):
+            monkeypatch.setattr(distributed, "_takes_one_tensor", lambda takes=takes: takes)
+            gathered = distributed.concatenated(rows.T)
+            found.append((gathered.tolist(), distributed.own_part_of_sum(gathered * (number + 1)).tolist()))
+        return found
+
+    def asks(number: int) -> bool:
+        return distributed._takes_one_tensor() and distributed._takes_one_tensor()
+
+    if not all(in_processes(1, asks)):
+        pytest.skip("this gloo gathers with lists only")
+    for one_tensor, lists in in_processes(processes, work):
+        assert one_tensor == lists
+
+
+def test_a_gloo_that_refuses_one_tensor_is_served_with_lists(in_processes, monkeypatch):
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("Backend gloo does not support this")
+
+    def work(number: int) -> tuple:
+        monkeypatch.setattr(distributed, "_reduce_scatter", refuse)
+        x = torch.full((1, 2), number + 1.0, requires_grad=True)
+        (gather_rows(x)[0] * (number + 1)).sum().backward()
+        return x.grad.tolist(), distributed._takes_one_tensor()
+
+    assert in_processes(2, work) == [([[3.0, 3.0]], False), ([[0.0, 0.0]], False)]
+
+
+def test_subgroups_are_consecutive_processes(in_processes):
+    def work(number: int) -> list:
+        sums = []
+        for count in (1, 2, 4, 2):
+            group = distributed.subgroup(count)
+            rows = gather_rows(torch.tensor([number]), group).tolist()
+            sums.append((rows, all_reduce_sum(torch.tensor(number), group).item(), world_size(group)))
+        with pytest.raises(ValueError, match="4 processes make no 3 equal parts"):
+            distributed.subgroup(3)
+        return sums
+
+    everyone = ([0, 1, 2, 3], 6, 4)
+    for number, found in enumerate(in_processes(4, work)):
+        pair = [0, 1] if number < 2 else [2, 3]
+        assert found == [everyone, (pair, sum(pair), 2), ([number], number, 1), (pair, sum(pair), 2)]
+
+
+class Tiny(nn.Module):
+    """Encoder and head with global batch norm, beside which a classifier learns from detached features."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        gin.bind_parameter("resnet.depth", 8)
+        gin.bind_parameter("resnet.stem", "cifar")
+        gin.bind_parameter("resnet.base_channels", 4)
+        gin.bind_parameter("projection_head.out_dim", 8)
+        self.encoder = resnet(seed=0)
+        self.head = projection_head(self.encoder.feature_dim, seed=0)
+        self.classifier = nn.Linear(self.encoder.feature_dim, 3)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        h = self.encoder(images)
+        return self.head(h), self.classifier(h.detach())
+
+
+def twenty_steps(processes: int, number: int, wrap: bool) -> dict:
     torch.manual_seed(0)
-    x = 3 + torch.randn(shape, dtype=torch.float64)
-    weights = torch.randn(shape, dtype=torch.float64)
-
-    def run(rows: slice) -> dict[str, torch.Tensor]:
-        layer = BatchNorm(3).double()
-        with torch.no_grad():
-            layer.weight.copy_(torch.tensor([0.5, 1.0, 2.0]))
-        part = x[rows].clone().requires_grad_()
-        out = layer(part)
-        (out * weights[rows]).sum().backward()
-        found = {"out": out.detach(), "grad": part.grad, "weight": layer.weight.grad, "bias": layer.bias.grad}
-        return found | {"mean": layer.running_mean, "var": layer.running_var}
-
-    alone = run(slice(None))
-    parts = in_processes(2, lambda number: run(slice(4 * number, 4 * number + 4)))
-    together = {key: torch.cat([p[key] for p in parts]) for key in ("out", "grad")}
-    together |= {key: parts[0][key] + parts[1][key] for key in ("weight", "bias")}
-    together |= {key: parts[1][key] for key in ("mean", "var")}
-    for key, value in together.items():
-        torch.testing.assert_close(
-            value, alone[key], rtol=1e-12, atol=1e-12, msg=lambda m, key=key: f"{key}: {m}"
-        )
+    networks = Tiny().double().to(memory_format=torch.channels_last)
+    images = torch.rand(20, 2, 16, 3, 8, 8, dtype=torch.float64)
+    labels = torch.arange(16) % 3
+    called = replicated(networks) if wrap else networks
+    optimizer = torch.optim.SGD(networks.parameters(), lr=0.001, momentum=0.9)
+    own = torch.arange(16).chunk(processes)[number]
+    losses = []
+    for views in images:
+        z, logits = called(views[:, own].flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        loss = nt_xent_blockwise(*z.chunk(2), 0.2) + F.cross_entropy(logits, labels[own].repeat(2))
+        optimizer.zero_grad()
+        loss.backward()
+        if not wrap:
+            average_gradients(networks.parameters())
+        optimizer.step()
+        losses.append(mean_over_processes(loss.detach()))
+    gradients = {f"{name}.grad": p.grad.clone() for name, p in networks.named_parameters()}
+    return {"losses": torch.stack(losses), **gradients, **networks.state_dict()}
 
 
-def test_local_statistics_stay_local(in_processes):
-    def work(number: int) -> float:
-        layer = BatchNorm(1, momentum=0.0, global_statistics=False)
-        layer(torch.tensor([[number + 1.0], [number + 2.0]]))
-        return layer.running_mean.item()
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_twenty_replicated_steps_are_those_of_one_process(in_processes, processes):
+    expected = twenty_steps(1, 0, wrap=False)
+    assert (expected["losses"].diff() != 0).all()
+    for found in in_processes(processes, lambda number: twenty_steps(processes, number, wrap=True)):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(
+                found[name], value, rtol=1e-10, atol=1e-10, msg=lambda m, name=name: f"{name}: {m}"
+            )
 
-    assert in_processes(2, work) == [1.5, 2.5]
+
+def test_averaged_gradients_are_the_replicated_ones(in_processes):
+    replicated_ones, averaged = (
+        in_processes(2, lambda number, wrap=wrap: twenty_steps(2, number, wrap)) for wrap in (True, False)
+    )
+    for name, value in averaged[0].items():
+        torch.testing.assert_close(replicated_ones[0][name], value, rtol=1e-10, atol=1e-10, msg=name)
+
+
+def test_alone_a_module_is_called_itself():
+    module = nn.Linear(2, 2)
+    assert replicated(module) is module
