@@ -18,6 +18,7 @@ from simclr.views.crop import (
     evaluation_view,
     shorter_side_view,
 )
+from simclr.views.feed import ViewFeed
 from simclr.views.filters import (
     autoaugment,
     cutout,
@@ -27,6 +28,7 @@ from simclr.views.filters import (
     rotate,
     sobel,
 )
+from simclr.views.images import Begin, ImageCollection, ReadsAhead, Update
 from simclr.views.policy import OPERATORS, ViewPolicy
 from simclr.views.ragged import Images, Ragged, as_images, rows_of
 from simclr.views.resample import as_float, resize, resize_shorter_side, resized_crop
@@ -34,9 +36,14 @@ from simclr.views.resample import as_float, resize, resize_shorter_side, resized
 __all__ = [
     "OPERATORS",
     "Address",
+    "Begin",
+    "ImageCollection",
     "Images",
     "Operator",
     "Ragged",
+    "ReadsAhead",
+    "Update",
+    "ViewFeed",
     "ViewPolicy",
     "adjust_brightness",
     "adjust_contrast",
