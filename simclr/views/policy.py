@@ -1,8 +1,7 @@
 """ViewPolicy: which operators make the two views of an image, and in which order."""
 
 from collections import Counter
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 import gin
 import torch
@@ -19,6 +18,7 @@ from simclr.views.ablations import (
     Solarize,
 )
 from simclr.views.base import Address, Drawn, Operator
+from simclr.views.chain import apply, clip, of_each, repeat, split_at_crop
 from simclr.views.ragged import Images, Ragged, as_images
 from simclr.views.resample import as_float, resize
 from simclr.views.standard import ColorDistortion, GaussianBlur, Grayscale, RandomCrop, RandomFlip
@@ -84,17 +84,8 @@ class ViewPolicy:
         return_parameters, a third item says what was drawn for each of the two views, one row per image:
         {"crop/box": ..., "shared/crop/box": ..., "rotate/angle": ...}.
         """
-        n, (base, shared) = len(images), self._share(images, index, epoch, seed)
-        if self.ops_b is None:  # both views in one batch: half the kernel launches
-            views = torch.arange(2, device=index.device).repeat_interleave(n)
-            address = Address(seed, "views", epoch, index.repeat(2), views)
-            both, drawn = self._run(self.ops, _twice(base), address)
-            a, b = both[:n], both[n:]
-            drawn_a, drawn_b = ({k: v[half] for k, v in drawn.items()} for half in (slice(n), slice(n, None)))
-        else:
-            a, drawn_a = self._branch(base, index, epoch, seed, 0)
-            b, drawn_b = self._branch(base, index, epoch, seed, 1)
-        return (a, b, (shared | drawn_a, shared | drawn_b)) if return_parameters else (a, b)
+        views, drawn = self._views(images, index, epoch, seed, (0, 1))
+        return (*views, drawn) if return_parameters else views
 
     def one(
         self,
@@ -106,9 +97,64 @@ class ViewPolicy:
         return_parameters: bool = False,
     ) -> Tensor | tuple[Tensor, Drawn]:
         """One view, for training with labels. 0 and 1 are the views of __call__; others are further draws."""
-        base, shared = self._share(images, index, epoch, seed)
-        one, drawn = self._branch(base, index, epoch, seed, view)
-        return (one, shared | drawn) if return_parameters else one
+        (one,), (drawn,) = self._views(images, index, epoch, seed, (view,))
+        return (one, drawn) if return_parameters else one
+
+    def begin(
+        self, images: Images, index: Tensor, epoch: int, seed: int, views: Sequence[int] = (0, 1)
+    ) -> Tensor:
+        """What the views need the images at their own sizes for: all up to the crop, or the resize without one.
+
+        Returns float32 (len(views), n, 3, size, size), one image of them for all views where a shared crop makes
+        it. `finish` makes the views of that, also in another process, or of several parts of a batch together.
+        """
+        return self._begin(images, index, epoch, seed, views)[0]
+
+    def finish(
+        self, begun: Tensor, index: Tensor, epoch: int, seed: int, views: Sequence[int] = (0, 1)
+    ) -> tuple[Tensor, ...]:
+        """The views (n, 3, size, size) that `begin` began with the same arguments, made on begun's device."""
+        return self._finish(begun, index, epoch, seed, views)[0]
+
+    def _views(
+        self, images: Images, index: Tensor, epoch: int, seed: int, views: Sequence[int]
+    ) -> tuple[tuple[Tensor, ...], tuple[Drawn, ...]]:
+        begun, before = self._begin(images, index, epoch, seed, views)
+        made, after = self._finish(begun, index, epoch, seed, views)
+        return made, tuple(first | rest for first, rest in zip(before, after, strict=True))
+
+    def _begin(
+        self, images: Images, index: Tensor, epoch: int, seed: int, views: Sequence[int]
+    ) -> tuple[Tensor, list[Drawn]]:
+        images, shared = self._share(images, index, epoch, seed)
+        if "crop" in self.shared:
+            return images[None], [shared for _ in views]
+        begun, drawn = [], []
+        for ops, address, copies in self._together(index, epoch, seed, views):
+            made, parameters = repeat(images, copies), {}
+            if before := split_at_crop(ops)[0]:
+                made, parameters = apply(before, made, address, self.size)
+            else:
+                made = resize(made, self.size).clamp(0, 1)
+            begun.append(made.unflatten(0, (copies, len(index))))
+            drawn += of_each(parameters, copies)
+        return torch.cat(begun) if len(begun) > 1 else begun[0], [shared | own for own in drawn]
+
+    def _finish(
+        self, begun: Tensor, index: Tensor, epoch: int, seed: int, views: Sequence[int]
+    ) -> tuple[tuple[Tensor, ...], list[Drawn]]:
+        done, made, drawn = 0, [], []
+        for ops, address, copies in self._together(index, epoch, seed, views):
+            if "crop" in self.shared:
+                images, after, overshoot = repeat(begun[0], copies), ops, False
+            else:
+                images, (before, after) = begun[done : done + copies].flatten(0, 1), split_at_crop(ops)
+                overshoot = any(op.overshoots for op in before.values())
+            images, parameters = apply(after, images, address, self.size, overshoot)
+            made += images.clamp(0, 1).unflatten(0, (copies, len(index))).unbind()
+            drawn += of_each(parameters, copies)
+            done += copies
+        return tuple(made), drawn
 
     def _share(self, images: Images, index: Tensor, epoch: int, seed: int) -> tuple[Images, Drawn]:
         """The images both branches start from; Ragged ones as they are stored, because their crops are cheaper."""
@@ -116,21 +162,19 @@ class ViewPolicy:
         _check(images, index)
         address = Address(seed, "views/shared", epoch, index, torch.zeros_like(index))
         images = images if isinstance(images, Ragged) else as_float(images)
-        images, drawn = _apply(self.shared, images, address, self.size)
-        images = _clip(images) if self.shared else images
+        images, drawn = apply(self.shared, images, address, self.size)
+        images = clip(images) if self.shared else images
         return images, {f"shared/{name}": value for name, value in drawn.items()}
 
-    def _branch(
-        self, images: Images, index: Tensor, epoch: int, seed: int, view: int
-    ) -> tuple[Tensor, Drawn]:
-        ops = self.ops_b if view == 1 and self.ops_b is not None else self.ops
-        return self._run(ops, images, Address(seed, "views", epoch, index, torch.full_like(index, view)))
-
-    def _run(self, ops: dict[str, Operator], images: Images, address: Address) -> tuple[Tensor, Drawn]:
-        if "crop" not in ops and "crop" not in self.shared:
-            images = resize(images, self.size).clamp(0, 1)
-        images, drawn = _apply(ops, images, address, self.size)
-        return images.clamp(0, 1), drawn
+    def _together(
+        self, index: Tensor, epoch: int, seed: int, views: Sequence[int]
+    ) -> Iterator[tuple[dict[str, Operator], Address, int]]:
+        """Operators, address and number of the views that are made in one batch: half the kernel launches."""
+        groups = [views] if self.ops_b is None else [[view] for view in views]
+        for group in groups:
+            ops = self.ops_b if self.ops_b is not None and group[0] == 1 else self.ops
+            numbers = torch.tensor(group, device=index.device).repeat_interleave(len(index))
+            yield ops, Address(seed, "views", epoch, index.repeat(len(group)), numbers), len(group)
 
 
 def _build(ops: Sequence[str | Operator]) -> dict[str, Operator]:
@@ -162,34 +206,3 @@ def _check(images: Images, index: Tensor) -> None:
     raise ValueError(
         f"expected images (n, 3, H, W) or a list of (3, h, w), and index (n,), found {found} and {tuple(index.shape)}"
     )
-
-
-def _twice(images: Images) -> Images:
-    return Ragged([*images, *images]) if isinstance(images, Ragged) else images.repeat(2, 1, 1, 1)
-
-
-def _clip(images: Images) -> Images:
-    if isinstance(images, Ragged):
-        return images.map(_clip)
-    return images.clamp(0, 1)
-
-
-def _one_by_one(op: Operator, images: Ragged, address: Address, size: int) -> tuple[Ragged, Drawn]:
-    """An operator that does not change sizes, on images of different sizes: before a crop, and rare."""
-    rows = torch.arange(len(images)).split(1)
-    pairs = [op(as_float(images[int(i)])[None], address.at(i), size) for i in rows]
-    drawn = {name: torch.cat([one[name] for _, one in pairs]) for name in (pairs[0][1] if pairs else ())}
-    return Ragged(image[0] for image, _ in pairs), drawn
-
-
-def _apply(ops: dict[str, Operator], images: Images, address: Address, size: int) -> tuple[Images, Drawn]:
-    drawn, overshoot = {}, False
-    for name, op in ops.items():
-        if overshoot and not op.accepts_overshoot:
-            images, overshoot = images.clamp(0, 1), False
-        alone = isinstance(images, Ragged) and not op.takes_ragged
-        call = partial(_one_by_one, op) if alone else op
-        images, parameters = call(images, address.under(name), size)
-        overshoot |= op.overshoots
-        drawn |= {f"{name}/{key}": value for key, value in parameters.items()}
-    return images, drawn
