@@ -88,10 +88,8 @@ def shorter_side_view(images: Images, size: int, resample: str = "bicubic_tf2") 
     Returns float32 (n, c, size, size), clipped; images that have this size already stay as they are.
     """
     images = as_images(images)
-    if isinstance(images, Ragged):
-        views = [resize_shorter_side(as_float(image)[None], size, resample)[0] for image in images]
-        return torch.stack(views).clamp_(0, 1) if views else torch.empty(0, 3, size, size)
-    return resize_shorter_side(as_float(images), size, resample).clamp_(0, 1)
+    images = images if isinstance(images, Ragged) else as_float(images)
+    return resize_shorter_side(images, size, resample).clamp_(0, 1)
 
 
 def _sides(n: int, side: Sides) -> Tensor:

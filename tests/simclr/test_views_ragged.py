@@ -64,8 +64,7 @@ def test_every_image_is_seen_alone(view):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_crops_of_many_images_are_those_of_each(method, monkeypatch):
-    monkeypatch.setattr("simclr.views.resample.RAGGED_CHUNK", 2)
+def test_crops_of_many_images_are_those_of_each(method):
     images, boxes = (
         noise(*SIZES),
         torch.tensor([[3, 5, 20, 30], [0, 0, 61, 33], [1, 2, 9, 9], [7, 7, 40, 4], [90, 1, 6, 47]]),
@@ -77,6 +76,20 @@ def test_crops_of_many_images_are_those_of_each(method, monkeypatch):
         for i, image in enumerate(images)
     ]
     close(found, torch.cat(each))
+
+
+@EVALUATIONS
+def test_neither_the_batch_nor_the_threads_nor_the_layout_changes_a_bit(view):
+    images, threads = noise(*SIZES * 3), torch.get_num_threads()
+    expected = torch.cat([view(images[i : i + 1], 40) for i in range(len(images))])
+    assert torch.equal(view(images, 40), expected)
+    decoded = images.map(lambda image: image.permute(1, 2, 0).contiguous().permute(2, 0, 1))
+    assert torch.equal(view(decoded, 40), expected)
+    try:
+        torch.set_num_threads(2)
+        assert torch.equal(view(images, 40), expected)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_an_image_of_the_right_size_is_copied_to_the_bit():
