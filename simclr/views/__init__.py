@@ -28,6 +28,7 @@ from simclr.views.crop import (
     evaluation_view,
     shorter_side_view,
 )
+from simclr.views.feed import ViewFeed
 from simclr.views.filters import (
     autoaugment,
     cutout,
@@ -37,6 +38,7 @@ from simclr.views.filters import (
     rotate,
     sobel,
 )
+from simclr.views.images import Begin, ImageCollection, ReadsAhead, Update
 from simclr.views.policy import OPERATORS, ViewPolicy
 from simclr.views.ragged import Images, Ragged, as_images, rows_of
 from simclr.views.resample import as_float, resize, resize_shorter_side, resized_crop
@@ -46,21 +48,26 @@ __all__ = [
     "OPERATORS",
     "Address",
     "AutoAugment",
+    "Begin",
     "ColorDistortion",
     "Cutout",
     "Equalize",
     "GaussianBlur",
     "GaussianNoise",
     "Grayscale",
+    "ImageCollection",
     "Images",
     "MotionBlur",
     "Operator",
     "Ragged",
     "RandomCrop",
     "RandomFlip",
+    "ReadsAhead",
     "Rotate",
     "Sobel",
     "Solarize",
+    "Update",
+    "ViewFeed",
     "ViewPolicy",
     "adjust_brightness",
     "adjust_contrast",

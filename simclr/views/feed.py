@@ -13,6 +13,8 @@ from simclr.views.images import Begin, ImageCollection, ReadsAhead, Update
 from simclr.views.policy import ViewPolicy
 from simclr.views.ragged import rows_of
 
+Order = Callable[[int], tuple[int, Tensor]]
+
 
 class ViewFeed:
     """feed.at(step): which images an update sees, and their views, the same wherever a training starts or goes on.
@@ -27,7 +29,7 @@ class ViewFeed:
         images: ImageCollection,
         policy: ViewPolicy,
         seed: int,
-        order: Callable[[int], tuple[int, Tensor]],
+        order: Order,
         total_steps: int,
         device: torch.device | str,
         views: tuple[int, ...] = (0, 1),
@@ -39,26 +41,29 @@ class ViewFeed:
     def at(self, step: int) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(index int64 (n,), views float32 (n, 3, size, size) each). Steps are cheap in order, and may be in any."""
         if step != self._next:  # the first one, or the training was loaded
-            self._stream = self._from(step)
+            begin = partial(self.policy.begin, seed=self.seed, views=self.views)
+            self._stream = _stream(self.images, self.order, range(step, self.total_steps), begin)
         epoch, index, begun = next(self._stream)
         self._next = step + 1
         begun = begun.to(self.device, non_blocking=True)
         return index, self.policy.finish(begun, index, epoch, self.seed, self.views)
 
-    def _from(self, step: int) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """(epoch, index, begun views) of every update from `step` on."""
-        waiting: deque[Update] = deque()
 
-        def updates() -> Iterator[Update]:
-            for number in range(step, self.total_steps):
-                epoch, index = self.order(number)
-                waiting.append(Update(epoch, index, rows=index))
-                yield waiting[-1]
+def _stream(
+    images: ImageCollection, order: Order, steps: range, begin: Begin
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """(epoch, index, begun views) of every step. It holds no feed, so that its processes end with the feed."""
+    waiting: deque[Update] = deque()
 
-        begin = partial(self.policy.begin, seed=self.seed, views=self.views)
-        for begun in _begun(self.images, updates(), begin):
-            update = waiting.popleft()
-            yield update.epoch, update.index, begun
+    def updates() -> Iterator[Update]:
+        for step in steps:
+            epoch, index = order(step)
+            waiting.append(Update(epoch, index, rows=index))
+            yield waiting[-1]
+
+    for begun in _begun(images, updates(), begin):
+        update = waiting.popleft()
+        yield update.epoch, update.index, begun
 
 
 def _begun(images: ImageCollection, updates: Iterator[Update], begin: Begin) -> Iterator[Tensor]:

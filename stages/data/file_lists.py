@@ -8,7 +8,6 @@ only sizes were recorded), beside {train,test}.labels.npy; source.json says whic
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,11 +70,6 @@ class FileList:
                 "and run `python -m stages prepare` again",
             )
         return data
-
-    def pixels(self, place: int) -> np.ndarray:
-        """One photograph as uint8 (3, height, width), RGB; its EXIF orientation is ignored, as TensorFlow does."""
-        with picture(io.BytesIO(self.read(place)), self.root / self.entries[place].path) as image:
-            return np.asarray(image.convert("RGB")).transpose(2, 0, 1).copy()
 
 
 @contextmanager

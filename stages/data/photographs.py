@@ -1,46 +1,90 @@
-"""Photographs as a training indexes them: decoded when they are asked for, by threads, each at its own size."""
+"""Photographs as a training indexes them: decoded when they are asked for, or ahead of it, each at its own size."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor
 
 from simclr.views import Ragged
+from simclr.views.images import Begin, Update
+from stages.data.decoding import photograph
 from stages.data.file_lists import FileList
-
-DECODERS = 32  # threads at most; Pillow decodes without Python's lock
+from stages.data.kept import Kept, by_threads, keep
+from stages.data.workers import begun_by_workers, cut, joined, worth_workers
 
 
 class Photographs:
-    """The images of a split: len(), images[index] for an int64 tensor (n,) or a slice, and split(n).
+    """The images of a split, as `simclr.views.images.ReadsAhead` has them.
 
-    What they give is Ragged, uint8 (3, h, w) each, on `device`, in the order of the index. UserError, naming the file,
-    if a photograph is gone, changed or cannot be decoded.
+    What they give is Ragged, uint8 (3, h, w) each, on `device`, in the order of the index. workers: processes that read
+    ahead of a training, by default as many as there are cores to spare, if the training is long enough to need them;
+    their number changes no byte. A split that is read more than once and needs at most `keep_bytes` decoded is decoded
+    once and kept. UserError, naming the file, if a photograph is gone, changed or cannot be decoded.
     """
 
-    def __init__(self, files: FileList, device: torch.device | str = "cpu") -> None:
-        self.files, self.device = files, torch.device(device)
+    def __init__(
+        self,
+        files: FileList,
+        device: torch.device | str = "cpu",
+        workers: int | None = None,
+        keep_bytes: int = 0,
+    ) -> None:
+        self.files, self.device, self.workers = files, torch.device(device), workers
+        self._kept: Kept | None = None
+        self._budget, self._read = keep_bytes, 0
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: Tensor | slice) -> Ragged:
         places = range(len(self))[index] if isinstance(index, slice) else index.tolist()
-        with ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1)) as pool:
-            return Ragged(pool.map(self._decode, places))
+        return self._images(places).to(self.device)
 
     def split(self, size: int) -> Iterator[Ragged]:
-        """Consecutive parts of `size` photographs; each is decoded when its turn comes."""
-        return (self[start : start + size] for start in range(0, len(self), size))
+        """Consecutive parts of `size` photographs; the next one is decoded while a part is looked at."""
+        places, waiting = range(len(self)), deque[Future[Ragged]]()
+        with ThreadPoolExecutor(1) as pool:
+            for start in places[::size]:
+                waiting.append(pool.submit(self._images, places[start : start + size]))
+                if len(waiting) > 1:
+                    yield waiting.popleft().result().to(self.device)
+            while waiting:
+                yield waiting.popleft().result().to(self.device)
+
+    def ahead(self, updates: Iterator[Update], begin: Begin) -> Iterator[Tensor]:
+        """begin(images, index, epoch) of each update, on `device`; the views are begun on the CPU, on any machine."""
+        self._keep()
+        workers = self.workers
+        if workers is None:
+            workers, updates = worth_workers(updates)
+        if workers:
+            yield from begun_by_workers(self.files, self._kept, updates, begin, self.device, workers)
+            return
+        for update in updates:
+            parts = [
+                begin(self._images(part.rows), torch.tensor(part.index), part.epoch) for part in cut(update)
+            ]
+            yield joined(parts, self.device)
 
     @property
     def names(self) -> list[str]:
         """The file name of every photograph."""
         return self.files.names
 
-    def _decode(self, place: int) -> Tensor:
-        return torch.from_numpy(self.files.pixels(place)).to(self.device)
+    def _images(self, places: Sequence[int]) -> Ragged:
+        """Photographs in the CPU's memory."""
+        if self._kept is None and self._read >= len(self):  # the split is read a second time
+            self._keep()
+        self._read += len(places)
+        if self._kept is not None:
+            return self._kept[places]
+        return Ragged(by_threads(lambda place: photograph(self.files, place), places))
+
+    def _keep(self) -> None:
+        if self._kept is None and self._budget:
+            self._kept = keep(self.files, self._budget)
+            self._budget = 0  # what is too large now stays so

@@ -1,0 +1,72 @@
+"""The pixels of one photograph. What the bytes of a file become is decided here, and by the libraries called here.
+
+Baseline and progressive JPEG and 8-bit PNG, grey or RGB, go through torchvision, which decodes them in half the time;
+everything else goes through Pillow. Both call libjpeg-turbo with the same settings (accurate integer DCT, smooth
+chroma), and a test holds that their pixels are equal. Neither decodes at a reduced size: libjpeg's scaled DCT averages
+pixels, which the paper's crop does not. At half size it changes the pixels of two photographs' crops by 1 % and 3 % in
+the mean, and by up to 45 %.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from stages.data.file_lists import FileList, picture
+
+PNG_DEPTH = 24  # where the header of a PNG says how many bits a channel has
+
+
+def photograph(files: FileList, place: int) -> Tensor:
+    """One photograph of a list, uint8 (3, h, w), RGB, the channels of a pixel side by side in memory.
+
+    Its EXIF orientation is ignored, as TensorFlow does. UserError, naming the file, if it is gone, changed or damaged.
+    """
+    name = files.root / files.entries[place].path
+    data = files.read(place)
+    with picture(io.BytesIO(data), name) as image:
+        if decode := _fast_decoder(image, data):
+            return _decoded(decode, data)
+        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+
+
+def sides(files: FileList, place: int) -> tuple[int, int]:
+    """(height, width) of one photograph in pixels, as its header has them; nothing is decoded."""
+    with picture(io.BytesIO(files.read(place)), files.root / files.entries[place].path) as image:
+        return image.height, image.width
+
+
+def _fast_decoder(image: Image.Image, data: bytes) -> Callable[..., Tensor] | None:
+    if image.mode not in ("L", "RGB"):
+        return None
+    if image.format in ("JPEG", "MPO"):
+        return getattr(_torchvision(), "decode_jpeg", None)
+    eight_bits = image.format == "PNG" and data[PNG_DEPTH] == 8
+    return getattr(_torchvision(), "decode_png", None) if eight_bits else None
+
+
+@functools.cache
+def _torchvision() -> Any:
+    """torchvision.io, imported where a photograph is decoded first: it takes a second."""
+    # It announces that TorchCodec will decode images; without its decoders Pillow gives the same pixels.
+    warnings.filterwarnings("ignore", "The image decoding and encoding capabilities", DeprecationWarning)
+    import torchvision.io
+
+    return torchvision.io
+
+
+def _decoded(decode: Callable[..., Tensor], data: bytes) -> Tensor:
+    try:
+        return decode(
+            torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=_torchvision().ImageReadMode.RGB
+        )
+    except RuntimeError as error:
+        raise ValueError(str(error).splitlines()[0]) from error

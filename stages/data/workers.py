@@ -1,0 +1,158 @@
+"""Photographs decoded and cropped by other processes while the training computes.
+
+torch's DataLoader starts the processes and keeps their answers in order; its sampler is the training's own order, so
+that neither the number of processes nor their speed changes a byte. A batch is cut into parts by its size alone, and
+only begun views (v, p, 3, size, size) cross from process to process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from common.errors import UserError
+from common.machine import cores
+from simclr.views import Ragged
+from simclr.views.images import Begin, Update
+from stages.data.decoding import photograph
+from stages.data.file_lists import FileList
+from stages.data.kept import Kept
+
+PART = 32  # images at least that a process begins at once
+PARTS = 64  # of a batch at most: each that waits holds a file open
+BATCHES_AHEAD = 2
+WORTH = 5_000  # images; to start a process takes as long as to decode so many
+
+
+class Part(NamedTuple):
+    """Consecutive images of an update, with the files that they are in, if they are not kept decoded."""
+
+    epoch: int
+    index: list[int]
+    rows: list[int]
+    files: FileList | None
+
+
+class Begun(Dataset):
+    """begun[part]: the views of its images as `begin` begins them, or the UserError that says why not."""
+
+    def __init__(self, kept: Kept | None, begin: Begin) -> None:
+        self.kept, self.begin = kept, begin
+
+    def __getitem__(self, part: Part) -> Tensor | UserError:
+        try:
+            if self.kept is not None:
+                images = self.kept[part.rows]
+            else:
+                images = Ragged(photograph(part.files, place) for place in range(len(part.rows)))
+            return self.begin(images, torch.tensor(part.index), part.epoch)
+        except UserError as error:  # an exception would come through the loader without its pieces
+            return error
+
+
+def worth_workers(updates: Iterator[Update]) -> tuple[int, Iterator[Update]]:
+    """How many processes are worth starting for these updates, and the updates."""
+    images, seen = 0, []
+    while images < WORTH and (update := next(updates, None)) is not None:
+        seen.append(update)
+        images += len(update.rows)
+    # A daemon may have no children; and one core is the training's.
+    alone = images < WORTH or multiprocessing.current_process().daemon
+    return 0 if alone else cores() - 1, itertools.chain(seen, updates)
+
+
+def begun_by_workers(
+    files: FileList,
+    kept: Kept | None,
+    updates: Iterator[Update],
+    begin: Begin,
+    device: torch.device,
+    workers: int,
+) -> Iterator[Tensor]:
+    """begin(images, index, epoch) of each update, on `device`, two batches ahead of what was asked for.
+
+    UserError if a photograph cannot be read, or a process ended.
+    """
+    if (first := next(updates, None)) is None:
+        return
+    updates, sizes = itertools.chain([first], updates), deque[int]()
+
+    def parts() -> Iterator[Part]:
+        for update in updates:
+            pieces = list(cut(update, files if kept is None else None))
+            sizes.append(len(pieces))
+            yield from pieces
+
+    count = -(-len(first.rows) // _part_size(len(first.rows)))
+    loader = DataLoader(
+        Begun(kept, begin),
+        batch_size=None,
+        sampler=parts(),
+        num_workers=workers,
+        prefetch_factor=-(-BATCHES_AHEAD * count // workers),
+        multiprocessing_context="spawn",
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # it draws a seed that nothing here uses, but not from the global generator
+    )
+    answers = _answers(loader)
+    for begun in answers:
+        whole = [begun, *itertools.islice(answers, sizes.popleft() - 1)]
+        yield joined(whole, device)
+
+
+def cut(update: Update, files: FileList | None = None) -> Iterator[Part]:
+    """The parts of an update, each with its own files out of `files`."""
+    size = _part_size(len(update.rows))
+    for index, rows in zip(update.index.split(size), update.rows.split(size), strict=True):
+        own = None if files is None else files[rows.numpy()]
+        yield Part(update.epoch, index.tolist(), rows.tolist(), own)
+
+
+def joined(parts: list[Tensor], device: torch.device) -> Tensor:
+    """The begun parts (v, p, 3, size, size) of an update as one batch on a device."""
+    moved = [part.to(device, non_blocking=True) for part in parts]
+    return torch.cat(moved, dim=1) if len(moved) > 1 else moved[0]
+
+
+def _part_size(n: int) -> int:
+    return max(PART, -(-n // PARTS))
+
+
+def _answers(loader: DataLoader) -> Iterator[Tensor]:
+    try:
+        for answer in _started(loader):
+            if isinstance(answer, UserError):
+                raise answer
+            yield answer
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) and "shared memory" not in str(error):
+            raise
+        raise UserError(
+            "a process that reads photographs ended before it was done",
+            expected=f"{loader.num_workers} processes that read ahead of the training",
+            found=str(error).splitlines()[0],
+            remedy="give the run more memory (in a container also more shared memory: --shm-size), then run the same "
+            "command again: it goes on from the last checkpoint",
+        ) from error
+
+
+def _started(loader: DataLoader) -> Iterator[Tensor | UserError]:
+    """The answers of a loader whose processes run. One that dies is missed when its answer is waited for.
+
+    torch also lets the signal of its death raise RuntimeError, wherever the training just is: that is undone.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return iter(loader)  # only the main thread hears signals
+    handler = signal.getsignal(signal.SIGCHLD) or signal.SIG_DFL
+    answers = iter(loader)
+    signal.signal(signal.SIGCHLD, handler)
+    return answers

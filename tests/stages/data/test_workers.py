@@ -1,0 +1,168 @@
+"""Views begun by other processes are the views of today, to the byte, whoever begins them."""
+
+import os
+import signal
+import threading
+import time
+from functools import partial
+
+import gin
+import pytest
+import torch
+
+from common.errors import UserError
+from common.machine import cores
+from simclr.randomness import permutation
+from simclr.views import Update, ViewFeed, ViewPolicy, rows_of
+from stages.data import workers
+from stages.data.photographs import Photographs
+from tests.stages.data.real_photographs import file_list
+
+N, BATCH, SEED = 24, 10, 3
+POLICIES = [
+    {},  # the default: crop, flip, color, blur
+    {"ops": ("flip",), "ops_b": (), "shared": ("crop",)},
+    {"ops": ("color", "crop", "flip"), "ops_b": ("cutout",)},
+]
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    return file_list(tmp_path_factory.mktemp("photographs"), N)
+
+
+@pytest.fixture(autouse=True)
+def bindings():
+    gin.bind_parameter("color_distortion.strength", 1.0)
+
+
+def order(step: int):
+    epoch, place = divmod(step, N // BATCH)
+    return epoch, permutation(SEED, "order", epoch, N)[place * BATCH :][:BATCH]
+
+
+def feed(photographs, policy, steps=5, **more):
+    more = {"images": Photographs(photographs, workers=0), "views": (0, 1), **more}
+    return ViewFeed(more["images"], policy, SEED, order, steps, "cpu", more["views"])
+
+
+def views_of(feed, steps):
+    return [torch.stack(feed.at(step)[1]) for step in steps]
+
+
+def same(found, expected):
+    assert len(found) == len(expected)
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("settings", POLICIES, ids=["default", "shared", "before"])
+def test_the_feed_gives_what_the_policy_makes_of_the_batch(photographs, settings):
+    policy, images = ViewPolicy(size=24, **settings), Photographs(photographs)
+    expected = []
+    for step in range(5):
+        epoch, index = order(step)
+        expected.append(torch.stack(policy(rows_of(images, index), index, epoch, SEED)))
+    same(views_of(feed(photographs, policy), range(5)), expected)
+    stacked = torch.rand(N, 3, 90, 90, generator=torch.Generator().manual_seed(0))
+    in_memory = feed(photographs, policy, images=stacked)
+    for step in range(2):
+        epoch, index = order(step)
+        assert torch.equal(
+            views_of(in_memory, [step])[0], torch.stack(policy(stacked[index], index, epoch, SEED))
+        )
+
+
+@pytest.mark.parametrize(("count", "part", "keep"), [(0, 3, 0), (2, 3, 0), (1, 4, 10**9)])
+def test_the_number_of_processes_changes_no_byte(photographs, monkeypatch, count, part, keep):
+    """Also where a batch is begun in parts, where photographs are kept decoded, and where a training goes on."""
+    policy = ViewPolicy(size=24)
+    expected = views_of(feed(photographs, policy), range(5))
+    monkeypatch.setattr(workers, "PART", part)
+    images = Photographs(photographs, workers=count, keep_bytes=keep)
+    same(views_of(feed(photographs, policy, images=images), range(1, 5)), expected[1:])
+    assert (images._kept is None) == (keep == 0)
+
+
+def test_a_training_goes_on_anywhere_with_the_same_bytes(photographs):
+    policy = ViewPolicy(size=24)
+    expected = views_of(feed(photographs, policy, views=(5,)), range(5))
+    same(views_of(feed(photographs, policy, views=(5,)), (3, 4, 1)), [expected[i] for i in (3, 4, 1)])
+
+
+def test_two_batches_are_read_ahead_and_no_more_by_processes_that_end_with_the_feed(photographs, monkeypatch):
+    monkeypatch.setattr(workers, "PART", 4)
+    asked = []
+
+    def counted(step):
+        asked.append(step)
+        return order(step)
+
+    others = set(children())
+    ahead = ViewFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), SEED, counted, 100, "cpu")
+    ahead.at(0)
+    assert max(asked) in (2, 3)
+    ahead.at(1)
+    assert max(asked) in (3, 4) and len(set(children()) - others) == 1
+    del ahead
+    for _ in range(100):
+        if set(children()) <= others:
+            return
+        time.sleep(0.05)
+    pytest.fail("a process that reads photographs outlived the training")
+
+
+def test_a_photograph_that_a_process_cannot_read_is_named(photographs, tmp_path):
+    own = file_list(tmp_path / "own", 6)
+    path = own.root / own.entries[5].path
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    images, policy = Photographs(own, workers=1), ViewPolicy(size=24)
+    updates = iter(
+        [
+            Update(0, torch.tensor([0, 1]), torch.tensor([0, 1])),
+            Update(0, torch.tensor([5]), torch.tensor([5])),
+        ]
+    )
+
+    begun = images.ahead(updates, partial(policy.begin, seed=0))
+    assert next(begun).shape == (2, 2, 3, 24, 24)
+    with pytest.raises(UserError, match="has changed") as caught:
+        next(begun)
+    assert caught.value.where == str(path) and caught.value.remedy
+
+
+def test_a_process_that_dies_is_an_error_and_no_hang(photographs):
+    others = set(children())
+    ahead = ViewFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), SEED, order, 10_000, "cpu")
+    ahead.at(0)
+    (child,) = set(children()) - others
+    os.kill(int(child), signal.SIGKILL)
+    with pytest.raises(UserError, match="ended before"):
+        for step in range(1, 50):
+            ahead.at(step)
+
+
+def children():
+    """Process numbers of the spawned children of this process."""
+    with open(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children") as listed:
+        return [pid for pid in listed.read().split() if "spawn_main" in command(pid)]
+
+
+def command(pid):
+    with open(f"/proc/{pid}/cmdline") as line:
+        return line.read()
+
+
+def test_short_trainings_start_no_process(photographs, monkeypatch):
+    monkeypatch.setattr(workers, "cores", lambda: 5)
+    few = iter([Update(0, torch.arange(10), torch.arange(10))] * 3)
+    count, again = workers.worth_workers(few)
+    assert count == 0 and len(list(again)) == 3
+    count, again = workers.worth_workers(iter([Update(0, torch.arange(10), torch.arange(10))] * 600))
+    assert count == 4 and len(list(again)) == 600
+
+
+def test_cores_are_those_that_the_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {4, 9}, raising=False)
+    assert cores() == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert cores() == os.cpu_count()
