@@ -20,7 +20,7 @@ from simclr.optimizer import MakesOptimizer
 from simclr.precision import DTYPES, encoded, require_precision
 from simclr.schedule import peak_learning_rate, total_steps, warmup_cosine, warmup_steps
 from simclr.sgd import Sgd
-from simclr.views import Images, ViewPolicy, as_images, rows_of
+from simclr.views import ImageCollection, ImageFeed, ViewPolicy, as_images
 from simclr.wrapped import feature_dim, not_averaged, wrapped
 
 
@@ -63,11 +63,10 @@ def schedule_in_epochs(
 class Classification:
     """Cross-entropy on one view per image, with momentum SGD and a cosine schedule.
 
-    images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or anything with len() n that gives one of these for an int64
-    index tensor; labels: int64 (n,), or (n, classes) of 0, 1 and UNJUDGED for several, on the device that trains.
-    With `frozen` the encoder stays in evaluation mode and outside the graph: neither its weights nor its batch-norm
-    statistics change. A batch that an epoch cannot fill is dropped, as in the official code. weight_decay: the
-    optimizer's own if None.
+    images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or another simclr.views.ImageCollection; labels: int64 (n,),
+    or (n, classes) of 0, 1 and UNJUDGED for several, on the device that trains. With `frozen` the encoder stays in
+    evaluation mode and outside the graph: neither its weights nor its batch-norm statistics change. A batch that an
+    epoch cannot fill is dropped, as in the official code. weight_decay: the optimizer's own if None.
 
     views: gin's ViewPolicy by default. optimizer: makes one of (name, parameter) pairs, gin's Sgd by default.
     precision: of the encoder, see simclr.precision; the classifier and the loss are never in bfloat16. With several
@@ -79,7 +78,7 @@ class Classification:
     def __init__(
         self,
         encoder: nn.Module,
-        images: Images,
+        images: ImageCollection,
         labels: Tensor,
         classes: int,
         seed: int,
@@ -108,16 +107,17 @@ class Classification:
         self.batch_size, self.total_steps = schedule.batch_size, schedule.total_steps
         self.steps_per_epoch = schedule.steps_per_epoch
         self._batches = Batches("classification/order", len(self.images), self.batch_size)
+        self._feed = ImageFeed(self.images, self.policy, self._batches.at, self.total_steps, views=(0,))
         self._watch = Watch(self.encoder, self.head)
 
     def step(self) -> dict[str, Tensor]:
         """One update; returns its loss and its accuracy in percent (`top1`, or `accuracy`), on the training views."""
         if self.step_number >= self.total_steps:
             raise RuntimeError(f"all {self.total_steps} updates are done; bind more to go on")
-        epoch, index = self._batches.at(self.seed, self.step_number)
+        epoch, index, images = self._feed.at(self.seed, self.step_number)
         labels = self.labels[index.to(self.device)]
         self.encoder.train(not self.frozen)
-        views = self.policy.one(rows_of(self.images, index), index, epoch, self.seed).to(self.device)
+        views = self.policy.one(images, index, epoch, self.seed).to(self.device)
         with torch.set_grad_enabled(not self.frozen):
             features = encoded(self._encode, views, self.precision)
         logits = self.head(features)
@@ -133,7 +133,7 @@ class Classification:
         return metrics
 
     @torch.no_grad()
-    def logits(self, images: Images) -> Tensor:
+    def logits(self, images: ImageCollection) -> Tensor:
         """Scores (n, classes) of uint8 images under the test preprocessing, encoder in evaluation mode.
 
         images: as for training; those of different sizes are read and preprocessed a part at a time. Raises Diverged
@@ -167,7 +167,7 @@ class Classification:
 @gin.configurable(denylist=["views", "optimizer", "precision"])
 def linear_evaluation(
     encoder: nn.Module,
-    images: Images,
+    images: ImageCollection,
     labels: Tensor,
     classes: int,
     seed: int,
@@ -192,7 +192,7 @@ def linear_evaluation(
 
 @gin.configurable(denylist=["encoder", "views", "optimizer", "precision"])
 def supervised(
-    images: Images,
+    images: ImageCollection,
     labels: Tensor,
     classes: int,
     seed: int,

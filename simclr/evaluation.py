@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from simclr.precision import encoded
-from simclr.views import Images, as_images, evaluation_view
+from simclr.views import ImageCollection, Images, as_images, evaluation_view
 
 BATCH = 500
 PHOTOGRAPHS = 100  # at a time: at their own size one may take megabytes
@@ -15,7 +15,7 @@ PHOTOGRAPHS = 100  # at a time: at their own size one may take megabytes
 @torch.no_grad()
 def evaluated_parts(
     network: nn.Module,
-    images: Images,
+    images: ImageCollection,
     size: int,
     view: Callable[[Images, int], Tensor] = evaluation_view,
     batch: int | None = None,
@@ -35,7 +35,7 @@ def evaluated_parts(
 
 def evaluated(
     network: nn.Module,
-    images: Images,
+    images: ImageCollection,
     size: int,
     view: Callable[[Images, int], Tensor] = evaluation_view,
     batch: int | None = None,

@@ -5,6 +5,8 @@ The authors never published this part of their code; where the text is silent, F
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import gin
 from torch import Tensor, nn
 
@@ -12,24 +14,34 @@ from simclr.batch_norm import BatchNorm
 from simclr.batches import whole_batches
 from simclr.classification import Classification, Schedule, schedule_in_epochs
 from simclr.optimizer import MakesOptimizer
-from simclr.views import ViewPolicy, rows_of
+from simclr.views import Begin, ImageCollection, Images, Update, ViewPolicy, rows_of
+from simclr.views.feed import begun
 
 
 class Rows:
     """Some of the images of a collection that is read by index; what is not asked for is not read."""
 
-    def __init__(self, images: Tensor, index: Tensor) -> None:
+    def __init__(self, images: ImageCollection, index: Tensor) -> None:
         self.images, self.index = images, index
         self.device = getattr(images, "device", index.device)
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, rows: Tensor) -> Tensor:
+    def __getitem__(self, rows: Tensor) -> Images:
         return self.images[self.index[rows]]
 
+    def split(self, size: int) -> Iterator[Images]:
+        """Consecutive parts of `size` images, the last one with what is left."""
+        return (self.images[part] for part in self.index.split(size) if len(part))
 
-def take(images: Tensor, index: Tensor) -> Tensor | Rows:
+    def ahead(self, updates: Iterator[Update], begin: Begin) -> Iterator[Tensor]:
+        """As `ReadsAhead`: the images of an update are those of the collection, their addresses stay those here."""
+        updates = (update._replace(rows=self.index[update.rows]) for update in updates)
+        return begun(self.images, updates, begin)
+
+
+def take(images: ImageCollection, index: Tensor) -> ImageCollection:
     """The images of these numbers, int64 (n,): at once from a tensor, as they are asked for from a collection."""
     return rows_of(images, index) if isinstance(images, Tensor) else Rows(images, index)
 
@@ -37,7 +49,7 @@ def take(images: Tensor, index: Tensor) -> Tensor | Rows:
 @gin.configurable(denylist=["views", "optimizer", "precision"])
 def fine_tuning(
     encoder: nn.Module,
-    images: Tensor,
+    images: ImageCollection,
     labels: Tensor,
     classes: int,
     seed: int,
@@ -65,7 +77,7 @@ def fine_tuning(
 @gin.configurable(denylist=["views", "optimizer", "precision"])
 def transfer_training(
     encoder: nn.Module,
-    images: Tensor,
+    images: ImageCollection,
     labels: Tensor,
     classes: int,
     seed: int,

@@ -21,7 +21,7 @@ from simclr.losses.statistics import contrastive_statistics
 from simclr.optimizer import MakesOptimizer
 from simclr.precision import DTYPES, encoded, require_precision
 from simclr.schedule import learning_rate
-from simclr.views import Images, ViewPolicy, as_images, rows_of
+from simclr.views import ImageCollection, ImageFeed, ViewPolicy, as_images
 from simclr.wrapped import feature_dim, not_averaged, wrapped
 
 __all__ = ["Diverged", "Loss", "Networks", "Pretraining"]
@@ -44,8 +44,7 @@ class Networks(nn.Module):
 class Pretraining:
     """SimCLR on a data set held in memory, resumable to the bit.
 
-    images: uint8 (n, 3, H, W), a list of n uint8 images (3, h, w), or anything with len() n that gives one of
-        these for an int64 index tensor.
+    images: uint8 (n, 3, H, W), a list of n uint8 images (3, h, w), or another simclr.views.ImageCollection.
     seed: of weights, order and views.
     batch_size: N, over all processes. epochs: passes over the data. base_lr, warmup_epochs, lr_scaling: see
         simclr.schedule.
@@ -72,7 +71,7 @@ class Pretraining:
 
     def __init__(
         self,
-        images: Images,
+        images: ImageCollection,
         seed: int,
         batch_size: int = gin.REQUIRED,
         epochs: int = gin.REQUIRED,
@@ -127,6 +126,7 @@ class Pretraining:
         self.steps_per_epoch = self._batches.per_epoch
         self.total_steps = epochs * self.steps_per_epoch
         self.pairs_per_step = batch_size
+        self._feed = ImageFeed(self.images, self.views, self._batches.at, self.total_steps)
 
     def step(self) -> dict[str, Tensor]:
         """Make one update and return its scalars, measured before it: see `update`.
@@ -137,8 +137,8 @@ class Pretraining:
             raise RuntimeError(
                 f"all {self.total_steps} updates are done; raise Pretraining.epochs to train on"
             )
-        epoch, index = self._batches.at(self.seed, self.step_number)
-        view_a, view_b = self.views(rows_of(self.images, index).to(self.device), index, epoch, self.seed)
+        epoch, index, images = self._feed.at(self.seed, self.step_number)
+        view_a, view_b = self.views(images.to(self.device), index, epoch, self.seed)
         labels = None if self.labels is None else self.labels[index].to(self.device)
         return self.update(view_a, view_b, labels, learning_rate(self.step_number, **self._schedule))
 

@@ -28,7 +28,7 @@ from simclr.views.crop import (
     evaluation_view,
     shorter_side_view,
 )
-from simclr.views.feed import ViewFeed
+from simclr.views.feed import ImageFeed
 from simclr.views.filters import (
     autoaugment,
     cutout,
@@ -38,7 +38,7 @@ from simclr.views.filters import (
     rotate,
     sobel,
 )
-from simclr.views.images import Begin, ImageCollection, ReadsAhead, Update
+from simclr.views.images import Begin, Begun, ImageCollection, ReadsAhead, Update
 from simclr.views.policy import OPERATORS, ViewPolicy
 from simclr.views.ragged import Images, Ragged, as_images, rows_of
 from simclr.views.resample import as_float, resize, resize_shorter_side, resized_crop
@@ -49,6 +49,7 @@ __all__ = [
     "Address",
     "AutoAugment",
     "Begin",
+    "Begun",
     "ColorDistortion",
     "Cutout",
     "Equalize",
@@ -56,6 +57,7 @@ __all__ = [
     "GaussianNoise",
     "Grayscale",
     "ImageCollection",
+    "ImageFeed",
     "Images",
     "MotionBlur",
     "Operator",
@@ -67,7 +69,6 @@ __all__ = [
     "Sobel",
     "Solarize",
     "Update",
-    "ViewFeed",
     "ViewPolicy",
     "adjust_brightness",
     "adjust_contrast",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -39,6 +40,23 @@ class Update(NamedTuple):
     epoch: int
     index: Tensor  # int64 (n,)
     rows: Tensor  # int64 (n,): `index`, unless the collection is a part of a larger one
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A batch of n images whose views are begun, as `ViewPolicy.begin` leaves them: its policy is called with it.
+
+    views: float32 (v, n, 3, size, size), or one for all views (1, n, ...) where they share their crop.
+    """
+
+    views: Tensor
+
+    def __len__(self) -> int:
+        return self.views.shape[1]
+
+    def to(self, device: torch.device | str) -> Begun:
+        """The same on a device."""
+        return Begun(self.views.to(device))
 
 
 Begin = Callable[[Images, Tensor, int], Tensor]  # images, index, epoch -> what `ViewPolicy.begin` gives

@@ -19,6 +19,7 @@ from simclr.views.ablations import (
 )
 from simclr.views.base import Address, Drawn, Operator
 from simclr.views.chain import apply, clip, of_each, repeat, split_at_crop
+from simclr.views.images import Begun
 from simclr.views.ragged import Images, Ragged, as_images
 from simclr.views.resample import as_float, resize
 from simclr.views.standard import ColorDistortion, GaussianBlur, Grayscale, RandomCrop, RandomFlip
@@ -74,11 +75,12 @@ class ViewPolicy:
         self.ops_b = None if ops_b is None else _build(ops_b)
 
     def __call__(
-        self, images: Images, index: Tensor, epoch: int, seed: int, return_parameters: bool = False
+        self, images: Images | Begun, index: Tensor, epoch: int, seed: int, return_parameters: bool = False
     ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, tuple[Drawn, Drawn]]:
         """uint8 or [0, 1] images (n, 3, H, W), index int64 (n,) -> two float32 views (n, 3, size, size).
 
-        images may also be a list of images (3, h, w), each of which is cropped from its own full size.
+        images may also be a list of images (3, h, w), each of which is cropped from its own full size, or what
+        `begin` made of these (what that part drew is then not among the parameters).
         index: each image's number in its data set. Parameters are drawn on index's device (keep it on the
         CPU: their branches would make a GPU wait) and pixels are made on images' device. With
         return_parameters, a third item says what was drawn for each of the two views, one row per image:
@@ -89,7 +91,7 @@ class ViewPolicy:
 
     def one(
         self,
-        images: Images,
+        images: Images | Begun,
         index: Tensor,
         epoch: int,
         seed: int,
@@ -106,20 +108,18 @@ class ViewPolicy:
         """What the views need the images at their own sizes for: all up to the crop, or the resize without one.
 
         Returns float32 (len(views), n, 3, size, size), one image of them for all views where a shared crop makes
-        it. `finish` makes the views of that, also in another process, or of several parts of a batch together.
+        it. Of a batch this may be made in parts, and by other processes; the policy called with it as `Begun`, and
+        with the same index, epoch and seed, makes the views.
         """
         return self._begin(images, index, epoch, seed, views)[0]
 
-    def finish(
-        self, begun: Tensor, index: Tensor, epoch: int, seed: int, views: Sequence[int] = (0, 1)
-    ) -> tuple[Tensor, ...]:
-        """The views (n, 3, size, size) that `begin` began with the same arguments, made on begun's device."""
-        return self._finish(begun, index, epoch, seed, views)[0]
-
     def _views(
-        self, images: Images, index: Tensor, epoch: int, seed: int, views: Sequence[int]
+        self, images: Images | Begun, index: Tensor, epoch: int, seed: int, views: Sequence[int]
     ) -> tuple[tuple[Tensor, ...], tuple[Drawn, ...]]:
-        begun, before = self._begin(images, index, epoch, seed, views)
+        if isinstance(images, Begun):
+            begun, before = images.views, [{} for _ in views]
+        else:
+            begun, before = self._begin(images, index, epoch, seed, views)
         made, after = self._finish(begun, index, epoch, seed, views)
         return made, tuple(first | rest for first, rest in zip(before, after, strict=True))
 

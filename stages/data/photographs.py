@@ -14,7 +14,7 @@ from simclr.views.images import Begin, Update
 from stages.data.decoding import photograph
 from stages.data.file_lists import FileList
 from stages.data.kept import Kept, by_threads, keep
-from stages.data.workers import begun_by_workers, cut, joined, worth_workers
+from stages.data.workers import Part, begun_by_workers, cut, joined, worth_workers
 
 
 class Photographs:
@@ -83,6 +83,9 @@ class Photographs:
         if self._kept is not None:
             return self._kept[places]
         return Ragged(by_threads(lambda place: photograph(self.files, place), places))
+
+    def _begun(self, part: Part, begin: Begin) -> Tensor:
+        return begin(self._images(part.rows), torch.tensor(part.index), part.epoch)
 
     def _keep(self) -> None:
         if self._kept is None and self._budget:

@@ -104,9 +104,8 @@ def begun_by_workers(
         generator=torch.Generator(),  # it draws a seed that nothing here uses, but not from the global generator
     )
     answers = _answers(loader)
-    for begun in answers:
-        whole = [begun, *itertools.islice(answers, sizes.popleft() - 1)]
-        yield joined(whole, device)
+    for first_part in answers:
+        yield joined([first_part, *itertools.islice(answers, sizes.popleft() - 1)], device)
 
 
 def cut(update: Update, files: FileList | None = None) -> Iterator[Part]:

@@ -6,9 +6,11 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
-from simclr.views import ImageCollection
+from simclr.finetuning import Rows
+from simclr.views import ReadsAhead
 from stages.data import decoding
 from stages.data.photographs import Photographs
+from tests.simclr.image_collections import check_collection
 from tests.stages.data.real_photographs import file_list, listed
 
 CAMERAS = [
@@ -135,4 +137,14 @@ def test_no_photographs_are_no_parts(tmp_path):
     files = file_list(tmp_path, 2)[np.arange(0)]
     images = Photographs(files, keep_bytes=10**6)
     assert list(images.split(4)) == [] and len(images[:]) == len(images[:]) == 0
-    assert isinstance(images, ImageCollection)
+
+
+@pytest.mark.parametrize("keep", [0, 10**9], ids=["decoded each time", "kept"])
+def test_photographs_are_read_as_every_collection_is(tmp_path, keep):
+    files = file_list(tmp_path, 5)
+    expected = [pillow(tmp_path / entry.path) for entry in files.entries]
+    images = Photographs(files, keep_bytes=keep)
+    for _ in range(2):
+        check_collection(images, expected)
+    check_collection(Rows(images, torch.tensor([4, 0, 2])), [expected[4], expected[0], expected[2]])
+    assert isinstance(images, ReadsAhead)

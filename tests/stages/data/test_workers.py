@@ -13,7 +13,7 @@ import torch
 from common.errors import UserError
 from common.machine import cores
 from simclr.randomness import permutation
-from simclr.views import Update, ViewFeed, ViewPolicy, rows_of
+from simclr.views import ImageFeed, Update, ViewPolicy, rows_of
 from stages.data import workers
 from stages.data.photographs import Photographs
 from tests.stages.data.real_photographs import file_list
@@ -36,18 +36,23 @@ def bindings():
     gin.bind_parameter("color_distortion.strength", 1.0)
 
 
-def order(step: int):
+def order(seed, step):
     epoch, place = divmod(step, N // BATCH)
-    return epoch, permutation(SEED, "order", epoch, N)[place * BATCH :][:BATCH]
+    return epoch, permutation(seed, "order", epoch, N)[place * BATCH :][:BATCH]
 
 
-def feed(photographs, policy, steps=5, **more):
-    more = {"images": Photographs(photographs, workers=0), "views": (0, 1), **more}
-    return ViewFeed(more["images"], policy, SEED, order, steps, "cpu", more["views"])
+def feed(photographs, policy, images=None, views=(0, 1)):
+    images = Photographs(photographs, workers=0) if images is None else images
+    return ImageFeed(images, policy, order, total_steps=5, views=views)
 
 
 def views_of(feed, steps):
-    return [torch.stack(feed.at(step)[1]) for step in steps]
+    found = []
+    for step in steps:
+        epoch, index, images = feed.at(SEED, step)
+        made = feed.policy(images, index, epoch, SEED) if len(feed.views) == 2 else None
+        found.append(torch.stack(made or (feed.policy.one(images, index, epoch, SEED, *feed.views),)))
+    return found
 
 
 def same(found, expected):
@@ -60,13 +65,13 @@ def test_the_feed_gives_what_the_policy_makes_of_the_batch(photographs, settings
     policy, images = ViewPolicy(size=24, **settings), Photographs(photographs)
     expected = []
     for step in range(5):
-        epoch, index = order(step)
+        epoch, index = order(SEED, step)
         expected.append(torch.stack(policy(rows_of(images, index), index, epoch, SEED)))
     same(views_of(feed(photographs, policy), range(5)), expected)
     stacked = torch.rand(N, 3, 90, 90, generator=torch.Generator().manual_seed(0))
     in_memory = feed(photographs, policy, images=stacked)
     for step in range(2):
-        epoch, index = order(step)
+        epoch, index = order(SEED, step)
         assert torch.equal(
             views_of(in_memory, [step])[0], torch.stack(policy(stacked[index], index, epoch, SEED))
         )
@@ -93,15 +98,15 @@ def test_two_batches_are_read_ahead_and_no_more_by_processes_that_end_with_the_f
     monkeypatch.setattr(workers, "PART", 4)
     asked = []
 
-    def counted(step):
+    def counted(seed, step):
         asked.append(step)
-        return order(step)
+        return order(SEED, step)
 
     others = set(children())
-    ahead = ViewFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), SEED, counted, 100, "cpu")
-    ahead.at(0)
+    ahead = ImageFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), counted, 100)
+    ahead.at(SEED, 0)
     assert max(asked) in (2, 3)
-    ahead.at(1)
+    ahead.at(SEED, 1)
     assert max(asked) in (3, 4) and len(set(children()) - others) == 1
     del ahead
     for _ in range(100):
@@ -132,13 +137,13 @@ def test_a_photograph_that_a_process_cannot_read_is_named(photographs, tmp_path)
 
 def test_a_process_that_dies_is_an_error_and_no_hang(photographs):
     others = set(children())
-    ahead = ViewFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), SEED, order, 10_000, "cpu")
-    ahead.at(0)
+    ahead = ImageFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), order, 10_000)
+    ahead.at(SEED, 0)
     (child,) = set(children()) - others
     os.kill(int(child), signal.SIGKILL)
     with pytest.raises(UserError, match="ended before"):
         for step in range(1, 50):
-            ahead.at(step)
+            ahead.at(SEED, step)
 
 
 def children():
