@@ -21,8 +21,8 @@ class Photographs:
     """The images of a split, as `simclr.views.images.ReadsAhead` has them.
 
     What they give is Ragged, uint8 (3, h, w) each, on `device`, in the order of the index. workers: processes that read
-    ahead of a training, by default as many as there are cores to spare, if the training is long enough to need them;
-    their number changes no byte. A split that is read more than once and needs at most `keep_bytes` decoded is decoded
+    ahead of a training, by default as many as a GPU has cores to spare, if the training is long enough to need them (on
+    CPUs other runs have the other cores); their number changes no byte. A split that is read more than once and needs at most `keep_bytes` decoded is decoded
     once and kept. UserError, naming the file, if a photograph is gone, changed or cannot be decoded.
     """
 
@@ -60,7 +60,7 @@ class Photographs:
         self._keep()
         workers = self.workers
         if workers is None:
-            workers, updates = worth_workers(updates)
+            workers, updates = worth_workers(updates, self.device)
         if workers:
             yield from begun_by_workers(self.files, self._kept, updates, begin, self.device, workers)
             return

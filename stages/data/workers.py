@@ -13,6 +13,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -30,6 +31,7 @@ from stages.data.kept import Kept
 PART = 32  # images at least that a process begins at once
 PARTS = 64  # of a batch at most: each that waits holds a file open
 BATCHES_AHEAD = 2
+DEVICES = Path("/dev")
 WORTH = 5_000  # images; to start a process takes as long as to decode so many
 
 
@@ -59,15 +61,20 @@ class Begun(Dataset):
             return error
 
 
-def worth_workers(updates: Iterator[Update]) -> tuple[int, Iterator[Update]]:
-    """How many processes are worth starting for these updates, and the updates."""
+def worth_workers(updates: Iterator[Update], device: torch.device) -> tuple[int, Iterator[Update]]:
+    """How many processes are worth starting for these updates, if nobody says it, and the updates."""
     images, seen = 0, []
     while images < WORTH and (update := next(updates, None)) is not None:
         seen.append(update)
         images += len(update.rows)
-    # A daemon may have no children; and one core is the training's.
-    alone = images < WORTH or multiprocessing.current_process().daemon
-    return 0 if alone else cores() - 1, itertools.chain(seen, updates)
+    return spare_cores(device) if images >= WORTH else 0, itertools.chain(seen, updates)
+
+
+def spare_cores(device: torch.device) -> int:
+    """Cores for a run besides its first: without GPUs there is a run on every core, else each GPU has its share."""
+    if device.type == "cpu" or multiprocessing.current_process().daemon:  # a daemon may have no children
+        return 0
+    return max(0, cores() // max(1, len(list(DEVICES.glob("nvidia[0-9]*")))) - 1)
 
 
 def begun_by_workers(

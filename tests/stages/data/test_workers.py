@@ -157,13 +157,20 @@ def command(pid):
         return line.read()
 
 
-def test_short_trainings_start_no_process(photographs, monkeypatch):
-    monkeypatch.setattr(workers, "cores", lambda: 5)
-    few = iter([Update(0, torch.arange(10), torch.arange(10))] * 3)
-    count, again = workers.worth_workers(few)
-    assert count == 0 and len(list(again)) == 3
-    count, again = workers.worth_workers(iter([Update(0, torch.arange(10), torch.arange(10))] * 600))
-    assert count == 4 and len(list(again)) == 600
+def test_processes_are_started_where_they_are_worth_it(monkeypatch, tmp_path):
+    """A GPU has its share of the cores; without one the other cores have other runs."""
+    monkeypatch.setattr(workers, "cores", lambda: 8)
+    monkeypatch.setattr(workers, "DEVICES", tmp_path)
+    for name in ("nvidia0", "nvidia1", "nvidiactl"):
+        (tmp_path / name).touch()
+
+    def worth(count, device):
+        updates = iter([Update(0, torch.arange(10), torch.arange(10))] * count)
+        processes, again = workers.worth_workers(updates, torch.device(device))
+        assert len(list(again)) == count
+        return processes
+
+    assert (worth(3, "cuda"), worth(600, "cuda"), worth(600, "cpu")) == (0, 3, 0)
 
 
 def test_cores_are_those_that_the_process_may_use(monkeypatch):
