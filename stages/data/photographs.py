@@ -14,7 +14,7 @@ from simclr.views.images import Begin, Update
 from stages.data.decoding import photograph
 from stages.data.file_lists import FileList
 from stages.data.kept import Kept, by_threads, keep
-from stages.data.workers import Part, begun_by_workers, cut, joined, worth_workers
+from stages.data.workers import WORTH, Part, begun_by_workers, cut, joined, looked_ahead, spare_cores
 
 
 class Photographs:
@@ -22,8 +22,9 @@ class Photographs:
 
     What they give is Ragged, uint8 (3, h, w) each, on `device`, in the order of the index. workers: processes that read
     ahead of a training, by default as many as a GPU has cores to spare, if the training is long enough to need them (on
-    CPUs other runs have the other cores); their number changes no byte. A split that is read more than once and needs at most `keep_bytes` decoded is decoded
-    once and kept. UserError, naming the file, if a photograph is gone, changed or cannot be decoded.
+    CPUs other runs have the other cores); their number changes no byte. A split that is read more than once and needs
+    at most `keep_bytes` decoded is decoded once and kept. UserError, naming the file, if a photograph is gone, changed
+    or cannot be decoded.
     """
 
     def __init__(
@@ -57,10 +58,13 @@ class Photographs:
 
     def ahead(self, updates: Iterator[Update], begin: Begin) -> Iterator[Tensor]:
         """begin(images, index, epoch) of each update, on `device`; the views are begun on the CPU, on any machine."""
-        self._keep()
         workers = self.workers
+        asked = max(WORTH if workers is None else 0, len(self) + 1 if self._budget else 0)
+        images, updates = looked_ahead(updates, asked)
+        if images > len(self):
+            self._keep()
         if workers is None:
-            workers, updates = worth_workers(updates, self.device)
+            workers = spare_cores(self.device) if images >= WORTH else 0
         if workers:
             yield from begun_by_workers(self.files, self._kept, updates, begin, self.device, workers)
             return

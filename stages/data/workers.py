@@ -61,13 +61,13 @@ class Begun(Dataset):
             return error
 
 
-def worth_workers(updates: Iterator[Update], device: torch.device) -> tuple[int, Iterator[Update]]:
-    """How many processes are worth starting for these updates, if nobody says it, and the updates."""
+def looked_ahead(updates: Iterator[Update], enough: int) -> tuple[int, Iterator[Update]]:
+    """How many images these updates read, counted no further than to `enough`, and the updates."""
     images, seen = 0, []
-    while images < WORTH and (update := next(updates, None)) is not None:
+    while images < enough and (update := next(updates, None)) is not None:
         seen.append(update)
         images += len(update.rows)
-    return spare_cores(device) if images >= WORTH else 0, itertools.chain(seen, updates)
+    return images, itertools.chain(seen, updates)
 
 
 def spare_cores(device: torch.device) -> int:

@@ -100,7 +100,7 @@ def test_two_batches_are_read_ahead_and_no_more_by_processes_that_end_with_the_f
 
     def counted(seed, step):
         asked.append(step)
-        return order(SEED, step)
+        return order(seed, step)
 
     others = set(children())
     ahead = ImageFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), counted, 100)
@@ -157,20 +157,32 @@ def command(pid):
         return line.read()
 
 
-def test_processes_are_started_where_they_are_worth_it(monkeypatch, tmp_path):
-    """A GPU has its share of the cores; without one the other cores have other runs."""
+def test_a_gpu_has_its_share_of_the_cores_and_a_run_on_a_cpu_its_own(monkeypatch, tmp_path):
     monkeypatch.setattr(workers, "cores", lambda: 8)
     monkeypatch.setattr(workers, "DEVICES", tmp_path)
     for name in ("nvidia0", "nvidia1", "nvidiactl"):
         (tmp_path / name).touch()
+    assert [workers.spare_cores(torch.device(name)) for name in ("cuda", "cpu")] == [3, 0]
 
-    def worth(count, device):
-        updates = iter([Update(0, torch.arange(10), torch.arange(10))] * count)
-        processes, again = workers.worth_workers(updates, torch.device(device))
-        assert len(list(again)) == count
-        return processes
 
-    assert (worth(3, "cuda"), worth(600, "cuda"), worth(600, "cpu")) == (0, 3, 0)
+@pytest.mark.parametrize(("steps", "started", "kept"), [(2, 0, False), (3, 0, True), (9, 4, True)])
+def test_processes_and_memory_are_taken_where_they_are_worth_it(
+    photographs, monkeypatch, steps, started, kept
+):
+    """24 photographs, 10 at a time: two updates read none twice, and nine are here called long."""
+    chosen = []
+    monkeypatch.setattr("stages.data.photographs.WORTH", 80)
+    monkeypatch.setattr("stages.data.photographs.spare_cores", lambda device: 4)
+    monkeypatch.setattr(
+        "stages.data.photographs.begun_by_workers", lambda *given: chosen.append(given[-1]) or ()
+    )
+    images = Photographs(photographs, keep_bytes=10**9)
+    index = torch.arange(10)
+    made = list(
+        images.ahead((Update(0, index, index) for _ in range(steps)), lambda *given: torch.zeros(1, 10))
+    )
+    assert (sum(chosen), images._kept is not None) == (started, kept)
+    assert len(made) == (0 if started else steps)
 
 
 def test_cores_are_those_that_the_process_may_use(monkeypatch):
