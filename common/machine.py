@@ -1,12 +1,54 @@
-"""What of this machine may be used."""
+"""What this process may use: cores by its mask, GPUs by what is visible to it. Without importing torch."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+NO_DEVICE = ("", "-1", "NoDevFiles", "none", "void")
 
 
 def cores() -> int:
-    """The CPU cores that this process may run on; under Slurm or in a container often fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS binds no process to cores
+    """Cores that this process may run on: those of its mask (Slurm, taskset), within its cgroup's quota (container)."""
+    mask = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota()
+    return max(1, min(mask, quota)) if quota else mask
+
+
+def devices() -> list[str]:
+    """The GPUs that are visible here, as CUDA_VISIBLE_DEVICES may name them: numbers or UUIDs.
+
+    As in CUDA a name that stands for no device ends the list.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return [str(place) for place in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
+    names = []
+    for name in visible.split(","):
+        if name.strip() in NO_DEVICE:
+            break
+        names.append(name.strip())
+    return names
+
+
+def devices_of_slots(slots: list[int]) -> list[str]:
+    """The visible GPUs that a run in these slots of a driver gets: the k-th for slot k; none without any.
+
+    Slots take turns where they are more than GPUs.
+    """
+    visible = devices()
+    return list(dict.fromkeys(visible[slot % len(visible)] for slot in slots)) if visible else []
+
+
+def slots() -> int:
+    """How many runs fit at a time: one per GPU, or per core where there is none."""
+    return len(devices()) or cores()
+
+
+def _quota(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int | None:
+    """The whole cores of a version 2 cgroup's quota, at least one; None without a limit."""
+    try:
+        quota, period = path.read_text().split()
+        return max(1, int(quota) // int(period)) if quota != "max" else None
+    except (OSError, ValueError):
+        return None

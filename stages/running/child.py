@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import files, machine
 from common.errors import UserError, explain
 from stages.planning.plans import Run
-from stages.running import machine, ranks, store
+from stages.running import ranks, store
 from stages.running.stopping import STOP, Stopped
 
 GRACE_SECONDS = (

@@ -18,9 +18,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
+from common import machine
 from common.errors import UserError
 from stages.planning.plans import Run
-from stages.running import machine, store
+from stages.running import store
 from stages.running.stopping import STOP
 
 PORT = 29500  # of the rendezvous on the first node

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import files
+from common import files, machine
 from common.errors import UserError, command
 from common.names import nearest
 from common.scales import check_scale
 from stages.planning.declaration import default_scale
 from stages.planning.plans import Plan, Run, read_plan
-from stages.running import machine, store
+from stages.running import store
 from stages.running.driver import Outcome, adopt, carry_out
 from stages.running.finished import in_evidence
 

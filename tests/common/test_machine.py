@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from stages.running import machine
+from common import machine
 
 
 @pytest.mark.parametrize(
