@@ -26,12 +26,16 @@ def read_text(path: str | Path, expected: str = "a text file") -> str:
         text = path.read_bytes().decode("utf-8-sig") if size <= LARGEST else ""
     except UnicodeDecodeError as error:
         at = f"byte {error.start + 1} is none"
-        raise UserError("a file is not UTF-8", expected=f"{expected}, in UTF-8", found=at, where=path) from error
+        raise UserError(
+            "a file is not UTF-8", expected=f"{expected}, in UTF-8", found=at, where=path
+        ) from error
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         found = "a folder" if path.is_dir() else "none"
         raise UserError("a file is missing", expected=expected, found=found, where=path) from error
     if size > LARGEST:
-        raise UserError("a file is too large", expected=f"at most {LARGEST:,} bytes", found=f"{size:,}", where=path)
+        raise UserError(
+            "a file is too large", expected=f"at most {LARGEST:,} bytes", found=f"{size:,}", where=path
+        )
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise UserError("a file is not text", expected=expected, found="a NUL", where=f"{path}, line {line}")
@@ -92,7 +96,9 @@ def _loaded(path: str | Path, kind: str) -> Any:
     except MarkedYAMLError as error:
         at = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError("not YAML", expected="YAML", found=error.problem, where=f"{path}{at}") from error
-    except Exception as error:  # a parser meets text with every kind of exception, and each is the text's fault
+    except (
+        Exception
+    ) as error:  # a parser meets text with every kind of exception, and each is the text's fault
         raise UserError("not YAML", expected="YAML", found=str(error) or error, where=path) from error
 
 
@@ -101,11 +107,15 @@ def _bound(text: str, path: str | Path) -> None:
     if _is_flat(text):
         return
     sizes: dict[str, int] = {}
-    opened: list[tuple[str | None, int]] = []  # collections not closed yet: their anchor, and the nodes before them
+    opened: list[
+        tuple[str | None, int]
+    ] = []  # collections not closed yet: their anchor, and the nodes before them
     nodes = 0
     for name, anchor, line in _events(text):
         if name == "AliasEvent":
-            nodes += sizes.get(anchor or "", 0)  # one inside its own anchor has no size yet: plain() would not end
+            nodes += sizes.get(
+                anchor or "", 0
+            )  # one inside its own anchor has no size yet: plain() would not end
             if any(anchor == outer for outer, _ in opened):
                 raise _too_much("an alias of what it stands in", path, line)
         elif name.endswith("StartEvent") and name.startswith(("Sequence", "Mapping")):

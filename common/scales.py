@@ -21,7 +21,7 @@ FOLDER = Path("params") / "scales"
 
 @dataclass(frozen=True)
 class Scale:
-    """One file of params/scales/: `recipes` are bindings by stage, `exhibits` entries as under an exhibit's `scales:`."""
+    """One file of params/scales/. recipes: bindings by stage. exhibits: entries as under an exhibit's `scales:`."""
 
     name: str
     path: Path
