@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import gin
 import torch
 from torch import Tensor
 
+from simclr.declared import AtLeast
 from stages.data import datasets
 from stages.data.file_lists import FileList
 from stages.data.photographs import Photographs
@@ -15,7 +17,11 @@ from stages.data.photographs import Photographs
 
 @gin.configurable
 def dataset(
-    folder: Path, split: str, device: torch.device, name: str = gin.REQUIRED, limit: int = 0
+    folder: Path,
+    split: str,
+    device: torch.device,
+    name: str = gin.REQUIRED,
+    limit: Annotated[int, AtLeast(0)] = 0,
 ) -> tuple[Tensor | Photographs, Tensor]:
     """One split of a prepared data set on the device: images uint8 (n, 3, H, W) and labels int64 (n,) or (n, classes).
 

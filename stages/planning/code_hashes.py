@@ -1,8 +1,9 @@
 """Which source a stage runs or a drawing is made by, and a hash of what that source does.
 
-The hash ignores comments, docstrings, blank lines and the ranges declared beside parameters: they change no number, so
-they retrain nothing. It is taken over the text that remains (not over a syntax tree, whose printed form differs between
-versions of Python). A module that a run names in a binding, as its loss, counts for that run and for no other.
+The hash ignores comments, docstrings, blank lines, the ranges declared beside parameters and a stage's estimate of its
+cost: they change no number, so they retrain nothing. It is taken over the text that remains (not over a syntax tree,
+whose printed form differs between versions of Python). A module that a run names in a binding, as its loss, counts for
+that run and for no other.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from common.errors import UserError
 
 # What stands in these folders decides numbers, with the stage's own file: what is touched here retrains.
 DECIDE_NUMBERS = ("simclr", "stages.data", "stages.steps")
+COST = "cost"  # what a run costs, said by its stage: an estimate, on which no number rests
 RANGES = "simclr.declared"  # what a parameter may be: no number comes from there
 PACKAGES = ("simclr", "stages", "reports", "common")
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,8 +90,8 @@ def tree_of(module: str) -> ast.Module:
 
 
 def stripped(source: str) -> str:
-    """`source` without comments, docstrings, declared ranges, blank lines and trailing blanks."""
-    source = _without_ranges(source)
+    """`source` without comments, docstrings, declared ranges, estimates of cost, blank lines and trailing blanks."""
+    source = _without_estimates(source)
     lines = source.splitlines()
     for line, column in _comments(source):
         lines[line] = lines[line][:column]
@@ -98,14 +100,15 @@ def stripped(source: str) -> str:
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-def _without_ranges(source: str) -> str:
-    """`Annotated[int, AtLeast(1)]` as `int`, and no import of the marks."""
+def _without_estimates(source: str) -> str:
+    """`Annotated[int, AtLeast(1)]` as `int`, no import of the marks, and no function `cost`."""
     tree, edits = ast.parse(source), []
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "Annotated":
             edits.append((node, ast.get_source_segment(source, node.slice.elts[0]) or ""))
         elif isinstance(node, ast.ImportFrom) and node.module == RANGES:
             edits.append((node, ""))
+    edits += [(node, "") for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == COST]
     if not edits:
         return source
     text, starts = source.encode(), [0]  # columns of a syntax tree count bytes

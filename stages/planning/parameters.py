@@ -16,6 +16,7 @@ from simclr import declared
 from stages.planning.code_hashes import module_path, tree_of
 
 TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+ANYTHING = ("Any", "object")
 SEQUENCES = ("tuple", "list", "Sequence")
 
 
@@ -152,15 +153,17 @@ def _parsed(annotation: str) -> ast.expr:
 
 
 def _fits(value: Any, annotation: ast.expr) -> bool:
-    """Whether a value is of an annotated type, as far as a type can be read; others are not held to it."""
+    """Whether a value that YAML or gin can write is of an annotated type."""
     if isinstance(annotation, ast.BinOp):
         return _fits(value, annotation.left) or _fits(value, annotation.right)
     if isinstance(annotation, ast.Constant):
         return value is None if annotation.value is None else True
     if isinstance(annotation, ast.Subscript):
         return _fits_items(value, ast.unparse(annotation.value), annotation.slice)
-    allowed = TYPES.get(ast.unparse(annotation))
-    return not allowed or (isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool)))
+    name = ast.unparse(annotation)
+    if name not in TYPES:  # a tensor, a network: nothing that a declaration can write
+        return name in ANYTHING
+    return isinstance(value, TYPES[name]) and (name == "bool" or not isinstance(value, bool))
 
 
 def _fits_items(value: Any, kind: str, inner: ast.expr) -> bool:
@@ -169,7 +172,7 @@ def _fits_items(value: Any, kind: str, inner: ast.expr) -> bool:
             inner if isinstance(inner, ast.Tuple) else ast.Tuple([inner], ast.Load())
         )
     if kind not in SEQUENCES:
-        return True
+        return False
     if not isinstance(value, list | tuple):
         return False
     kinds = inner.elts if isinstance(inner, ast.Tuple) else [inner]

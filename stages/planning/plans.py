@@ -7,7 +7,6 @@ run, what its cell binds. Run ids are positions in the grid, not values, so that
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,57 +16,18 @@ from common import files
 from common.errors import UserError
 from common.records import Nested, PlanDocument, StageEntry
 from stages.planning.cells import Bound, cells_of, shared_of
-from stages.planning.code_hashes import code_hash
 from stages.planning.configurables import (
     applicable,
     check_applies,
     check_binding,
     check_complete,
-    named_modules,
 )
 from stages.planning.declaration import PARAMS, Exhibit, all_chains, check_exhibits, exhibit_ids, open_exhibit
-from stages.planning.fingerprint import accepted_code, fingerprint
+from stages.planning.feasibility import check_run
 from stages.planning.recipes import bound_at, check_stages, recipe_path
+from stages.planning.runs import Bindings, Run
 
 RESERVED = ("seed", "labels")
-Bindings = dict[str, Any]  # {"configurable.parameter": value}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training or evaluation, resolved: what a stage needs to know, and nothing of how it is driven."""
-
-    exhibit: str
-    scale: str
-    stage: str
-    id: str
-    seed: int
-    bindings: Bindings
-    labels: dict[str, Any]
-    upstream: Run | None = None
-
-    @property
-    def dataset(self) -> str | None:
-        """The data set it reads, if any."""
-        return self.bindings.get("dataset.name")
-
-    @property
-    def code(self) -> str:
-        """A hash of the code that decides this run's numbers: its stage's, and that of the modules that it names."""
-        return code_hash(self.stage, named_modules(self.stage, self.bindings))
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """What decides this run's numbers, as one hash; equal settings in two exhibits have equal fingerprints."""
-        upstream, code = (
-            self.upstream.fingerprint if self.upstream else None,
-            accepted_code(self.stage, self.code),
-        )
-        return fingerprint(self.stage, self.seed, self.bindings, self.dataset, upstream, code)
-
-    def folder(self, results: Path) -> Path:
-        """results/<scale>/<stage>/<exhibit>/<run>."""
-        return results / self.scale / self.stage / self.exhibit / self.id
 
 
 @dataclass
@@ -106,7 +66,9 @@ def resolve(exhibit_name: str, scale: str) -> Plan:
         measure=exhibit.content["measure"],
         stages=stages.in_order(),
     )
-    return from_document(exhibit_name, scale, document)
+    plan = from_document(exhibit_name, scale, document)
+    stages.check_runs(plan)
+    return plan
 
 
 class _Stages:
@@ -155,6 +117,13 @@ class _Stages:
             for key, (_, where) in self.set_here[stage].items():
                 if key not in used:  # of no run's loss: a recipe may hold such, what an exhibit sets is meant
                     check_applies(stage, key, bound, where)
+
+    def check_runs(self, plan: Plan) -> None:
+        """UserError for a run that cannot be made of the data that it is bound to."""
+        for stage, runs in plan.stages.items():
+            for run in runs:
+                said = {**self.shared[stage], **self.own[stage][run.id]}
+                check_run(run, lambda key, said=said: said[key][1] if key in said else str(self.exhibit.path))
 
     def in_order(self) -> dict[str, StageEntry]:
         """What is read stands first."""

@@ -8,7 +8,7 @@ import pytest
 
 from common import files
 from stages import adopt, collect, plan
-from stages.planning import fingerprint, plans
+from stages.planning import fingerprint, plans, runs
 from tests.stages import tiny
 
 CHAIN = """\
@@ -46,7 +46,7 @@ SMOKE = ["--scale", "smoke"]
 def code(monkeypatch) -> Callable[..., None]:
     """code(pretrain="b") says what the code of a stage hashes to; others stay as they were ("a" at first)."""
     hashes: dict[str, str] = {}
-    monkeypatch.setattr(plans, "code_hash", lambda stage, named: hashes.get(stage, "a"))
+    monkeypatch.setattr(runs, "code_hash", lambda stage, named: hashes.get(stage, "a"))
     return lambda **changed: hashes.update(changed)
 
 

@@ -4,11 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-import torch
 
 from common import files, scales
 from common.errors import UserError
-from simclr.encoder import resnet
 from stages import plan
 from stages.planning import code_hashes, cost, declaration, plans, recipes
 from stages.running import store, sweeps
@@ -198,28 +196,6 @@ def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared
     assert cost.measured_rate(pretrainings, Path("results")) == cost.cost_of(measured).flops / 2
     run("--scale", "paper", "--cost")
     assert "as measured here at scale smoke" in capsys.readouterr().out
-
-
-def test_a_resnet_50_costs_what_everybody_says():
-    """4.1 thousand million multiply-adds at 224 px, so twice as many operations."""
-    assert cost._count((("depth", 50), ("width", 1)), 224) == pytest.approx(8.2e9, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("depth", "stem", "size"), [(8, "cifar", 15), (18, "imagenet", 45), (50, "cifar", 9)]
-)
-def test_operations_are_those_of_the_convolutions(depth, stem, size):
-    """Against the outputs that the network really has, odd sides included."""
-    shape = {"depth": depth, "stem": stem, "base_channels": 4, "width": 2}
-    counted, encoder = [], resnet(**shape).eval()
-    for layer in encoder.modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            layer.register_forward_hook(
-                lambda conv, _, out: counted.append(2 * out.numel() * conv.weight[0].numel())
-            )
-    with torch.no_grad():
-        encoder(torch.zeros(1, 3, size, size))
-    assert cost._count(tuple(shape.items()), size) == sum(counted)
 
 
 def test_quiet_prints_nothing(declared, capsys):

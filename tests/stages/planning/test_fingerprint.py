@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from common import files
 from common.errors import UserError
-from stages.planning import fingerprint, plans
+from stages.planning import fingerprint, runs
 from stages.planning.fingerprint import (
     NAMES_A_FILE,
     NOT_PART,
@@ -170,7 +170,7 @@ def test_an_adoption_of_code_that_changed_again_does_not_count(adopted):
 
 def test_an_adopted_run_has_the_fingerprint_that_the_old_code_gave(adopted, monkeypatch):
     def now(code: str) -> str:
-        monkeypatch.setattr(plans, "code_hash", lambda stage, named: code)
+        monkeypatch.setattr(runs, "code_hash", lambda stage, named: code)
         return tiny.a_run("pretrain").fingerprint
 
     tiny.prepare_tiny(Path())

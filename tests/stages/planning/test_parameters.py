@@ -1,0 +1,150 @@
+"""Ranges stand beside parameters, and the plan holds every binding to them."""
+
+import pytest
+
+from common.errors import UserError
+from stages.planning import code_hashes, configurables, parameters
+
+MODULE = '''\
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import gin
+from torch import Tensor
+
+from simclr.declared import Above, AtLeast, Between, OneOf, Rising
+
+WORDS = ("crop", "flip")
+TABLE = {"a": len, "b": max}
+
+
+@gin.configurable
+def build(
+    images: Tensor,
+    n: Annotated[int, AtLeast(1)] = 1,
+    rate: Annotated[float, Above(0)] = 1.0,
+    area: Annotated[tuple[float, float], Above(0), Between(0, 1), Rising()] = (0.1, 1.0),
+    ops: Annotated[Sequence[str], OneOf(*WORDS)] = (),
+    kind: Annotated[str, OneOf(*TABLE)] = "a",
+    other: Literal["x", "y"] | None = None,
+    rates: tuple[float, ...] = (),
+    free: Any = None,
+    on: bool = False,
+):
+    """Nothing."""
+'''
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """check(parameter, value) against the module above."""
+    (tmp_path / "stages").mkdir()
+    (tmp_path / "stages" / "toy.py").write_text(MODULE)
+    monkeypatch.setattr(code_hashes, "ROOT", tmp_path)
+    caches = [each for module in (code_hashes, configurables, parameters) for each in vars(module).values()]
+    caches = [each for each in caches if hasattr(each, "cache_clear")]
+    for each in caches:
+        each.cache_clear()
+    yield lambda name, value: configurables.check_binding("toy", f"build.{name}", value, "here, line 3")
+    for each in caches:
+        each.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n", 1),
+        ("rate", 1),
+        ("area", [0.08, 1.0]),
+        ("area", (1, 1)),
+        ("ops", ["crop", "flip"]),
+        ("ops", []),
+        ("kind", "b"),
+        ("other", None),
+        ("other", "x"),
+        ("rates", [1, 2.0]),
+        ("free", {"a": 1}),
+        ("on", True),
+    ],
+)
+def test_what_is_allowed_passes(check, name, value):
+    check(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n", 0),
+        ("n", 1.0),
+        ("n", True),
+        ("rate", 0),
+        ("rate", -1.0),
+        ("rate", float("nan")),
+        ("rate", float("inf")),
+        ("rate", "1"),
+        ("area", [1.0, 0.08]),
+        ("area", [0, 0]),
+        ("area", [-1, 2]),
+        ("area", [0.5]),
+        ("area", 0.5),
+        ("ops", "crop"),
+        ("ops", ["corp"]),
+        ("kind", "c"),
+        ("other", "z"),
+        ("rates", [1, "2"]),
+        ("rates", [float("nan")]),
+        ("images", 3),
+        ("on", 1),
+    ],
+)
+def test_what_is_not_is_refused_with_its_place(check, name, value):
+    with pytest.raises(UserError) as caught:
+        check(name, value)
+    assert f"build.{name}" in str(caught.value) and "here, line 3" in str(caught.value)
+
+
+def test_an_unknown_word_gets_the_nearest(check):
+    with pytest.raises(UserError, match="did you mean `crop`"):
+        check("ops", ["flip", "corp"])
+
+
+def test_a_mark_that_cannot_be_read_is_told_with_its_line(check, tmp_path):
+    (tmp_path / "stages" / "toy.py").write_text(MODULE.replace("AtLeast(1)", "AtLeast(len(WORDS))"))
+    for module in (code_hashes, configurables, parameters):
+        for each in vars(module).values():
+            if hasattr(each, "cache_clear"):
+                each.cache_clear()
+    with pytest.raises(UserError, match="a mark beside a parameter") as caught:
+        check("n", 1)
+    assert "toy.py, line 15" in str(caught.value)
+
+
+STAGES = [
+    ("finetune", "label_subset.fraction", 0.0),
+    ("finetune", "label_subset.fraction", 1.5),
+    ("finetune", "label_subset.seed", -1),
+    ("pretrain", "dataset.limit", -5),
+    ("pretrain", "execution.device", "gpu"),
+    ("pretrain", "execution.threads", 0),
+    ("pretrain", "execution.precision", "float16"),
+    ("pretrain", "execution.checkpoint_minutes", -1),
+    ("linear_eval", "evaluate.split", "tset"),
+    ("linear_eval", "representation.layer", "g"),
+    ("logistic", "l2_path.lowest", 0),
+    ("logistic", "l2_path.values", 0),
+    ("logistic", "frozen_features.size", 1_000_000),
+    ("transfer", "transfer_grid.learning_rates", [0.1, 0]),
+    ("transfer", "transfer_grid.weight_decays", [-0.1]),
+    ("probe", "probing.operator", "rotation"),
+    ("tsne", "embedding.perplexity", 0),
+    ("tsne", "chosen_images.images_per_class", 0),
+    ("operators", "illustration.copies", 0),
+    ("gradients", "gradient_check.parameters", [-0.5]),
+    ("pretrain", "nt_xent.temperature", float("nan")),
+]
+
+
+@pytest.mark.parametrize(("stage", "key", "value"), STAGES)
+def test_nonsense_is_refused(stage, key, value):
+    with pytest.raises(UserError):
+        configurables.check_binding(stage, key, value, "here")
