@@ -63,6 +63,13 @@ def _decisive(key: str, value: Any) -> Any:
 def declaration_of(dataset: str) -> dict[str, Any]:
     """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
     declared = files.read_yaml(PARAMS / "datasets.yaml")
+    if not isinstance(declared, dict) or not all(isinstance(body, dict) for body in declared.values()):
+        raise UserError(
+            "data sets are not declared",
+            expected="a mapping from names to what each data set is",
+            found=str(declared)[:60],
+            where=PARAMS / "datasets.yaml",
+        )
     if dataset not in declared:
         raise UserError(
             f"unknown data set `{dataset}`{nearest(dataset, declared)}",

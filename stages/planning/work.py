@@ -50,7 +50,15 @@ class Work:
 
 def work_of(stage: str, bound: Bindings, images: Splits) -> Work:
     """What a run of `stage` with these bindings has to do."""
-    return _said_by(stage)(bound, images)
+    try:
+        return _said_by(stage)(bound, images)
+    except KeyError as error:
+        raise UserError(
+            f"nothing binds {error.args[0]}, which stage {stage} needs",
+            expected="a value in the recipe or in the exhibit",
+            found="none",
+            where=f"params/recipes, params/exhibits ({stage})",
+        ) from error
 
 
 @functools.cache

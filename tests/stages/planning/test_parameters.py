@@ -116,7 +116,7 @@ def test_a_mark_that_cannot_be_read_is_told_with_its_line(check, tmp_path):
                 each.cache_clear()
     with pytest.raises(UserError, match="a mark beside a parameter") as caught:
         check("n", 1)
-    assert "toy.py, line 15" in str(caught.value)
+    assert "toy.py, line 16" in str(caught.value)
 
 
 STAGES = [
