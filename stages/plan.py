@@ -16,28 +16,37 @@ from common import files, scales
 from common.errors import UserError, command
 from common.records import Index
 from stages.planning import cost
+from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
 from stages.planning.code_hashes import code_hash, drawing_hash, page_hash
-from stages.planning.declaration import PARAMS, exhibit_ids
+from stages.planning.declaration import PARAMS, default_scale, exhibit_ids
 from stages.planning.fingerprint import accepted_code
-from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, write_plan
+from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
+from stages.planning.price import hardware_named
 from stages.planning.recipes import stages_with_recipes
 
 TRAININGS = ("pretrain", "supervised")
+SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
 
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages plan [--scale S ...] [--cost] [--quiet]`: all scales without --scale."""
+    """`python -m stages plan [--scale S ...] [--cost [--exhibit E ...]] [--quiet]`: all scales without --scale."""
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--cost", action="store_true", help="the price: GPUs, memory, hours and storage")
     parser.add_argument(
-        "--cost", action="store_true", help="estimate images, operations and hours (imports torch)"
+        "--exhibit", action="append", help="with --cost: of this exhibit alone (may be repeated)"
+    )
+    parser.add_argument(
+        "--hardware", help="with --cost: an entry of params/hardware.yaml (default: its first)"
     )
     options = parser.parse_args(arguments)
+    if options.exhibit:
+        return _price_alone(options)
     for scale in [scales.check_scale(name) for name in options.scale or scales.names()]:
         plans = all_plans(scale)
         if changed := changed_runs(plans, options.results):
@@ -49,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(summary(scale, plans))
             if options.cost:
                 print(cost_line(scale, plans, options.results))
+                print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
             if changed:
                 print(f"  changed: {', '.join(changed)}")
     _discard_scales()
@@ -56,6 +66,16 @@ def main(arguments: list[str] | None = None) -> int:
     files.write_yaml(
         INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
     )
+    return 0
+
+
+def _price_alone(options: argparse.Namespace) -> int:
+    """What some exhibits cost, upstream runs included; nothing is written."""
+    for scale in map(scales.check_scale, options.scale or [default_scale()]):
+        plans = [resolve(name, scale) for name in options.exhibit]
+        title = f"{', '.join(options.exhibit)} at {scale}"
+        print(cost_line(scale, plans, options.results))
+        print(bill(title, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
     return 0
 
 
