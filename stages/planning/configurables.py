@@ -80,7 +80,8 @@ def check_binding(stage: str, key: str, value: Any, where: str) -> None:
             found=key,
             where=where,
         )
-    if instead := GIVEN_BY_STAGES.get(key):
+    instead = GIVEN_BY_STAGES.get(key, "" if parameters[parameter_name].default else "another parameter")
+    if instead:
         raise UserError(f"`{key}` is given by the stage itself", expected=instead, found=key, where=where)
     check_value(key, parameters[parameter_name], value, where)
 
@@ -179,7 +180,15 @@ def _configurable(
     name: str, module: str, node: ast.FunctionDef | ast.ClassDef, classes: Classes
 ) -> Configurable:
     own = _fields(module, node, classes) if isinstance(node, ast.ClassDef) else _arguments(module, node)
-    return Configurable(name, module, {each.name: each for each in own})
+    given = _denied(node)
+    return Configurable(name, module, {each.name: each for each in own if each.name not in given})
+
+
+def _denied(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """The parameters that gin may not bind: a caller gives them."""
+    calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call)]
+    keywords = [keyword for call in calls for keyword in call.keywords if keyword.arg == "denylist"]
+    return [name for keyword in keywords for name in ast.literal_eval(keyword.value)]
 
 
 def _arguments(module: str, function: ast.FunctionDef) -> list[Parameter]:
