@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from common.documents import read_yaml as read_yaml  # YAML is read where its limits are
 from common.errors import FULL_DISK, UserError
 
 if TYPE_CHECKING:
@@ -167,17 +168,6 @@ def read_json(path: str | Path) -> Any:
         return json.loads(read_bytes(path))
     except ValueError as error:
         raise _damaged(path, "JSON", error) from error
-
-
-def read_yaml(path: str | Path) -> Any:
-    """The value in a YAML file (plain types only). UserError if it is missing or damaged."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe").load(read_bytes(path))
-    except YAMLError as error:
-        raise UserError("a file cannot be read", expected="YAML", found=error, where=path) from error
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:

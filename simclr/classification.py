@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import gin
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simclr.batches import Batches, whole_batches
+from simclr.declared import AtLeast
 from simclr.distributed import average_gradients, mean_over_processes
 from simclr.divergence import Watch
 from simclr.encoder import resnet
@@ -171,9 +173,9 @@ def linear_evaluation(
     labels: Tensor,
     classes: int,
     seed: int,
-    batch_size: int = gin.REQUIRED,
-    epochs: int = gin.REQUIRED,
-    base_lr: float = gin.REQUIRED,
+    batch_size: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    epochs: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    base_lr: Annotated[float, AtLeast(0)] = gin.REQUIRED,
     *,
     views: ViewPolicy | None = None,
     optimizer: MakesOptimizer | None = None,
@@ -196,10 +198,10 @@ def supervised(
     labels: Tensor,
     classes: int,
     seed: int,
-    batch_size: int = gin.REQUIRED,
-    epochs: int = gin.REQUIRED,
-    base_lr: float = gin.REQUIRED,
-    warmup_epochs: float = gin.REQUIRED,
+    batch_size: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    epochs: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    base_lr: Annotated[float, AtLeast(0)] = gin.REQUIRED,
+    warmup_epochs: Annotated[float, AtLeast(0)] = gin.REQUIRED,
     *,
     encoder: nn.Module | None = None,
     views: ViewPolicy | None = None,

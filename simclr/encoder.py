@@ -7,6 +7,7 @@ variance 1 / fan_in, not 2. Both put a bottleneck's stride in its 3x3 convolutio
 """
 
 import math
+from typing import Annotated
 
 import gin
 import torch
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simclr.batch_norm import BatchNorm
+from simclr.declared import Between, OneOf
 from simclr.randomness import truncated_normal
 
 # depth: (blocks per group, bottleneck?, base channels). 8, 14 and 20 are He et al.'s CIFAR family (2016,
@@ -107,10 +109,10 @@ class ResNet(nn.Module):
 
 @gin.configurable
 def resnet(
-    depth: int = gin.REQUIRED,
-    width: int = 1,
-    stem: str = "imagenet",
-    base_channels: int | None = None,
+    depth: Annotated[int, OneOf(*ARCHITECTURES)] = gin.REQUIRED,
+    width: Annotated[int, Between(1, 64)] = 1,
+    stem: Annotated[str, OneOf("imagenet", "cifar")] = "imagenet",
+    base_channels: Annotated[int | None, Between(1, 4096)] = None,
     seed: int = 0,
 ) -> ResNet:
     """A ResNet of 18, 34 (basic), 50, 101, 152 (bottleneck) or 8, 14, 20 layers (CIFAR family: 3 groups).

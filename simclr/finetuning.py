@@ -6,6 +6,7 @@ The authors never published this part of their code; where the text is silent, F
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import gin
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from simclr.batch_norm import BatchNorm
 from simclr.batches import whole_batches
 from simclr.classification import Classification, Schedule, schedule_in_epochs
+from simclr.declared import AtLeast
 from simclr.optimizer import MakesOptimizer
 from simclr.views import Begin, ImageCollection, Images, Update, ViewPolicy, rows_of
 from simclr.views.feed import begun
@@ -53,9 +55,9 @@ def fine_tuning(
     labels: Tensor,
     classes: int,
     seed: int,
-    batch_size: int = gin.REQUIRED,
-    epochs: int = gin.REQUIRED,
-    base_lr: float = gin.REQUIRED,
+    batch_size: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    epochs: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    base_lr: Annotated[float, AtLeast(0)] = gin.REQUIRED,
     *,
     views: ViewPolicy | None = None,
     optimizer: MakesOptimizer | None = None,
@@ -81,10 +83,10 @@ def transfer_training(
     labels: Tensor,
     classes: int,
     seed: int,
-    lr: float,
-    weight_decay: float,
-    steps: int = gin.REQUIRED,
-    batch_size: int = gin.REQUIRED,
+    lr: Annotated[float, AtLeast(0)],
+    weight_decay: Annotated[float, AtLeast(0)],
+    steps: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    batch_size: Annotated[int, AtLeast(1)] = gin.REQUIRED,
     *,
     views: ViewPolicy | None = None,
     optimizer: MakesOptimizer | None = None,

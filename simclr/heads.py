@@ -1,10 +1,13 @@
 """Projection heads g(.): h -> z (Section 4.2, Figure 8)."""
 
+from typing import Annotated
+
 import gin
 import torch
 from torch import Tensor, nn
 
 from simclr.batch_norm import BatchNorm
+from simclr.declared import Between, OneOf
 from simclr.randomness import normal
 from simclr.wrapped import feature_dim
 
@@ -46,9 +49,9 @@ class DenseLayer(nn.Module):
 @gin.configurable
 def projection_head(
     in_dim: int,
-    kind: str = "nonlinear",
-    out_dim: int = 128,
-    hidden_layers: int = 1,
+    kind: Annotated[str, OneOf("none", "linear", "nonlinear")] = "nonlinear",
+    out_dim: Annotated[int, Between(1, 65536)] = 128,
+    hidden_layers: Annotated[int, Between(0, 16)] = 1,
     batch_norm: bool = True,
     seed: int = 0,
 ) -> nn.Sequential:

@@ -4,11 +4,14 @@ Not in the SimCLR paper; later work reports it beside the linear evaluation, wit
 """
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import gin
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from simclr.declared import Above, AtLeast
 
 COSINE = 2**30  # units of a cosine in a whole number: finer than float32 near 1
 ROW = 2**32
@@ -20,8 +23,8 @@ def knn_scores(
     labels: Tensor,
     queries: Tensor,
     classes: int,
-    k: int = 200,
-    temperature: float = 0.1,
+    k: Annotated[int, AtLeast(1)] = 200,
+    temperature: Annotated[float, Above(0)] = 0.1,
 ) -> Tensor:
     """Scores (m, classes) of queries (m, d) by their k most similar rows of bank, labels int64 (n,).
 

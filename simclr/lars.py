@@ -7,11 +7,13 @@ after the rate has fallen to 0.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import gin
 import torch
 from torch import Tensor, nn
 
+from simclr.declared import Above, AtLeast, Between
 from simclr.optimizer import MomentumOptimizer, matches_any
 
 
@@ -28,9 +30,9 @@ class Lars(MomentumOptimizer):
     def __init__(
         self,
         named_parameters: Iterable[tuple[str, nn.Parameter]],
-        momentum: float = 0.9,
-        weight_decay: float = gin.REQUIRED,
-        eta: float = 0.001,
+        momentum: Annotated[float, Between(0, 1)] = 0.9,
+        weight_decay: Annotated[float, AtLeast(0)] = gin.REQUIRED,
+        eta: Annotated[float, Above(0)] = 0.001,
         nesterov: bool = False,
         classic_momentum: bool = True,
         exclude_from_weight_decay: Sequence[str] = ("batch_norm", "bias", "online_classifier"),

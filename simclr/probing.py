@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import gin
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from simclr.batches import Batches
+from simclr.declared import AtLeast
 from simclr.distributed import average_gradients, mean_over_processes
 from simclr.divergence import Watch
 from simclr.heads import Dense
@@ -150,9 +153,9 @@ def probe_training(
     features: Tensor,
     targets: Tensor,
     seed: int,
-    batch_size: int = gin.REQUIRED,
-    epochs: int = gin.REQUIRED,
-    base_lr: float = gin.REQUIRED,
+    batch_size: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    epochs: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    base_lr: Annotated[float, AtLeast(0)] = gin.REQUIRED,
     *,
     optimizer: MakesOptimizer | None = None,
 ) -> Probe:

@@ -1,20 +1,23 @@
 """Learning rate: linear warm-up, then half a cosine down to zero (Section 2.2, Appendix B.1)."""
 
 import math
+from typing import Annotated
 
 import gin
+
+from simclr.declared import AtLeast, OneOf
 
 
 @gin.configurable
 def learning_rate(
     step: int,
     *,
-    base_lr: float = gin.REQUIRED,
+    base_lr: Annotated[float, AtLeast(0)] = gin.REQUIRED,
     batch_size: int,
     n_examples: int,
     epochs: int,
-    warmup_epochs: float = gin.REQUIRED,
-    scaling: str = "linear",
+    warmup_epochs: Annotated[float, AtLeast(0)] = gin.REQUIRED,
+    scaling: Annotated[str, OneOf("linear", "sqrt")] = "linear",
 ) -> float:
     """The rate of update number `step`, counted from 0; update 0 of a warm-up has rate 0 (official code).
 

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import gin
 import torch
 from torch import nn
 
+from simclr.declared import AtLeast, Between
 from simclr.optimizer import MomentumOptimizer, matches_any
 
 
@@ -20,9 +22,9 @@ class Sgd(MomentumOptimizer):
     def __init__(
         self,
         named_parameters: Iterable[tuple[str, nn.Parameter]],
-        momentum: float = 0.9,
+        momentum: Annotated[float, Between(0, 1)] = 0.9,
         nesterov: bool = True,
-        weight_decay: float = 0.0,
+        weight_decay: Annotated[float, AtLeast(0)] = 0.0,
         exclude_from_weight_decay: Sequence[str] = (),
     ):
         super().__init__(named_parameters, momentum, nesterov)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from simclr import losses
 from simclr.batches import Batches
-from simclr.declared import ModuleIn
+from simclr.declared import Above, AtLeast, ModuleIn, OneOf
 from simclr.distributed import average_gradients, mean_over_processes
 from simclr.divergence import Diverged, Watch
 from simclr.encoder import resnet
@@ -73,13 +73,13 @@ class Pretraining:
         self,
         images: ImageCollection,
         seed: int,
-        batch_size: int = gin.REQUIRED,
-        epochs: int = gin.REQUIRED,
-        base_lr: float = gin.REQUIRED,
-        warmup_epochs: float = 10,
-        lr_scaling: str = "linear",
+        batch_size: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+        epochs: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+        base_lr: Annotated[float, AtLeast(0)] = gin.REQUIRED,
+        warmup_epochs: Annotated[float, AtLeast(0)] = 10,
+        lr_scaling: Annotated[str, OneOf("linear", "sqrt")] = "linear",
         loss: Annotated[str | Loss, ModuleIn("simclr.losses")] = "nt_xent",
-        loss_scale: float = 1.0,
+        loss_scale: Annotated[float, Above(0)] = 1.0,
         online_classifier: bool = False,
         labels: Tensor | None = None,
         n_classes: int | None = None,

@@ -7,12 +7,13 @@ and stands, with its reason, in the provenance of every number that rests on it.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from common import files
 from common.errors import UserError, command
 from stages.planning import fingerprint
-from stages.planning.code_hashes import code_hash
+from stages.planning.code_changes import code_of, finished
 from stages.planning.declaration import PARAMS, check_scale, default_scale
 from stages.planning.plans import all_plans
 
@@ -35,9 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError(
             "an adoption needs a reason", expected="--reason 'renamed a variable'", found="an empty one"
         )
-    new = [
-        entry for stage in _stages(scale) if (entry := _entry(stage, scale, options.results, options.reason))
-    ]
+    new = list(_entries(scale, options.results, options.reason.strip()))
     if not new:
         print("nothing to adopt: the results at hand are of this code")
         return 0
@@ -47,26 +46,20 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _stages(scale: str) -> list[str]:
-    return sorted({stage for plan in all_plans(scale) for stage in plan.stages})
-
-
-def _entry(stage: str, scale: str, results: Path, reason: str) -> dict[str, str] | None:
-    """The adoption of one stage, or None if its results are of today's code already (or there are none)."""
-    accepted = {
-        cause["adopted"]["same_as"] if cause["adopted"] else cause["code"]
-        for path in sorted((results / scale / stage).glob("*/*/run.json"))
-        if (cause := files.read_json(path))
-    }
-    now = fingerprint.accepted_code(stage)
-    if not accepted or accepted == {now}:
-        return None
-    if len(accepted) > 1:
-        raise UserError(
-            f"results of stage {stage} are of several versions of its code: an adoption would mix them",
-            expected="one version",
-            found=", ".join(sorted(accepted)),
-            where=results / scale / stage,
-            remedy="run the stage again for the sweeps of the older versions",
-        )
-    return {"stage": stage, "code": code_hash(stage), "same_as": accepted.pop(), "reason": reason}
+def _entries(scale: str, results: Path, reason: str) -> Iterator[dict[str, str]]:
+    """One adoption for each code of today whose finished runs are of another."""
+    older: dict[tuple[str, str], set[str]] = {}
+    for run, cause in finished(all_plans(scale), results):
+        older.setdefault((run.stage, run.code), set()).add(str(code_of(cause)))
+    for (stage, code), found in sorted(older.items()):
+        if found == {fingerprint.accepted_code(stage, code)}:
+            continue
+        if len(found) > 1:
+            raise UserError(
+                f"results of stage {stage} are of several versions of its code: an adoption would mix them",
+                expected="one version",
+                found=", ".join(sorted(found)),
+                where=results / scale / stage,
+                remedy="run the stage again for the sweeps of the older versions",
+            )
+        yield {"stage": stage, "code": code, "same_as": found.pop(), "reason": reason}

@@ -194,10 +194,11 @@ def _knob_names(plan: Plan) -> list[str]:
 
 def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
     runs = {f"{stage}/{run}": found for stage, some in known.items() for run, found in some.items()}
-    every = [f"{stage}/{run.id}" for stage in plan.stages for run in plan.runs(stage)]
+    every = {f"{stage}/{run.id}": run.code for stage in plan.stages for run in plan.runs(stage)}
     costs = {found.account["fingerprint"]: found.cost for found in runs.values()}
     accounts = {
-        name: found.account | {"adopted": adoption_of(found.account["stage"])} for name, found in runs.items()
+        name: found.account | {"adopted": adoption_of(found.account["stage"], every[name])}
+        for name, found in runs.items()
     }
     return {
         "scale": plan.scale,

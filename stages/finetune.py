@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import gin
 import numpy as np
 import torch
 
 from common.errors import UserError
+from simclr.declared import Above, AtLeast, Between
 from simclr.finetuning import fine_tuning, take
 from stages.data import splits
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 from stages.steps.classifying import train_and_test
 
@@ -19,9 +23,9 @@ SLACK = 0.01  # by how much of its size a list may differ from its fraction: lis
 def label_subset(
     labels: np.ndarray,
     names: list[str] | None,
-    fraction: float = gin.REQUIRED,
+    fraction: Annotated[float, Above(0), Between(0, 1)] = gin.REQUIRED,
     file: str = "",
-    seed: int = 0,
+    seed: Annotated[int, AtLeast(0)] = 0,
 ) -> np.ndarray:
     """Indices (ascending) of the images whose labels are used: a class-balanced `fraction` in (0, 1] of them.
 
@@ -49,6 +53,21 @@ def label_subset(
             remedy="bind each label_subset.fraction its own label_subset.file (params/label_subsets/README.md)",
         )
     return chosen
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """The chosen images forwards and backwards; test images once."""
+    chosen = images.train_and_validation * bound["label_subset.fraction"]
+    return Work(
+        trained=chosen * bound["fine_tuning.epochs"],
+        frozen=images.test,
+        size=bound["ViewPolicy.size"],
+        batch=min(bound["fine_tuning.batch_size"], chosen),
+        keeps=1,
+        fits={
+            "label_subset.fraction": (images.classes, chosen, "labels to choose, one of each class at least")
+        },
+    )
 
 
 def work(job: Job) -> None:

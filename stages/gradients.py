@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from simclr.declared import ModuleIn
+from simclr.declared import AtLeast, ModuleIn
 from simclr.losses import part_of
 from simclr.randomness import normal
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 
 
@@ -18,10 +19,10 @@ from stages.running.job import Job
 def gradient_check(
     seed: int,
     loss: Annotated[str, ModuleIn("simclr.losses")] = gin.REQUIRED,
-    parameters: tuple[float, ...] = gin.REQUIRED,
-    cases: int = 64,
-    dimension: int = 16,
-    negatives: int = 12,
+    parameters: Annotated[tuple[float, ...], AtLeast(0)] = gin.REQUIRED,
+    cases: Annotated[int, AtLeast(1)] = 64,
+    dimension: Annotated[int, AtLeast(1)] = 16,
+    negatives: Annotated[int, AtLeast(1)] = 12,
 ) -> dict[str, float]:
     """The largest absolute difference over `cases` anchors for each of `parameters` (temperatures, or margins).
 
@@ -62,6 +63,11 @@ def coupling(
 def _unit_rows(seed: int, case: int, rows: int, dimension: int) -> Tensor:
     draws = normal(seed, "gradient_check", case, torch.arange(rows), 0, dimension)
     return F.normalize(draws.double(), dim=1)
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """Small vectors, and no network."""
+    return Work()
 
 
 def work(job: Job) -> None:

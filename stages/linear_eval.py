@@ -3,24 +3,43 @@
 Beside it runs a weighted kNN classifier on the same frozen features. It is not in the paper.
 """
 
+from typing import Annotated
+
 import gin
 from torch import Tensor
 
 from common.errors import UserError
 from simclr.classification import linear_evaluation, top_k
+from simclr.declared import OneOf
 from simclr.evaluation import evaluated, evaluated_parts
 from simclr.knn import knn_scores
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 from stages.steps.classifying import train_and_test
 from stages.steps.representing import representation
 
 
 @gin.configurable
-def evaluate(split: str = "test") -> str:
+def evaluate(split: Annotated[str, OneOf("test", "validation")] = "test") -> str:
     """Where accuracy is measured: "test" (trained on train and validation), or "validation" (trained on the rest)."""
     if split not in ("test", "validation"):
         raise UserError("evaluate.split is none of the two", expected="test | validation", found=split)
     return split
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """Images to train on forwards in each epoch and once for the neighbours, images to measure on once for either."""
+    on_test = bound.get("evaluate.split", "test") == "test"
+    seen, unseen = (
+        (images.train_and_validation, images.test) if on_test else (images.train, images.validation)
+    )
+    batch = bound["linear_evaluation.batch_size"]
+    return Work(
+        frozen=seen * bound["linear_evaluation.epochs"] + seen + 2 * unseen,
+        size=bound["ViewPolicy.size"],
+        frozen_batch=batch,
+        fits={"linear_evaluation.batch_size": (batch, seen, "images to train on")},
+    )
 
 
 def work(job: Job) -> None:

@@ -4,6 +4,8 @@ classifier"). The penalty is chosen on validation, the classifier retrained on t
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import gin
 import numpy as np
 import torch
@@ -11,17 +13,21 @@ from torch import Tensor
 
 from common.errors import UserError
 from simclr import logistic
+from simclr.declared import Above, AtLeast, Between
 from simclr.encoder import ResNet
 from simclr.evaluation import evaluated
 from simclr.metrics import METRICS, accuracy, predicted, score
 from simclr.views import Images, shorter_side_view
 from stages.data.datasets import class_count
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 
 
 @gin.configurable
 def l2_path(
-    lowest: float = gin.REQUIRED, highest: float = gin.REQUIRED, values: int = gin.REQUIRED
+    lowest: Annotated[float, Above(0)] = gin.REQUIRED,
+    highest: Annotated[float, Above(0)] = gin.REQUIRED,
+    values: Annotated[int, AtLeast(1)] = gin.REQUIRED,
 ) -> list[float]:
     """`values` penalties, evenly spaced in the logarithm, strongest first (45 from 1e-6 to 1e5 in the paper).
 
@@ -39,10 +45,19 @@ def l2_path(
 
 @gin.configurable
 def frozen_features(
-    encoder: ResNet, images: Images, size: int = gin.REQUIRED, batch_size: int = 250
+    encoder: ResNet,
+    images: Images,
+    size: Annotated[int, Between(1, 4096)] = gin.REQUIRED,
+    batch_size: Annotated[int, AtLeast(1)] = 250,
 ) -> Tensor:
     """h float32 (n, feature_dim) of images whose shorter side is resized to `size`, without augmentation."""
     return evaluated(encoder, images, size, shorter_side_view, batch_size)
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """Every image forwards, once."""
+    size, batch = bound["frozen_features.size"], bound.get("frozen_features.batch_size", 250)
+    return Work(frozen=images.train_and_validation + images.test, size=size, frozen_batch=batch)
 
 
 def work(job: Job) -> None:

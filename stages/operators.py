@@ -1,13 +1,17 @@
 """Stage operators: what the augmentations do to real images (Figures 2, 3, 4 and 6)."""
 
+from typing import Annotated
+
 import gin
 import numpy as np
 import torch
 from torch import Tensor
 
 from common.errors import UserError
+from simclr.declared import AtLeast
 from simclr.views import ViewPolicy, as_float, resize
 from stages.data import splits
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 
 
@@ -15,11 +19,11 @@ from stages.running.job import Job
 def illustration(
     images: Tensor,
     seed: int,
-    image: int = gin.REQUIRED,
-    copies: int = 1,
-    others: int = 64,
-    bins: int = 32,
-    skip: int = 0,
+    image: Annotated[int, AtLeast(0)] = gin.REQUIRED,
+    copies: Annotated[int, AtLeast(1)] = 1,
+    others: Annotated[int, AtLeast(1)] = 64,
+    bins: Annotated[int, AtLeast(1)] = 32,
+    skip: Annotated[int, AtLeast(0)] = 0,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """`copies` views of one training image under gin's ViewPolicy: pictures, intensity histograms, distances.
 
@@ -68,6 +72,12 @@ def _views(policy: ViewPolicy, image: Tensor, index: int, seed: int, numbers: ra
 
 def _pixels(views: Tensor) -> np.ndarray:
     return (views * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """Views of a few images, and no network. What it reads must hold the image that is shown."""
+    shown = bound["illustration.image"] + 1
+    return Work(fits={"illustration.image": (shown, images.train_and_validation, "images to show one of")})
 
 
 def work(job: Job) -> None:

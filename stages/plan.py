@@ -7,35 +7,50 @@ sweeps of all scales (a scale changes numbers, not which sweeps there are); both
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from common import files
+from common import files, scales
 from common.errors import UserError, command
+from common.records import Index
 from stages.planning import cost
-from stages.planning.code_hashes import drawing_hash, page_hash
-from stages.planning.declaration import PARAMS, SCALES, check_scale, exhibit_ids, stages_with_recipes
+from stages.planning.bill import bill
+from stages.planning.code_changes import changed_runs, notice
+from stages.planning.code_hashes import code_hash, drawing_hash, page_hash
+from stages.planning.declaration import PARAMS, default_scale, exhibit_ids
 from stages.planning.fingerprint import accepted_code
-from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, write_plan
+from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
+from stages.planning.price import hardware_named
+from stages.planning.recipes import stages_with_recipes
 
 TRAININGS = ("pretrain", "supervised")
+SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
 
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages plan [--scale S ...] [--cost] [--quiet]`: all scales without --scale."""
+    """`python -m stages plan [--scale S ...] [--cost [--exhibit E ...]] [--quiet]`: all scales without --scale."""
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--quiet", action="store_true")
+    parser.add_argument("--cost", action="store_true", help="the price: GPUs, memory, hours and storage")
     parser.add_argument(
-        "--cost", action="store_true", help="estimate images, operations and hours (imports torch)"
+        "--exhibit", action="append", help="with --cost: of this exhibit alone (may be repeated)"
+    )
+    parser.add_argument(
+        "--hardware", help="with --cost: an entry of params/hardware.yaml (default: its first)"
     )
     options = parser.parse_args(arguments)
-    for scale in [check_scale(name) for name in options.scale or SCALES]:
+    if options.exhibit:
+        return _price_alone(options)
+    for scale in [scales.check_scale(name) for name in options.scale or scales.names()]:
         plans = all_plans(scale)
+        if changed := changed_runs(plans, options.results):
+            print(notice(scale, changed), file=sys.stderr, flush=True)
         changed = [plan.exhibit for plan in plans if write_plan(plan)]
         write_code(scale, plans, options.results)
         _discard_undeclared(scale)
@@ -43,12 +58,24 @@ def main(arguments: list[str] | None = None) -> int:
             print(summary(scale, plans))
             if options.cost:
                 print(cost_line(scale, plans, options.results))
+                print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
             if changed:
                 print(f"  changed: {', '.join(changed)}")
+    _discard_scales()
     index = index_of(plans)
     files.write_yaml(
         INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
     )
+    return 0
+
+
+def _price_alone(options: argparse.Namespace) -> int:
+    """What some exhibits cost, upstream runs included; nothing is written."""
+    for scale in map(scales.check_scale, options.scale or [default_scale()]):
+        plans = [resolve(name, scale) for name in options.exhibit]
+        title = f"{', '.join(options.exhibit)} at {scale}"
+        print(cost_line(scale, plans, options.results))
+        print(bill(title, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
     return 0
 
 
@@ -76,7 +103,7 @@ def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
     said = (
         f"  cost: {whole.images:.2g} images through the encoder, {whole.flops:.2g} floating-point operations"
     )
-    for other in (scale, *(each for each in SCALES if each != scale)):
+    for other in (scale, *(each for each in scales.names() if each != scale)):
         if not (results / other / "store").is_dir():
             continue
         rate = cost.measured_rate(_runs(plans if other == scale else all_plans(other)), results)
@@ -99,7 +126,7 @@ def _distinct(runs: Iterable[Run]) -> int:
     return len({run.fingerprint for run in runs})
 
 
-def index_of(plans: list[Plan]) -> dict[str, Any]:
+def index_of(plans: list[Plan]) -> Index:
     """The exhibits, the sweeps of every stage that has recipes, and which stages open a chain."""
     names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_recipes()}
     opens, evaluates = set(), set()
@@ -109,16 +136,15 @@ def index_of(plans: list[Plan]) -> dict[str, Any]:
             (evaluates if entry["evaluates"] else opens).add(stage)
     for stage in opens & evaluates:
         raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
-    return {
-        "exhibits": names,
-        "figures": [name for name in names if name.startswith("figure")],
-        "tables": [name for name in names if name.startswith("table")],
-        "opens": sorted(opens),
-        "sweeps": sweeps,
-        # The same sweeps as DVC wants them: one entry a stage of its graph.
-        "trainings": _entries(sweeps, opens),
-        "evaluations": _entries(sweeps, evaluates),
-    }
+    return Index(
+        exhibits=names,
+        figures=[name for name in names if name.startswith("figure")],
+        tables=[name for name in names if name.startswith("table")],
+        opens=sorted(opens),
+        sweeps=sweeps,
+        trainings=_entries(sweeps, opens),
+        evaluations=_entries(sweeps, evaluates),
+    )
 
 
 def _entries(sweeps: dict[str, list[str]], stages: set[str]) -> dict[str, dict[str, str]]:
@@ -132,10 +158,12 @@ def _entries(sweeps: dict[str, list[str]], stages: set[str]) -> dict[str, dict[s
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:
     """results/<scale>/code/: small files whose change tells both engines that something else may now be the outcome.
 
-    <stage>, prepare, collect: a hash of the code that decides its numbers; datasets: those that this scale's runs read;
-    drawing/<exhibit>, page: a hash of the code that draws it.
+    <stage>, prepare, collect: hashes of the code that decides its numbers, one a line for each that a run of this scale
+    has (runs that name another loss have another); datasets: those that this scale's runs read; drawing/<exhibit>,
+    page: a hash of the code that draws it.
     """
-    hashes = {stage: accepted_code(stage) for stage in ["prepare", *stages_with_recipes(), "collect"]}
+    hashes = {stage: _codes(stage, plans) for stage in stages_with_recipes()}
+    hashes |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
     hashes |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
     hashes |= {"page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
     folder = results / scale / "code"
@@ -144,6 +172,17 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file() and path.relative_to(folder).as_posix() not in hashes:
             path.unlink()
+
+
+def _codes(stage: str, plans: list[Plan]) -> str:
+    return "\n".join(sorted({accepted_code(stage, run.code) for plan in plans for run in plan.runs(stage)}))
+
+
+def _discard_scales() -> None:
+    """Plans of scales that are no longer declared."""
+    for folder in (PARAMS / "plan").iterdir():
+        if folder.is_dir() and folder.name not in scales.names():
+            shutil.rmtree(folder)
 
 
 def _discard_undeclared(scale: str) -> None:

@@ -6,8 +6,23 @@ from simclr.classification import top_k
 from simclr.encoder import millions
 from simclr.evaluation import evaluated
 from simclr.training import Pretraining
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 from stages.steps.loop import run_to_end
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """Two views of every image forwards and backwards in each epoch; test images once if a classifier learns beside."""
+    seen, batch = images.train_and_validation, bound["Pretraining.batch_size"]
+    return Work(
+        trained=2 * seen * bound["Pretraining.epochs"],
+        frozen=images.test if bound.get("Pretraining.online_classifier") else 0,
+        size=bound["ViewPolicy.size"],
+        batch=2 * batch,
+        keeps=1,
+        fits={"Pretraining.batch_size": (batch, seen, "images to train on")},
+        divides={"BatchNorm.groups": (bound.get("BatchNorm.groups", 1), batch)},
+    )
 
 
 def work(job: Job) -> None:

@@ -1,12 +1,16 @@
 """Stage probe: what h and g(h) know of the transformation that was applied (Table 3)."""
 
+from typing import Annotated
+
 import gin
 import torch
 from torch import Tensor
 
 from common.errors import UserError
+from simclr.declared import OneOf
 from simclr.metrics import accuracy
-from simclr.probing import probe_training, transformed_features
+from simclr.probing import DRAWS, probe_training, transformed_features
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 from stages.steps.loop import run_to_end
 from stages.steps.representing import representation
@@ -15,9 +19,16 @@ TRAIN_VIEW, TEST_VIEW = 0, 1  # draws of the two splits are independent
 
 
 @gin.configurable
-def probing(operator: str = gin.REQUIRED) -> str:
+def probing(operator: Annotated[str, OneOf(*DRAWS)] = gin.REQUIRED) -> str:
     """What is predicted: a name of simclr.probing.DRAWS, which the view policy must draw."""
     return operator
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """Every image forwards, once; the probe learns from vectors."""
+    batch, seen = bound["probe_training.batch_size"], images.train_and_validation
+    fits = {"probe_training.batch_size": (batch, seen, "images to train on")}
+    return Work(frozen=seen + images.test, size=bound["ViewPolicy.size"], frozen_batch=500, fits=fits)
 
 
 def work(job: Job) -> None:

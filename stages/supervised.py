@@ -2,8 +2,23 @@
 
 from simclr.classification import supervised
 from simclr.encoder import millions
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 from stages.steps.classifying import train_and_test
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """Every image forwards and backwards in each epoch; test images once."""
+    seen, batch = images.train_and_validation, bound["supervised.batch_size"]
+    return Work(
+        trained=seen * bound["supervised.epochs"],
+        frozen=images.test,
+        size=bound["ViewPolicy.size"],
+        batch=batch,
+        keeps=1,
+        fits={"supervised.batch_size": (batch, seen, "images to train on")},
+        divides={"BatchNorm.groups": (2 * bound.get("BatchNorm.groups", 1), batch)},
+    )
 
 
 def work(job: Job) -> None:

@@ -6,7 +6,7 @@ import copy
 import itertools
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import gin
 import torch
@@ -14,10 +14,12 @@ from torch import Tensor
 
 from common.errors import UserError
 from simclr.classification import Classification
+from simclr.declared import Above, AtLeast
 from simclr.divergence import Diverged
 from simclr.finetuning import transfer_training
 from simclr.metrics import METRICS, accuracy, predicted, score
 from stages.data import datasets
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 from stages.steps.loop import TELL_STEPS
 
@@ -31,7 +33,8 @@ class Point(NamedTuple):
 
 @gin.configurable
 def transfer_grid(
-    learning_rates: tuple[float, ...] = gin.REQUIRED, weight_decays: tuple[float, ...] = gin.REQUIRED
+    learning_rates: Annotated[tuple[float, ...], Above(0)] = gin.REQUIRED,
+    weight_decays: Annotated[tuple[float, ...], AtLeast(0)] = gin.REQUIRED,
 ) -> list[Point]:
     """Every pair of both lists, as `transfer_training` takes them. UserError for an empty list or a rate of zero."""
     grid = [Point(*pair) for pair in itertools.product(learning_rates, weight_decays)]
@@ -88,6 +91,20 @@ class Trainings:
 
     def _state(self, training: Classification) -> dict[str, Tensor]:
         return {**training.state(), "scores": torch.tensor(self.scores, dtype=torch.float64)}
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """A training for each point of the grid and one more, each of so many steps; every point measured on validation."""
+    points = len(bound["transfer_grid.learning_rates"]) * len(bound["transfer_grid.weight_decays"])
+    batch = bound["transfer_training.batch_size"]
+    return Work(
+        trained=(points + 1) * bound["transfer_training.steps"] * batch,
+        frozen=points * images.validation + images.test,
+        size=bound["ViewPolicy.size"],
+        batch=batch,
+        keeps=1,
+        fits={"transfer_training.batch_size": (batch, images.train, "images to train on")},
+    )
 
 
 def work(job: Job) -> None:

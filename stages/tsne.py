@@ -3,21 +3,28 @@
 A picture is not a measurement: silhouette and nearest neighbours are taken in the space itself, not in the plane.
 """
 
+from typing import Annotated
+
 import gin
 import numpy as np
 import torch
 
 from common.errors import UserError
+from simclr.declared import Above, AtLeast
 from simclr.evaluation import evaluated
 from simclr.randomness import permutation
 from simclr.views import ViewPolicy
+from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
 from stages.steps.representing import representation
 
 
 @gin.configurable
 def embedding(
-    features: np.ndarray, seed: int, perplexity: float = gin.REQUIRED, iterations: int = 1000
+    features: np.ndarray,
+    seed: int,
+    perplexity: Annotated[float, Above(0)] = gin.REQUIRED,
+    iterations: Annotated[int, AtLeast(250)] = 1000,
 ) -> np.ndarray:
     """t-SNE of features (n, d) -> float32 (n, 2), from a fixed start.
 
@@ -35,7 +42,10 @@ def embedding(
 
 @gin.configurable
 def chosen_images(
-    labels: torch.Tensor, seed: int, classes: int = gin.REQUIRED, images_per_class: int = gin.REQUIRED
+    labels: torch.Tensor,
+    seed: int,
+    classes: Annotated[int, AtLeast(1)] = gin.REQUIRED,
+    images_per_class: Annotated[int, AtLeast(1)] = gin.REQUIRED,
 ) -> np.ndarray:
     """Ascending indices of test images: up to `images_per_class` of each of `classes` classes, chosen by address."""
     known = torch.unique(labels)
@@ -71,6 +81,16 @@ def _class_names(job: Job) -> list[str]:
     """By label; numbers where a data set declares only how many there are."""
     declared = job.manifest()["classes"]
     return [str(label) for label in range(declared)] if isinstance(declared, int) else declared
+
+
+def cost(bound: Bindings, images: Splits) -> Work:
+    """The chosen test images forwards, once."""
+    chosen = bound["chosen_images.classes"] * bound["chosen_images.images_per_class"]
+    fits = {
+        "chosen_images.classes": (bound["chosen_images.classes"], images.classes, "classes"),
+        "embedding.perplexity": (bound["embedding.perplexity"] + 1, chosen, "images to embed"),
+    }
+    return Work(frozen=chosen, size=bound["ViewPolicy.size"], frozen_batch=250, fits=fits)
 
 
 def work(job: Job) -> None:

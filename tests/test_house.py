@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 
 from common.files import read_yaml
 from stages.planning import code_hashes
-from stages.planning.declaration import stages_with_recipes
+from stages.planning.recipes import stages_with_recipes
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simclr", "stages", "reports", "common")

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from stages.planning.declaration import PARAMS, exhibit_ids, read_recipe
+from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.plans import Run, resolve
+from stages.planning.recipes import read_recipe
 
 DATA = {"dataset.name": ("imagenet", "2"), "dataset.limit": (0, "all images")}
 CROP = {

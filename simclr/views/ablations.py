@@ -6,11 +6,13 @@ where it shows them.
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import gin
 import torch
 from torch import Tensor
 
+from simclr.declared import Above, AtLeast, Between, OneOf, Rising
 from simclr.views import color, filters
 from simclr.views.base import Address, Drawn, Sometimes, between
 
@@ -20,8 +22,8 @@ from simclr.views.base import Address, Drawn, Sometimes, between
 class Cutout(Sometimes):
     """A square of `side` times the image's side, filled, around a uniform centre. Draws "centre"."""
 
-    side: float = 0.5
-    fill: float = 0.5
+    side: Annotated[float, Above(0), Between(0, 1)] = 0.5
+    fill: Annotated[float, Between(0, 1)] = 0.5
 
     def draw(self, address: Address, images: Tensor) -> Drawn:
         unit = address.uniform(2)
@@ -37,7 +39,7 @@ class Cutout(Sometimes):
 class GaussianNoise(Sometimes):
     """Independent noise on every pixel and channel, of one uniform sigma per image. Draws "sigma"."""
 
-    sigma: tuple[float, float] = (0.0, 0.2)
+    sigma: Annotated[tuple[float, float], AtLeast(0), Rising()] = (0.0, 0.2)
 
     def draw(self, address: Address, images: Tensor) -> Drawn:
         return {"sigma": between(address.uniform(1)[:, 0], self.sigma)}
@@ -52,7 +54,7 @@ class GaussianNoise(Sometimes):
 class Rotate(Sometimes):
     """A counter-clockwise turn by one of `angles` degrees (Table 3 adds 0). Draws "angle"."""
 
-    angles: tuple[int, ...] = (90, 180, 270)
+    angles: Annotated[tuple[int, ...], OneOf(0, 90, 180, 270)] = (90, 180, 270)
 
     def __post_init__(self) -> None:
         if not self.angles or any(angle not in (0, 90, 180, 270) for angle in self.angles):
@@ -80,7 +82,7 @@ class Sobel(Sometimes):
 class AutoAugment(Sometimes):
     """A learned policy, "imagenet" or "cifar10", on 8-bit images (see `filters.autoaugment`)."""
 
-    policy: str = "imagenet"
+    policy: Annotated[str, OneOf("imagenet", "cifar10")] = "imagenet"
 
     def apply(self, images: Tensor, drawn: Drawn, address: Address) -> Tensor:
         seeds = (address.under("seed").uniform(1)[:, 0] * 2**24).to(torch.int64)
@@ -92,7 +94,7 @@ class AutoAugment(Sometimes):
 class Equalize(Sometimes):
     """Histogram equalisation (Appendix B.2)."""
 
-    probability: float = 0.2
+    probability: Annotated[float, Between(0, 1)] = 0.2
 
     def apply(self, images: Tensor, drawn: Drawn, address: Address) -> Tensor:
         return color.equalize(images)
@@ -103,8 +105,8 @@ class Equalize(Sometimes):
 class Solarize(Sometimes):
     """Inversion of the pixels at or above `threshold` (Appendix B.2)."""
 
-    probability: float = 0.2
-    threshold: float = 0.5
+    probability: Annotated[float, Between(0, 1)] = 0.2
+    threshold: Annotated[float, Between(0, 1)] = 0.5
 
     def apply(self, images: Tensor, drawn: Drawn, address: Address) -> Tensor:
         return color.solarize(images, self.threshold)
@@ -115,8 +117,8 @@ class Solarize(Sometimes):
 class MotionBlur(Sometimes):
     """Blur along a line, a uniform share of the side long (B.2). Draws "length" in pixels and "angle"."""
 
-    probability: float = 0.2
-    length: tuple[float, float] = (0.05, 0.15)
+    probability: Annotated[float, Between(0, 1)] = 0.2
+    length: Annotated[tuple[float, float], Above(0), Between(0, 1), Rising()] = (0.05, 0.15)
 
     def draw(self, address: Address, images: Tensor) -> Drawn:
         unit = address.uniform(2)

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from simclr import randomness
+from simclr.declared import Between
 
 Drawn = dict[str, Tensor]
 
@@ -57,7 +59,7 @@ class Operator:
 class Sometimes(Operator):
     """An operator that meets each image with a probability; the pixels of the others are not computed."""
 
-    probability: float = 1.0
+    probability: Annotated[float, Between(0, 1)] = 1.0
 
     def draw(self, address: Address, images: Tensor) -> Drawn:
         """Parameters of all images, also of those the operator will not meet."""

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Annotated
 
 import gin
 import torch
 from torch import Tensor
 
+from simclr.declared import Between, OneOf
 from simclr.views.ablations import (
     AutoAugment,
     Cutout,
@@ -63,11 +65,11 @@ class ViewPolicy:
 
     def __init__(
         self,
-        size: int = gin.REQUIRED,
-        ops: Sequence[str | Operator] = ("crop", "flip", "color", "blur"),
-        ops_b: Sequence[str | Operator] | None = None,
-        shared: Sequence[str | Operator] = (),
-        then: Sequence[str | Operator] = (),
+        size: Annotated[int, Between(1, 4096)] = gin.REQUIRED,
+        ops: Annotated[Sequence[str | Operator], OneOf(*OPERATORS)] = ("crop", "flip", "color", "blur"),
+        ops_b: Annotated[Sequence[str | Operator] | None, OneOf(*OPERATORS)] = None,
+        shared: Annotated[Sequence[str | Operator], OneOf(*OPERATORS)] = (),
+        then: Annotated[Sequence[str | Operator], OneOf(*OPERATORS)] = (),
     ) -> None:
         self.size = size
         self.shared = _build(shared)

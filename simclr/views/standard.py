@@ -2,11 +2,13 @@
 
 import itertools
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import gin
 import torch
 from torch import Tensor
 
+from simclr.declared import Above, AtLeast, Between, OneOf, Rising
 from simclr.views import color, crop, filters
 from simclr.views.base import Address, Drawn, Operator, Sometimes, between, require_choice
 from simclr.views.ragged import Images, Ragged
@@ -26,10 +28,10 @@ class RandomCrop(Operator):
     A Ragged batch is cropped image by image, each within its own size. Draws "box".
     """
 
-    sampler: str = "torchvision"
-    area: tuple[float, float] = (0.08, 1.0)
-    aspect: tuple[float, float] = (3 / 4, 4 / 3)
-    resample: str = "bicubic_tf2"
+    sampler: Annotated[str, OneOf(*SAMPLERS)] = "torchvision"
+    area: Annotated[tuple[float, float], Above(0), Between(0, 1), Rising()] = (0.08, 1.0)
+    aspect: Annotated[tuple[float, float], Above(0), Rising()] = (3 / 4, 4 / 3)
+    resample: Annotated[str, OneOf("bicubic_tf2", "bicubic_tf1", "bilinear")] = "bicubic_tf2"
     overshoots = True
     takes_ragged = True
 
@@ -51,7 +53,7 @@ class RandomCrop(Operator):
 class RandomFlip(Sometimes):
     """Left-right mirror image."""
 
-    probability: float = 0.5
+    probability: Annotated[float, Between(0, 1)] = 0.5
     accepts_overshoot = True
 
     def apply(self, images: Tensor, drawn: Drawn, address: Address) -> Tensor:
@@ -63,7 +65,7 @@ class RandomFlip(Sometimes):
 class Grayscale(Sometimes):
     """Grey alone ("colour drop"), without the jitter of colour distortion."""
 
-    probability: float = 0.2
+    probability: Annotated[float, Between(0, 1)] = 0.2
     accepts_overshoot = True
 
     def apply(self, images: Tensor, drawn: Drawn, address: Address) -> Tensor:
@@ -80,11 +82,11 @@ class ColorDistortion(Operator):
     "grey".
     """
 
-    strength: float = 1.0
-    brightness_mode: str = "additive"
-    clip: str = "each"
-    jitter_probability: float = 0.8
-    grey_probability: float = 0.2
+    strength: Annotated[float, AtLeast(0)] = 1.0
+    brightness_mode: Annotated[str, OneOf("additive", "multiplicative")] = "additive"
+    clip: Annotated[str, OneOf("each", "end")] = "each"
+    jitter_probability: Annotated[float, Between(0, 1)] = 0.8
+    grey_probability: Annotated[float, Between(0, 1)] = 0.2
     random_order: bool = True
     accepts_overshoot = True
 
@@ -121,9 +123,9 @@ class GaussianBlur(Sometimes):
     of its first one, and views then depend on how the batch is made up). Draws "applied" and "sigma".
     """
 
-    probability: float = 0.5
-    sigma: tuple[float, float] = (0.1, 2.0)
-    kernel_fraction: float = 0.1
+    probability: Annotated[float, Between(0, 1)] = 0.5
+    sigma: Annotated[tuple[float, float], Above(0), Rising()] = (0.1, 2.0)
+    kernel_fraction: Annotated[float, Above(0), Between(0, 1)] = 0.1
     sigma_per: str = "image"
 
     def __post_init__(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import gin
 import torch
 from torch import Tensor
 
+from simclr.declared import AtLeast
 from stages.data import datasets
 from stages.data.file_lists import FileList
 from stages.data.photographs import Photographs
@@ -21,7 +23,7 @@ def dataset(
     split: str,
     device: torch.device,
     name: str = gin.REQUIRED,
-    limit: int = 0,
+    limit: Annotated[int, AtLeast(0)] = 0,
     workers: int | None = None,
     keep_gb: float = KEEP_GB,
 ) -> tuple[Tensor | Photographs, Tensor]:

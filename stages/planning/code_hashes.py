@@ -1,7 +1,9 @@
 """Which source a stage runs or a drawing is made by, and a hash of what that source does.
 
-The hash ignores comments, docstrings and blank lines: they change no number, so they retrain nothing. It is taken over
-the text that remains (not over a syntax tree, whose printed form differs between versions of Python).
+The hash ignores comments, docstrings, blank lines, the ranges declared beside parameters and a stage's estimate of its
+cost: they change no number, so they retrain nothing. It is taken over the text that remains (not over a syntax tree,
+whose printed form differs between versions of Python). A module that a run names in a binding, as its loss, counts for
+that run and for no other.
 """
 
 from __future__ import annotations
@@ -14,22 +16,28 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
+from common.errors import UserError
+
 # What stands in these folders decides numbers, with the stage's own file: what is touched here retrains.
 DECIDE_NUMBERS = ("simclr", "stages.data", "stages.steps")
+COST = "cost"  # what a run costs, said by its stage: an estimate, on which no number rests
+RANGES = "simclr.declared"  # what a parameter may be: no number comes from there
 PACKAGES = ("simclr", "stages", "reports", "common")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
-def modules_of(stage: str) -> tuple[str, ...]:
-    """The modules whose lines decide the numbers of `stage`: itself and what it reaches by imports, sorted."""
-    return tuple(module for module in reached(f"stages.{stage}") if _decides_numbers(module, stage))
+def modules_of(stage: str, named: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The modules whose lines decide the numbers of a run of `stage`, sorted: the stage's own file, the modules that
+    the run's bindings name, and what these reach by imports.
+    """
+    return tuple(module for module in reached(f"stages.{stage}", *named) if _decides_numbers(module, stage))
 
 
 @functools.cache
-def code_hash(stage: str) -> str:
-    """SHA-256 (16 hexadecimal digits) over the stripped source of every module of `stage`."""
-    return _hash(modules_of(stage))
+def code_hash(stage: str, named: tuple[str, ...] = ()) -> str:
+    """SHA-256 (16 hexadecimal digits) over the stripped source of these modules."""
+    return _hash(modules_of(stage, named))
 
 
 @functools.cache
@@ -44,6 +52,7 @@ def page_hash() -> str:
     return _hash(reached("reports.index"))
 
 
+@functools.cache
 def reached(*modules: str) -> tuple[str, ...]:
     """Modules of this project and those that they import, directly or not, sorted."""
     seen: set[str] = set()
@@ -68,14 +77,50 @@ def module_path(module: str) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+def tree_of(module: str) -> ast.Module:
+    """The syntax tree of a module. UserError for one that is not Python."""
+    path = module_path(module)
+    try:
+        return ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise UserError(
+            "a source file is not Python", expected="Python", found=error, where=f"{path}{line}"
+        ) from error
+
+
 def stripped(source: str) -> str:
-    """`source` without comments, docstrings, blank lines and trailing blanks."""
+    """`source` without comments, docstrings, declared ranges, estimates of cost, blank lines and trailing blanks."""
+    source = _without_estimates(source)
     lines = source.splitlines()
     for line, column in _comments(source):
         lines[line] = lines[line][:column]
     for first, last in _docstrings(source):
         lines[first:last] = [""] * (last - first)
     return "\n".join(line.rstrip() for line in lines if line.strip())
+
+
+def _without_estimates(source: str) -> str:
+    """`Annotated[int, AtLeast(1)]` as `int`, no import of the marks, and no function `cost`."""
+    tree, edits = ast.parse(source), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "Annotated":
+            edits.append((node, ast.get_source_segment(source, node.slice.elts[0]) or ""))
+        elif isinstance(node, ast.ImportFrom) and node.module == RANGES:
+            edits.append((node, ""))
+    edits += [(node, "") for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == COST]
+    if not edits:
+        return source
+    text, starts = source.encode(), [0]  # columns of a syntax tree count bytes
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    for node, instead in sorted(edits, key=lambda edit: (edit[0].lineno, edit[0].col_offset), reverse=True):
+        first, last = (
+            starts[node.lineno - 1] + node.col_offset,
+            starts[node.end_lineno - 1] + node.end_col_offset,
+        )
+        text = text[:first] + instead.encode() + text[last:]
+    return text.decode()
 
 
 def _comments(source: str) -> list[tuple[int, int]]:
@@ -98,8 +143,9 @@ def _docstrings(source: str) -> list[tuple[int, int]]:
 
 
 def _decides_numbers(module: str, stage: str) -> bool:
-    return module == f"stages.{stage}" or any(
-        module == place or module.startswith(f"{place}.") for place in DECIDE_NUMBERS
+    return module == f"stages.{stage}" or (
+        module != RANGES
+        and any(module == place or module.startswith(f"{place}.") for place in DECIDE_NUMBERS)
     )
 
 
@@ -112,14 +158,14 @@ def _hash(modules: Iterable[str]) -> str:
 
 @functools.cache
 def _stripped_module(module: str) -> str:
-    return stripped(module_path(module).read_text())
+    return stripped(module_path(module).read_text("utf-8"))
 
 
 @functools.cache
 def _imports(module: str) -> list[str]:
     """Project modules imported anywhere in `module`, functions included; a package counts with its members named."""
     found = []
-    for node in ast.walk(ast.parse(module_path(module).read_text())):
+    for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from common.errors import UserError
-from stages.planning.code_hashes import module_path, reached
-from stages.planning.declaration import nearest
+from common.names import nearest
+from stages.planning.code_hashes import reached, tree_of
+from stages.planning.parameters import Parameter, check_module, check_value, modules_in, parameter
 
 # The stages give these themselves; a binding would look as if it counted.
 GIVEN_BY_STAGES = {
@@ -25,33 +27,130 @@ GIVEN_BY_STAGES = {
     "transfer_training.weight_decay": "transfer_grid.weight_decays",
 }
 
-LOSSES = module_path("simclr.losses").parent
-CHECKED_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "float": (int, float),
-    "str": (str,),
-    "bool": (bool,),
-}
-
 
 @dataclass(frozen=True)
 class Configurable:
-    """A function or class that gin can bind: its parameters, those it requires, and their annotations."""
+    """A function or class that gin can bind, the module it stands in, and its parameters by name."""
 
     name: str
     module: str
-    annotations: dict[str, str]
-    required: frozenset[str]
+    parameters: dict[str, Parameter]
+
+
+def named_modules(stage: str, bindings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules that a run's bindings name (its loss), sorted: they decide its numbers though no import reaches them.
+
+    UserError for one that does not exist.
+    """
+    found: tuple[str, ...] = ()
+    for key, package, default in _naming(stage):
+        value = bindings.get(key, default)
+        if value is not None:
+            check_module(key, package, value, f"the bindings of stage {stage}")
+            found += (f"{package}.{value}",)
+    return tuple(sorted(found))
+
+
+def configurables_of(stage: str, bindings: Mapping[str, Any] | None = None) -> dict[str, Configurable]:
+    """Every configurable in the modules that a run of `stage` with these bindings uses, by name.
+
+    Without bindings those of every run that there could be.
+    """
+    named = _every_module(stage) if bindings is None else named_modules(stage, bindings)
+    return _configurables(reached(f"stages.{stage}", *named))
+
+
+def applicable(stage: str, shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """What of `shared` counts for a run that binds `own` beside it: not what another loss takes."""
+    known = configurables_of(stage, {**shared, **own})
+    return {key: value for key, value in shared.items() if key.partition(".")[0] in known}
+
+
+def check_binding(stage: str, key: str, value: Any, where: str) -> None:
+    """UserError unless some run of `stage` has `key` ("configurable.parameter") and `value` is allowed there."""
+    known = configurables_of(stage)
+    name, _, parameter_name = key.partition(".")
+    if name not in known:
+        raise _unknown(stage, key, known, where, nearest(name, known))
+    parameters = known[name].parameters
+    if parameter_name not in parameters:
+        raise UserError(
+            f"`{name}` has no parameter `{parameter_name}`{nearest(parameter_name, parameters)}",
+            expected="one of " + ", ".join(sorted(parameters)),
+            found=key,
+            where=where,
+        )
+    instead = GIVEN_BY_STAGES.get(key, "" if parameters[parameter_name].default else "another parameter")
+    if instead:
+        raise UserError(f"`{key}` is given by the stage itself", expected=instead, found=key, where=where)
+    check_value(key, parameters[parameter_name], value, where)
+
+
+def check_applies(stage: str, key: str, bindings: Mapping[str, Any], where: str) -> None:
+    """UserError for a setting of what a run with these bindings does not use: the temperature of another loss."""
+    known = configurables_of(stage, bindings)
+    if key.partition(".")[0] not in known:
+        choices = [f"{choice} is {bindings.get(choice, default)!r}" for choice, _, default in _naming(stage)]
+        raise _unknown(stage, key, known, where, f" where {', '.join(choices)}")
+
+
+def check_complete(stage: str, bindings: Mapping[str, Any], where: str) -> None:
+    """UserError if a configurable that the bindings touch has a required parameter that nothing binds."""
+    touched = {key.partition(".")[0] for key in bindings}
+    for name, configurable in sorted(configurables_of(stage, bindings).items()):
+        required = {each.name for each in configurable.parameters.values() if each.required}
+        missing = {f"{name}.{each}" for each in required} - set(bindings)
+        if missing and name in touched:
+            raise UserError(
+                "a recipe is incomplete",
+                expected=f"a value for every required parameter of `{name}`",
+                found="none for " + ", ".join(sorted(missing)),
+                where=where,
+                remedy="bind it in the recipe or in the exhibit",
+            )
+
+
+def _unknown(stage: str, key: str, known: Mapping[str, Configurable], where: str, why: str) -> UserError:
+    return UserError(
+        f"stage {stage} has no configurable `{key.partition('.')[0]}`{why}",
+        expected="one of " + ", ".join(sorted(known)),
+        found=key,
+        where=where,
+    )
 
 
 @functools.cache
-def configurables_of(stage: str) -> dict[str, Configurable]:
-    """Every configurable in the modules that `stage` runs, by name."""
-    modules = reached(f"stages.{stage}")
-    if "simclr.losses" in modules:  # a loss is reached by its name, not by an import
-        modules += tuple(f"simclr.losses.{path.stem}" for path in sorted(LOSSES.glob("*.py")))
-    nodes = [(module, node) for module in dict.fromkeys(modules) for node in _definitions(module)]
-    classes = {node.name: node for _, node in nodes if isinstance(node, ast.ClassDef)}
+def _naming(stage: str) -> tuple[tuple[str, str, Any], ...]:
+    """(key, package, default) of every parameter of a stage whose value names a module."""
+    return tuple(
+        (f"{configurable.name}.{each.name}", each.package, _default(each))
+        for configurable in _configurables(reached(f"stages.{stage}")).values()
+        for each in configurable.parameters.values()
+        if each.package
+    )
+
+
+def _default(declares: Parameter) -> Any:
+    return None if declares.required or not declares.default else ast.literal_eval(declares.default)
+
+
+@functools.cache
+def _every_module(stage: str) -> tuple[str, ...]:
+    named = [f"{package}.{name}" for _, package, _ in _naming(stage) for name in modules_in(package)]
+    return tuple(module for module in named if _is_python(module))
+
+
+def _is_python(module: str) -> bool:
+    try:
+        return bool(reached(module))
+    except UserError:  # a broken loss is the affair of the runs that name it
+        return False
+
+
+@functools.cache
+def _configurables(modules: tuple[str, ...]) -> dict[str, Configurable]:
+    nodes = [(module, node) for module in modules for node in _definitions(module)]
+    classes = {node.name: (module, node) for module, node in nodes if isinstance(node, ast.ClassDef)}
     found = {}
     for module, node in nodes:
         if name := _gin_name(node):
@@ -61,54 +160,7 @@ def configurables_of(stage: str) -> dict[str, Configurable]:
 
 @functools.cache
 def _definitions(module: str) -> list[ast.FunctionDef | ast.ClassDef]:
-    body = ast.parse(module_path(module).read_text()).body
-    return [node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-
-
-def check_binding(stage: str, key: str, value: Any, where: str) -> None:
-    """UserError unless `key` ("configurable.parameter") exists for this stage and `value` fits its annotation."""
-    known = configurables_of(stage)
-    name, _, parameter = key.partition(".")
-    if name not in known:
-        raise UserError(
-            f"stage {stage} has no configurable `{name}`{nearest(name, known)}",
-            expected="one of " + ", ".join(sorted(known)),
-            found=key,
-            where=where,
-        )
-    annotations = known[name].annotations
-    if parameter not in annotations:
-        raise UserError(
-            f"`{name}` has no parameter `{parameter}`{nearest(parameter, annotations)}",
-            expected="one of " + ", ".join(sorted(annotations)),
-            found=key,
-            where=where,
-        )
-    if instead := GIVEN_BY_STAGES.get(key):
-        raise UserError(f"`{key}` is given by the stage itself", expected=instead, found=key, where=where)
-    allowed = CHECKED_TYPES.get(annotations[parameter])
-    if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
-        raise UserError(
-            f"a value for {key} of another type",
-            expected=annotations[parameter],
-            found=repr(value),
-            where=where,
-        )
-
-
-def check_complete(stage: str, bound: set[str], where: str) -> None:
-    """UserError if a configurable that the recipe touches has a required parameter that nothing binds."""
-    touched = {key.partition(".")[0] for key in bound}
-    for name, configurable in sorted(configurables_of(stage).items()):
-        missing = {f"{name}.{parameter}" for parameter in configurable.required} - bound
-        if name in touched and missing:
-            raise UserError(
-                "a recipe is incomplete",
-                expected=f"a value for every required parameter of `{name}`",
-                found="none for " + ", ".join(sorted(missing)),
-                where=where,
-                remedy="bind it in the recipe or in the exhibit",
-            )
+    return [node for node in tree_of(module).body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
 def _gin_name(node: ast.FunctionDef | ast.ClassDef) -> str | None:
@@ -121,36 +173,41 @@ def _gin_name(node: ast.FunctionDef | ast.ClassDef) -> str | None:
     return None
 
 
+Classes = dict[str, tuple[str, ast.ClassDef]]
+
+
 def _configurable(
-    name: str, module: str, node: ast.FunctionDef | ast.ClassDef, classes: dict[str, ast.ClassDef]
+    name: str, module: str, node: ast.FunctionDef | ast.ClassDef, classes: Classes
 ) -> Configurable:
-    triples = _fields(node, classes) if isinstance(node, ast.ClassDef) else _arguments(node)
-    annotations = {parameter: annotation for parameter, annotation, _ in triples}
-    required = frozenset(parameter for parameter, _, default in triples if default == "gin.REQUIRED")
-    return Configurable(name, module, annotations, required)
+    own = _fields(module, node, classes) if isinstance(node, ast.ClassDef) else _arguments(module, node)
+    given = _denied(node)
+    return Configurable(name, module, {each.name: each for each in own if each.name not in given})
 
 
-def _arguments(function: ast.FunctionDef) -> list[tuple[str, str, str]]:
-    """(name, annotation, default) of every argument but self, as source text."""
+def _denied(node: ast.FunctionDef | ast.ClassDef) -> list[str]:
+    """The parameters that gin may not bind: a caller gives them."""
+    calls = [decorator for decorator in node.decorator_list if isinstance(decorator, ast.Call)]
+    keywords = [keyword for call in calls for keyword in call.keywords if keyword.arg == "denylist"]
+    return [name for keyword in keywords for name in ast.literal_eval(keyword.value)]
+
+
+def _arguments(module: str, function: ast.FunctionDef) -> list[Parameter]:
+    """Every argument but self."""
     given = function.args
     positional = given.posonlyargs + given.args
     defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
     pairs = zip(positional + given.kwonlyargs, [*defaults, *given.kw_defaults], strict=True)
-    return [(a.arg, _text(a.annotation), _text(default)) for a, default in pairs if a.arg != "self"]
+    return [parameter(module, a.arg, a.annotation, default) for a, default in pairs if a.arg != "self"]
 
 
-def _fields(klass: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> list[tuple[str, str, str]]:
+def _fields(module: str, klass: ast.ClassDef, classes: Classes) -> list[Parameter]:
     """The arguments of a class: those of its __init__, or a dataclass's fields with its bases' before them."""
     for node in klass.body:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
-            return _arguments(node)
+            return _arguments(module, node)
     bases = [classes[name] for base in klass.bases if (name := ast.unparse(base)) in classes]
-    inherited = [triple for base in bases for triple in _fields(base, classes)]
+    inherited = [each for base in bases for each in _fields(*base, classes)]
     fields = [
         node for node in klass.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
     ]
-    return inherited + [(node.target.id, _text(node.annotation), _text(node.value)) for node in fields]
-
-
-def _text(node: ast.AST | None) -> str:
-    return ast.unparse(node) if node is not None else ""
+    return inherited + [parameter(module, node.target.id, node.annotation, node.value) for node in fields]

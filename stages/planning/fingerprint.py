@@ -12,10 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import files, schemas
+from common.documents import line_of
 from common.errors import UserError
-from stages.planning.code_hashes import code_hash, module_hash
-from stages.planning.declaration import PARAMS, nearest
+from common.names import nearest
+from stages.planning.code_hashes import module_hash
+from stages.planning.declaration import PARAMS
 
 # These bindings say where and how fast a run computes, not what.
 NOT_PART = ("execution.device", "execution.checkpoint_minutes", "execution.processes", "execution.nodes")
@@ -27,16 +29,16 @@ LISTING_CODE = ("stages.obtaining.layouts", "stages.obtaining.official_lists")
 
 
 def fingerprint(
-    stage: str, seed: int, bindings: dict[str, Any], dataset: str | None, upstream: str | None
+    stage: str, seed: int, bindings: dict[str, Any], dataset: str | None, upstream: str | None, code: str
 ) -> str:
-    """24 hexadecimal digits of SHA-256 over everything that decides the numbers of a run."""
+    """24 hexadecimal digits of SHA-256 over everything that decides a run's numbers; `code` is the accepted one."""
     cause = {
         "stage": stage,
         "seed": seed,
         "bindings": {key: _decisive(key, value) for key, value in bindings.items() if key not in NOT_PART},
         "data": data_hash(dataset) if dataset else None,
         "upstream": upstream,
-        "code": accepted_code(stage),
+        "code": code,
     }
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -61,6 +63,13 @@ def _decisive(key: str, value: Any) -> Any:
 def declaration_of(dataset: str) -> dict[str, Any]:
     """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
     declared = files.read_yaml(PARAMS / "datasets.yaml")
+    if not isinstance(declared, dict) or not all(isinstance(body, dict) for body in declared.values()):
+        raise UserError(
+            "data sets are not declared",
+            expected="a mapping from names to what each data set is",
+            found=str(declared)[:60],
+            where=PARAMS / "datasets.yaml",
+        )
     if dataset not in declared:
         raise UserError(
             f"unknown data set `{dataset}`{nearest(dataset, declared)}",
@@ -84,16 +93,15 @@ def data_hash(dataset: str) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 
-def accepted_code(stage: str) -> str:
-    """The code hash that results of `stage` carry: today's, or the older one that a user declared equal to it."""
-    adoption = adoption_of(stage)
-    return adoption["same_as"] if adoption else code_hash(stage)
+def accepted_code(stage: str, code: str) -> str:
+    """The hash that results of `stage` carry: that of today's `code`, or of older code that a user declared equal."""
+    adoption = adoption_of(stage, code)
+    return adoption["same_as"] if adoption else code
 
 
-def adoption_of(stage: str) -> dict[str, str] | None:
-    """The declaration under which older results of `stage` stay valid, for the provenance; None without one."""
-    now = code_hash(stage)
-    fitting = [entry for entry in adoptions() if (entry["stage"], entry["code"]) == (stage, now)]
+def adoption_of(stage: str, code: str) -> dict[str, str] | None:
+    """The declaration under which results of older code stay valid for `code`, for the provenance; None without one."""
+    fitting = [entry for entry in adoptions() if (entry["stage"], entry["code"]) == (stage, code)]
     return fitting[-1] if fitting else None
 
 
@@ -101,4 +109,10 @@ def adoption_of(stage: str) -> dict[str, str] | None:
 def adoptions() -> tuple[dict[str, str], ...]:
     """params/adopted.yaml: code that a user says gives the same numbers as older code."""
     path = Path(PARAMS / "adopted.yaml")
-    return tuple(files.read_yaml(path) or ()) if path.is_file() else ()
+    entries, document = schemas.read_checked(path, "adopted") if path.exists() else (None, None)
+    for number, entry in enumerate(entries or ()):
+        if not entry["reason"].strip():
+            raise UserError(
+                "an adoption needs a reason", where=f"{path}, line {line_of(document, [number, 'reason'])}"
+            )
+    return tuple(entries or ())

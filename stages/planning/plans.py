@@ -7,57 +7,27 @@ run, what its cell binds. Run ids are positions in the grid, not values, so that
 
 from __future__ import annotations
 
-import functools
-import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common import files
 from common.errors import UserError
-from stages.planning.configurables import check_binding, check_complete
-from stages.planning.declaration import (
-    PARAMS,
-    all_chains,
-    blocks_at,
-    exhibit_ids,
-    read_exhibit,
-    read_recipe,
-    recipe_path,
+from common.records import Nested, PlanDocument, StageEntry
+from stages.planning.cells import Bound, cells_of, shared_of
+from stages.planning.configurables import (
+    applicable,
+    check_applies,
+    check_binding,
+    check_complete,
 )
-from stages.planning.fingerprint import fingerprint
+from stages.planning.declaration import PARAMS, Exhibit, all_chains, check_exhibits, exhibit_ids, open_exhibit
+from stages.planning.feasibility import check_run
+from stages.planning.recipes import bound_at, check_stages, recipe_path
+from stages.planning.runs import Bindings, Run
 
 RESERVED = ("seed", "labels")
-Bindings = dict[str, Any]  # {"configurable.parameter": value}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training or evaluation, resolved: what a stage needs to know, and nothing of how it is driven."""
-
-    exhibit: str
-    scale: str
-    stage: str
-    id: str
-    seed: int
-    bindings: Bindings
-    labels: dict[str, Any]
-    upstream: Run | None = None
-
-    @property
-    def dataset(self) -> str | None:
-        """The data set it reads, if any."""
-        return self.bindings.get("dataset.name")
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """What decides this run's numbers, as one hash; equal settings in two exhibits have equal fingerprints."""
-        upstream = self.upstream.fingerprint if self.upstream else None
-        return fingerprint(self.stage, self.seed, self.bindings, self.dataset, upstream)
-
-    def folder(self, results: Path) -> Path:
-        """results/<scale>/<stage>/<exhibit>/<run>."""
-        return results / self.scale / self.stage / self.exhibit / self.id
 
 
 @dataclass
@@ -66,7 +36,7 @@ class Plan:
 
     exhibit: str
     scale: str
-    document: dict[str, Any]
+    document: PlanDocument
     stages: dict[str, list[Run]] = field(default_factory=dict)
 
     def runs(self, stage: str) -> list[Run]:
@@ -81,58 +51,96 @@ class Plan:
 
 def resolve(exhibit_name: str, scale: str) -> Plan:
     """The plan that the declarations give now. UserError for anything that is not declared properly."""
-    exhibit = read_exhibit(exhibit_name)
-    stages: dict[str, dict[str, Any]] = {}
-    for cell in _cells(exhibit, scale):
+    exhibit = open_exhibit(exhibit_name)
+    stages = _Stages(exhibit, scale)
+    for cell in cells_of(exhibit, scale):
         for stage in cell.chain:
-            if stage not in stages:
-                trains = stage == cell.chain[0]
-                stages[stage] = {
-                    "shared": _shared(exhibit, scale, stage, trains),
-                    "evaluates": [],
-                    "runs": {},
-                }
-            if stage != cell.chain[0] and cell.chain[0] not in stages[stage]["evaluates"]:
-                stages[stage]["evaluates"].append(cell.chain[0])
-            stages[stage]["runs"][cell.id] = {
-                "seed": cell.seed,
-                "labels": cell.labels,
-                **_nest(cell.bindings.get(stage, {})),
-            }
-    for stage, entry in stages.items():
-        _check(stage, entry, f"{PARAMS}/exhibits/{exhibit_name}.yaml", recipe_path(stage, scale))
-    for chain in all_chains(
-        exhibit
-    ):  # both engines have one graph for all scales: a sweep may be empty at some
-        for stage in chain:
-            evaluates = [] if stage == chain[0] else [chain[0]]
-            stages.setdefault(stage, {"shared": {}, "evaluates": evaluates, "runs": {}})
-    stages = dict(
-        sorted(stages.items(), key=lambda item: bool(item[1]["evaluates"]))
-    )  # what is read stands first
-    document = {
-        "scale": scale,
-        "knobs": {name: knob for name, knob in exhibit["knobs"].items() if isinstance(knob, str)},
-        "measure": exhibit["measure"],
-        "stages": stages,
-    }
-    return from_document(exhibit_name, scale, document)
+            stages.add(stage, cell.chain[0], cell.id, cell.seed, cell.labels, cell.bound.get(stage, {}))
+    stages.check()
+    for chain in all_chains(exhibit.content):
+        for stage in chain:  # both engines have one graph for all scales: a sweep may be empty at some
+            stages.entry(stage, chain[0])
+    document = PlanDocument(
+        scale=scale,
+        knobs={name: knob for name, knob in exhibit.content["knobs"].items() if isinstance(knob, str)},
+        measure=exhibit.content["measure"],
+        stages=stages.in_order(),
+    )
+    plan = from_document(exhibit_name, scale, document)
+    stages.check_runs(plan)
+    return plan
 
 
-def from_document(exhibit: str, scale: str, document: dict[str, Any]) -> Plan:
+class _Stages:
+    """The stages of a plan as they are gathered, with the file and line of every binding until all are checked."""
+
+    def __init__(self, exhibit: Exhibit, scale: str) -> None:
+        self.exhibit, self.scale = exhibit, scale
+        self.entries: dict[str, StageEntry] = {}
+        self.shared: dict[str, Bound] = {}
+        self.set_here: dict[str, Bound] = {}
+        self.own: dict[str, dict[str, Bound]] = {}
+
+    def entry(self, stage: str, opening: str) -> StageEntry:
+        """What is gathered of one stage; `opening` is the first stage of the chain that it stands in."""
+        entry = self.entries.setdefault(stage, {"shared": {}, "evaluates": [], "runs": {}})
+        if stage != opening and opening not in entry["evaluates"]:
+            entry["evaluates"].append(opening)
+        return entry
+
+    def add(
+        self, stage: str, opening: str, run_id: str, seed: int, labels: dict[str, Any], bound: Bound
+    ) -> None:
+        """One run of a stage."""
+        entry = self.entry(stage, opening)
+        if stage not in self.shared:
+            self.set_here[stage] = shared_of(self.exhibit, self.scale, stage, stage == opening)
+            self.shared[stage] = {**bound_at(stage, self.scale), **self.set_here[stage]}
+            for key, (value, where) in self.shared[stage].items():
+                check_binding(stage, key, value, where)
+            entry["shared"] = _nest(_values(self.shared[stage]))
+        entry["runs"][run_id] = {"seed": seed, "labels": labels, **_nest(_values(bound))}
+        self.own.setdefault(stage, {})[run_id] = bound
+
+    def check(self) -> None:
+        """UserError unless every run of every stage has what it is bound to, and all that it needs."""
+        for stage, runs in self.own.items():
+            shared, used = _values(self.shared[stage]), set()
+            for own in runs.values():
+                for key, (value, where) in own.items():
+                    check_binding(stage, key, value, where)
+                bound = {**applicable(stage, shared, _values(own)), **_values(own)}
+                for key, (_, where) in own.items():
+                    check_applies(stage, key, bound, where)
+                check_complete(stage, bound, str(recipe_path(stage, self.scale)))
+                used |= set(bound)
+            for key, (_, where) in self.set_here[stage].items():
+                if key not in used:  # of no run's loss: a recipe may hold such, what an exhibit sets is meant
+                    check_applies(stage, key, bound, where)
+
+    def check_runs(self, plan: Plan) -> None:
+        """UserError for a run that cannot be made of the data that it is bound to."""
+        for stage, runs in plan.stages.items():
+            for run in runs:
+                said = {**self.shared[stage], **self.own[stage][run.id]}
+                check_run(run, lambda key, said=said: said[key][1] if key in said else str(self.exhibit.path))
+
+    def in_order(self) -> dict[str, StageEntry]:
+        """What is read stands first."""
+        return dict(sorted(self.entries.items(), key=lambda item: bool(item[1]["evaluates"])))
+
+
+def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
     """The plan that a plan file's content describes."""
     plan = Plan(exhibit, scale, document)
     for stage, entry in document["stages"].items():
-        plan.stages[stage] = []
         upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
+        shared, plan.stages[stage] = flatten(entry["shared"]), []
         for run_id, own in entry["runs"].items():
-            bindings = {
-                **flatten(entry["shared"]),
-                **flatten({k: v for k, v in own.items() if k not in RESERVED}),
-            }
-            run = Run(
-                exhibit, scale, stage, run_id, own["seed"], bindings, own["labels"], upstream.get(run_id)
-            )
+            bound = flatten({key: body for key, body in own.items() if key not in RESERVED})
+            bindings = {**applicable(stage, shared, bound), **bound}
+            above = upstream.get(run_id)
+            run = Run(exhibit, scale, stage, run_id, own["seed"], bindings, own["labels"], above)
             plan.stages[stage].append(run)
     return plan
 
@@ -169,6 +177,8 @@ def write_plan(plan: Plan) -> bool:
 
 def all_plans(scale: str) -> list[Plan]:
     """The resolved plan of every declared exhibit."""
+    check_exhibits(scale)
+    check_stages(scale)
     return [resolve(name, scale) for name in exhibit_ids()]
 
 
@@ -179,101 +189,27 @@ def datasets_of(plans: list[Plan]) -> list[str]:
     )
 
 
-def flatten(nested: dict[str, dict[str, Any]]) -> Bindings:
+def flatten(nested: Mapping[str, Mapping[str, Any]]) -> Bindings:
     """{"nt_xent": {"temperature": 0.1}} -> {"nt_xent.temperature": 0.1}."""
     return {
         f"{name}.{parameter}": value for name, body in nested.items() for parameter, value in body.items()
     }
 
 
-def _nest(bindings: Bindings) -> dict[str, dict[str, Any]]:
-    nested: dict[str, dict[str, Any]] = {}
+def _nest(bindings: Bindings) -> Nested:
+    nested: Nested = {}
     for key, value in bindings.items():
         name, _, parameter = key.partition(".")
-        nested.setdefault(name, {})[parameter] = value
+        nested.setdefault(name, {})[parameter] = _listed(value)
     return nested
 
 
-@dataclass(frozen=True)
-class _Cell:
-    id: str
-    chain: list[str]
-    seed: int
-    labels: dict[str, Any]
-    bindings: dict[str, Bindings]  # by stage
-
-
-def _cells(exhibit: dict[str, Any], scale: str) -> list[_Cell]:
-    """Every grid point of every block, for every seed."""
-    blocks, seeds, _ = blocks_at(exhibit, scale)
-    cells = []
-    for number, block in enumerate(blocks, start=1):
-        prefix = f"part{number}-" if len(blocks) > 1 else ""
-        axes = [list(enumerate(values, start=1)) for values in block["grid"].values()]
-        for point in itertools.product(*axes):
-            knobs = dict(zip(block["grid"], point, strict=True))
-            name = prefix + "-".join(f"{knob}{place}" for knob, (place, _) in knobs.items())
-            values = {knob: value for knob, (_, value) in knobs.items()}
-            for seed in seeds:
-                cells.append(_cell(exhibit, block, f"{name.rstrip('-') or 'run'}-seed{seed}", values, seed))
-    return cells
-
-
-def _cell(
-    exhibit: dict[str, Any], block: dict[str, Any], run_id: str, values: dict[str, Any], seed: int
-) -> _Cell:
-    bindings = dict(block.get("set", {}))
-    labels = dict(block.get("label", {}))
-    for knob, value in values.items():
-        target = exhibit["knobs"][knob]
-        if isinstance(target, str):
-            bindings[target] = value
-        else:
-            labels[knob] = value
-            bindings.update(target[value])
-    return _Cell(run_id, block["chain"], seed, labels, _by_stage(bindings, block["chain"][0]))
-
-
-def _by_stage(bindings: Bindings, first: str) -> dict[str, Bindings]:
-    """Bindings go to the first stage of the chain unless their key names another: `linear_eval/evaluate.split`."""
-    by_stage: dict[str, Bindings] = {}
-    for key, value in bindings.items():
-        stage, _, binding = key.rpartition("/")
-        by_stage.setdefault(stage or first, {})[binding] = value
-    return by_stage
-
-
-def _shared(exhibit: dict[str, Any], scale: str, stage: str, trains: bool) -> dict[str, dict[str, Any]]:
-    """The recipe of this stage at this scale, with what the exhibit sets for all its runs.
-
-    As in a cell, a binding without a stage's name is for the stage that opens the chain (`trains`).
-    """
-    path = recipe_path(stage, scale)
-    recipe = read_recipe(path)
-    for key, (value, line) in recipe.items():
-        check_binding(stage, key, value, f"{path}, line {line}")
-    bindings = {key: value for key, (value, _) in recipe.items()}
-    _, _, common = blocks_at(exhibit, scale)
-    for key, value in common.items():
-        named, _, binding = key.rpartition("/")
-        if named == stage or (trains and not named):
-            bindings[binding] = value
-    return _nest({key: _listed(value) for key, value in bindings.items()})
+def _values(bound: Bound) -> Bindings:
+    return {key: value for key, (value, _) in bound.items()}
 
 
 def _listed(value: Any) -> Any:
     return [_listed(item) for item in value] if isinstance(value, tuple | list) else value
-
-
-def _check(stage: str, entry: dict[str, Any], where: str, recipe: Path) -> None:
-    shared = flatten(entry["shared"])
-    for key, value in shared.items():
-        check_binding(stage, key, value, where)
-    for run_id, own in entry["runs"].items():
-        bindings = flatten({name: body for name, body in own.items() if name not in RESERVED})
-        for key, value in bindings.items():
-            check_binding(stage, key, value, f"{where}, run {run_id}")
-        check_complete(stage, set(shared) | set(bindings), str(recipe))
 
 
 def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, str]:

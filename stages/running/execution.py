@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Annotated
 
 import gin
 import torch
+
+from simclr.declared import AtLeast, Between, OneOf
 
 
 @gin.configurable
@@ -19,12 +22,12 @@ class execution:
     `nodes` machines, only how many do the run together: neither is part of its fingerprint.
     """
 
-    device: str = "auto"
-    threads: int = 1
-    precision: str = "float32"
-    checkpoint_minutes: float = 5.0
-    processes: int = 1
-    nodes: int = 1
+    device: Annotated[str, OneOf("auto", "cpu", "cuda")] = "auto"
+    threads: Annotated[int, Between(1, 1024)] = 1
+    precision: Annotated[str, OneOf("float32", "bfloat16", "float64")] = "float32"
+    checkpoint_minutes: Annotated[float, AtLeast(0)] = 5.0
+    processes: Annotated[int, AtLeast(1)] = 1
+    nodes: Annotated[int, AtLeast(1)] = 1
 
     def prepare(self) -> torch.device:
         """Set the threads and, on a GPU, the deterministic kernels; returns the device."""

@@ -10,7 +10,7 @@ import subprocess
 from importlib import metadata
 from typing import Any
 
-from stages.planning.code_hashes import ROOT, code_hash
+from stages.planning.code_hashes import ROOT
 from stages.planning.fingerprint import adoption_of, data_hash
 from stages.planning.plans import Run
 
@@ -25,8 +25,8 @@ def cause_of(run: Run) -> dict[str, Any]:
         "stage": run.stage,
         "seed": run.seed,
         "bindings": run.bindings,
-        "code": code_hash(run.stage),
-        "adopted": adoption_of(run.stage),
+        "code": run.code,
+        "adopted": adoption_of(run.stage, run.code),
         "data": data_hash(run.dataset) if run.dataset else None,
         "upstream": run.upstream.fingerprint if run.upstream else None,
         "versions": {name: metadata.version(name) for name in LIBRARIES}

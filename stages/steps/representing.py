@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import gin
 import torch
 from torch import Tensor, nn
 
 from common.errors import UserError
+from simclr.declared import OneOf
 from simclr.heads import Projected
 from stages.running.job import Job
 
@@ -21,7 +24,7 @@ class Nothing(nn.Module):
 
 
 @gin.configurable
-def representation(job: Job, layer: str = "h") -> nn.Module:
+def representation(job: Job, layer: Annotated[str, OneOf("h", "z", "none")] = "h") -> nn.Module:
     """The upstream run's network up to `layer`, "h" or "z", frozen and in evaluation mode; "none" tells nothing."""
     if layer not in ("h", "z", "none"):
         raise UserError("no such representation", expected="representation.layer h | z | none", found=layer)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from common import schemas
 from stages.data import datasets
-from stages.planning import declaration, fingerprint
+from stages.planning import fingerprint
 from stages.planning.plans import Run
 from tests.stages import tiny
 
@@ -18,7 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder is a copy of params/; nothing remembered from other declarations."""
     shutil.copytree(REPOSITORY / "params", tmp_path / "params", ignore=shutil.ignore_patterns("plan"))
     monkeypatch.chdir(tmp_path)
-    remembered = (fingerprint.adoptions, fingerprint.declaration_of, declaration._validator)
+    remembered = (fingerprint.adoptions, fingerprint.declaration_of, schemas._validator)
     for cached in remembered:
         cached.cache_clear()
     yield tmp_path

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from common import files
-from stages import adopt, collect
-from stages.planning import fingerprint, plans
-from stages.running import job
+from stages import adopt, collect, plan
+from stages.planning import fingerprint, plans, runs
 from tests.stages import tiny
 
 CHAIN = """\
@@ -28,6 +27,17 @@ runs:
 measure: [supervised.top1]
 seeds: [0]
 """
+TWO_LOSSES = """\
+knobs:
+  loss:
+    NT-Xent: {Pretraining.loss: nt_xent}
+    NT-Logistic: {Pretraining.loss: nt_logistic, nt_logistic.temperature: 0.5}
+runs:
+  - chain: [pretrain, linear_eval]
+    grid: {loss: [NT-Xent, NT-Logistic]}
+measure: [linear_eval.top1]
+seeds: [0]
+"""
 ADOPTED = Path("params/adopted.yaml")
 SMOKE = ["--scale", "smoke"]
 
@@ -36,8 +46,7 @@ SMOKE = ["--scale", "smoke"]
 def code(monkeypatch) -> Callable[..., None]:
     """code(pretrain="b") says what the code of a stage hashes to; others stay as they were ("a" at first)."""
     hashes: dict[str, str] = {}
-    for module in (fingerprint, job, adopt):
-        monkeypatch.setattr(module, "code_hash", lambda stage: hashes.get(stage, "a"))
+    monkeypatch.setattr(runs, "code_hash", lambda stage, named: hashes.get(stage, "a"))
     return lambda **changed: hashes.update(changed)
 
 
@@ -193,4 +202,35 @@ def test_the_latest_adoption_of_a_code_counts(project_at_a, code):
     older = {"stage": "pretrain", "code": "b", "same_as": "z", "reason": "of results that are gone"}
     files.write_yaml(ADOPTED, [older])
     assert adopted() == 0
+    assert collected() == 0
+
+
+def test_the_plan_says_first_which_finished_runs_an_edit_makes_again(project_at_a, code, capsys):
+    assert plan.main([*SMOKE, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    code(pretrain="b")
+    assert plan.main([*SMOKE, "--quiet"]) == 0
+    first = capsys.readouterr().err.splitlines()
+    assert "the code of 2 finished runs of scale smoke has changed (2 of pretrain)" in first[0]
+    assert "python -m stages adopt --scale smoke" in first[1]
+    assert adopted() == 0
+    fingerprint.adoptions.cache_clear()
+    capsys.readouterr()
+    assert plan.main([*SMOKE, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_codes_of_one_stage_are_adopted_one_by_one(project, monkeypatch):
+    """Runs that name another loss have another code: an edit of one loss asks for one adoption."""
+    codes = {"nt_xent": "a", "nt_logistic": "b"}
+    monkeypatch.setattr(
+        plans, "code_hash", lambda stage, named: codes[named[0].rpartition(".")[2]] if named else "s"
+    )
+    tiny.declare_only(project, {"table_05": TWO_LOSSES})
+    finish("table_05")
+    codes["nt_logistic"] = "c"
+    assert adopted() == 0
+    assert files.read_yaml(ADOPTED) == [
+        {"stage": "pretrain", "code": "c", "same_as": "b", "reason": "renamed a variable"}
+    ]
     assert collected() == 0

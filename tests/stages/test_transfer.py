@@ -247,7 +247,7 @@ def test_of_equal_scores_the_first_point_is_chosen():
 
 
 def test_the_papers_grid_is_the_papers(project):
-    from stages.planning.declaration import read_recipe, recipe_path
+    from stages.planning.recipes import read_recipe, recipe_path
 
     recipe = {name: value for name, (value, _) in read_recipe(recipe_path("transfer", "paper")).items()}
     np.testing.assert_allclose(recipe["transfer_grid.learning_rates"], np.logspace(-4, -1, 7), rtol=1e-12)

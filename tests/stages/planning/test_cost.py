@@ -6,6 +6,7 @@ import pytest
 
 from simclr.encoder import ResNet
 from stages.planning import cost
+from stages.planning.network import network_of
 from stages.planning.plans import Run
 from tests.stages import tiny
 
@@ -54,7 +55,7 @@ def test_the_images_are_those_that_pass_through_the_encoder(stage, bound, data, 
     tiny.work(run)
     found = cost.cost_of(run)
     assert found.images == passed[True] + passed[False]
-    flops = cost._count((("base_channels", 4), ("depth", 8), ("stem", "cifar")), 8)
+    flops = network_of(tiny.SHARED, 8).flops
     assert found.flops == (3 * passed[True] + passed[False]) * flops
 
 

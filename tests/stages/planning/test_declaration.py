@@ -3,7 +3,7 @@
 import pytest
 
 from common.errors import UserError
-from stages.planning import declaration
+from stages.planning import declaration, recipes
 
 EXHIBIT = "params/exhibits/table_05.yaml"
 
@@ -99,22 +99,23 @@ def test_a_file_under_another_name_is_refused(project):
 def test_a_recipe_holds_literals_only(project, line):
     path = project / "recipe.gin"
     path.write_text(f"# header\n{line}\n")
-    assert "literal" in complaint(declaration.read_recipe, path)
+    assert "literal" in complaint(recipes.read_recipe, path)
 
 
 def test_a_parameter_is_bound_once(project):
     path = project / "recipe.gin"
     path.write_text("a.b = 1\na.b = 2\n")
-    assert "line 2: a.b is bound twice" in complaint(declaration.read_recipe, path)
+    text = complaint(recipes.read_recipe, path)
+    assert "a.b is bound twice" in text and "recipe.gin, line 2" in text
 
 
 def test_a_recipe_knows_its_lines(project):
     path = project / "recipe.gin"
     path.write_text("# header\n\na.b = (1, 2)\nc.d = 'text'\n")
-    assert declaration.read_recipe(path) == {"a.b": ((1, 2), 3), "c.d": ("text", 4)}
+    assert recipes.read_recipe(path) == {"a.b": ((1, 2), 3), "c.d": ("text", 4)}
 
 
 def test_a_missing_recipe_lists_those_there_are(project):
     assert "pretrain_smoke.gin" in complaint(
-        declaration.read_recipe, project / "params" / "recipes" / "pretrain_huge.gin"
+        recipes.read_recipe, project / "params" / "recipes" / "pretrain_huge.gin"
     )

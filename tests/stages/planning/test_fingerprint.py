@@ -1,12 +1,14 @@
 """Equal causes have equal fingerprints, every ingredient counts, and an adoption stands for older code."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common import files
 from common.errors import UserError
-from stages.planning import fingerprint
+from stages.planning import fingerprint, runs
 from stages.planning.fingerprint import (
     NAMES_A_FILE,
     NOT_PART,
@@ -15,6 +17,7 @@ from stages.planning.fingerprint import (
     data_hash,
     declaration_of,
 )
+from tests.stages import tiny
 
 DATA = {"cifar10_subset": "data-a", "digits": "data-b"}
 CODE = {"pretrain": "code-a", "supervised": "code-b"}
@@ -27,14 +30,12 @@ def of(stage="pretrain", seed=0, bindings=None, dataset="cifar10_subset", upstre
     """A fingerprint where data and code are the constants above."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fingerprint, "data_hash", DATA.__getitem__)
-        patch.setattr(fingerprint, "accepted_code", CODE.__getitem__)
-        return fingerprint.fingerprint(stage, seed, bindings or {}, dataset, upstream)
+        return fingerprint.fingerprint(stage, seed, bindings or {}, dataset, upstream, CODE[stage])
 
 
 @pytest.fixture
-def adopted(project, monkeypatch):
-    """adopted(*entries): the code of every stage is "new", and these stand in params/adopted.yaml."""
-    monkeypatch.setattr(fingerprint, "code_hash", lambda stage: "new")
+def adopted(project):
+    """adopted(*entries): these stand in params/adopted.yaml."""
 
     def write(*entries: dict[str, str]) -> None:
         files.write_yaml(project / "params" / "adopted.yaml", list(entries))
@@ -105,7 +106,7 @@ def test_every_binding_with_a_rule_of_its_own_exists():
 
     for stage, keys in (("pretrain", NOT_PART), ("finetune", NAMES_A_FILE)):
         for name, parameter in (key.split(".") for key in keys):
-            assert parameter in configurables_of(stage)[name].annotations
+            assert parameter in configurables_of(stage)[name].parameters
 
 
 def test_a_list_counts_by_what_it_holds_and_not_by_where_it_lies(tmp_path):
@@ -153,31 +154,31 @@ def test_an_unknown_data_set_gets_the_nearest_name(project):
 
 def test_without_an_adoption_the_code_is_todays(adopted):
     adopted()
-    assert accepted_code("pretrain") == "new" and adoption_of("pretrain") is None
+    assert accepted_code("pretrain", "new") == "new" and adoption_of("pretrain", "new") is None
 
 
 def test_an_adoption_maps_new_code_to_old_for_its_stage_alone(adopted):
     adopted(entry())
-    assert accepted_code("pretrain") == "old" and adoption_of("pretrain") == entry()
-    assert accepted_code("supervised") == "new" and adoption_of("supervised") is None
+    assert accepted_code("pretrain", "new") == "old" and adoption_of("pretrain", "new") == entry()
+    assert accepted_code("supervised", "new") == "new" and adoption_of("supervised", "new") is None
 
 
 def test_an_adoption_of_code_that_changed_again_does_not_count(adopted):
     adopted(entry(code="between"))
-    assert accepted_code("pretrain") == "new" and adoption_of("pretrain") is None
+    assert accepted_code("pretrain", "new") == "new" and adoption_of("pretrain", "new") is None
 
 
 def test_an_adopted_run_has_the_fingerprint_that_the_old_code_gave(adopted, monkeypatch):
-    def now() -> str:
-        return fingerprint.fingerprint("pretrain", 0, {"a.b": 1}, None, None)
+    def now(code: str) -> str:
+        monkeypatch.setattr(runs, "code_hash", lambda stage, named: code)
+        return tiny.a_run("pretrain").fingerprint
 
+    tiny.prepare_tiny(Path())
     adopted()
-    monkeypatch.setattr(fingerprint, "code_hash", lambda stage: "old")
-    before = now()
-    monkeypatch.setattr(fingerprint, "code_hash", lambda stage: "new")
-    assert now() != before
+    before = now("old")
+    assert now("new") != before
     adopted(entry())
-    assert now() == before
+    assert now("new") == before
 
 
 def test_a_project_without_adoptions_needs_no_file(project):

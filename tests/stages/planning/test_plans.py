@@ -2,9 +2,10 @@
 
 import pytest
 
+from common import scales
 from common.errors import UserError
 from stages.planning import plans
-from stages.planning.declaration import SCALES, exhibit_ids
+from stages.planning.declaration import exhibit_ids
 
 EXHIBIT = "params/exhibits/table_05.yaml"
 
@@ -110,7 +111,7 @@ def test_a_misspelled_parameter_in_a_recipe_names_the_line(project, edit):
 
 
 def test_committed_plans_are_up_to_date():
-    for scale in SCALES:
+    for scale in scales.names():
         for name in exhibit_ids():
             plans.read_plan(name, scale)
 
@@ -207,9 +208,9 @@ def test_a_spectrum_is_of_a_head_as_wide_as_h(scale):
 def test_square_root_scaling_starts_where_linear_scaling_is():
     """Appendix B.1: both give one peak at the recipe's batch size (4.8 at 4096)."""
     from simclr.schedule import peak_learning_rate
-    from stages.planning.declaration import SCALES, read_recipe, recipe_path
+    from stages.planning.recipes import read_recipe, recipe_path
 
-    for scale in SCALES:
+    for scale in scales.names():
         recipe = {name: value for name, (value, _) in read_recipe(recipe_path("pretrain", scale)).items()}
         size = recipe["Pretraining.batch_size"]
         for exhibit in ("table_b1", "figure_b2"):

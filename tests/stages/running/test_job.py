@@ -15,7 +15,7 @@ from common.errors import UserError
 from simclr.divergence import Diverged
 from stages import gradients
 from stages.data import datasets
-from stages.planning import declaration, fingerprint
+from stages.planning import fingerprint, recipes
 from stages.planning.code_hashes import code_hash
 from stages.planning.plans import Run
 from stages.running import child, provenance, stopping, store
@@ -50,7 +50,7 @@ def a_run(**changes: object) -> Run:
 def bound(folder) -> dict[str, object]:
     """Everything that gin holds now, by way of its own text."""
     (folder / "now.gin").write_text(gin.config_str())
-    return {key: value for key, (value, _) in declaration.read_recipe(folder / "now.gin").items()}
+    return {key: value for key, (value, _) in recipes.read_recipe(folder / "now.gin").items()}
 
 
 def test_gin_holds_exactly_the_bindings_of_the_run_and_nothing_of_an_earlier_one(project):

@@ -1,0 +1,45 @@
+"""Records that one side writes and the other reads: what stands in a plan file, and in the index of all plans."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+Nested = dict[str, dict[str, Any]]  # {configurable: {parameter: value}}
+
+
+class StageEntry(TypedDict):
+    """One stage of a plan.
+
+    shared: what all its runs are bound to; of the settings of a loss, those that a run's own loss has count for it.
+    evaluates: the stages whose runs it reads, none for one that opens a chain. runs: by run id, {"seed", "labels"} and
+    what its cell binds, nested as in `shared`.
+    """
+
+    shared: Nested
+    evaluates: list[str]
+    runs: dict[str, dict[str, Any]]
+
+
+class PlanDocument(TypedDict):
+    """params/plan/<scale>/<exhibit>.yaml. knobs: of those that bind one parameter, which. measure: "stage.metric"."""
+
+    scale: str
+    knobs: dict[str, str]
+    measure: list[str]
+    stages: dict[str, StageEntry]
+
+
+class Index(TypedDict):
+    """params/plan/index.yaml: the graph of both engines.
+
+    opens: stages that open a chain. sweeps: the exhibits of each stage. trainings, evaluations: the same as DVC wants
+    them, "<stage>-<exhibit>" -> {"stage", "exhibit"}.
+    """
+
+    exhibits: list[str]
+    figures: list[str]
+    tables: list[str]
+    opens: list[str]
+    sweeps: dict[str, list[str]]
+    trainings: dict[str, dict[str, str]]
+    evaluations: dict[str, dict[str, str]]

@@ -1,0 +1,118 @@
+"""The price of runs on named hardware, before anybody pays it: GPUs, memory, hours, storage.
+
+A run gets the smallest power of two of processes whose share of the batch fits the memory of one GPU. What is counted:
+weights, gradients and momentum, what the backward pass keeps of each view, and the views. What is not: the allocator's
+and the kernels' own room, a tenth of the memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import schemas
+from common.errors import UserError
+from common.names import nearest
+from stages.planning.cost import cost_of, network_in, work_in
+from stages.planning.network import Network
+from stages.planning.runs import Run
+from stages.planning.work import Work
+
+PATH = Path("params") / "hardware.yaml"
+GB = 1e9
+USABLE = 0.9
+ELEMENT = {"float32": 4, "bfloat16": 2, "float64": 8}  # bytes of a number in what is kept
+PARTS = 256  # images of a forward pass alone, which may come in parts
+STORED = 4  # bytes of a weight
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """One entry of params/hardware.yaml."""
+
+    name: str
+    memory: float
+    node: int
+    nodes: int
+    peak: dict[str, float]
+    used: dict[str, float]
+
+    @property
+    def most(self) -> int:
+        """GPUs that one run may have."""
+        return self.node * self.nodes
+
+    def rate(self, precision: str) -> float:
+        """Floating-point operations per second of one GPU."""
+        return self.peak[precision] * 1e12 * self.used[precision]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one run takes: GPUs and nodes, bytes on each GPU, GPU-hours, and bytes that stay on disk."""
+
+    gpus: int
+    nodes: int
+    memory: float
+    gpu_hours: float
+    storage: float
+    fits: bool
+
+    @property
+    def hours(self) -> float:
+        """Wall time, alone on its GPUs."""
+        return self.gpu_hours / self.gpus
+
+
+def hardware_named(name: str | None = None) -> Hardware:
+    """An entry of params/hardware.yaml, the first without a name. UserError for an unknown one."""
+    declared, _ = schemas.read_checked(PATH, "hardware")
+    name = name or next(iter(declared))
+    if name not in declared:
+        raise UserError(
+            f"unknown hardware `{name}`{nearest(name, declared)}",
+            expected=", ".join(declared),
+            found=name,
+            where=PATH,
+        )
+    return Hardware(name, **declared[name])
+
+
+def price_of(run: Run, hardware: Hardware) -> Price:
+    """The price of one run. `fits` is False where even all GPUs of the hardware do not hold it."""
+    work, network, precision = work_in(run), network_in(run), precision_of(run)
+    gpus = processes_of(run, hardware)
+    memory = memory_of(work, network, precision, gpus) if network else 0.0
+    hours = cost_of(run).flops / hardware.rate(precision) / 3600
+    storage = work.keeps * STORED * network.parameters if network else 0.0
+    fits = memory <= USABLE * hardware.memory * GB and gpus <= hardware.most
+    return Price(gpus, -(-gpus // hardware.node), memory, hours, storage, fits)
+
+
+def processes_of(run: Run, hardware: Hardware) -> int:
+    """`execution.processes` as declared, or the smallest power of two whose share of the batch fits."""
+    declared = run.bindings.get("execution.processes", 1) * run.bindings.get("execution.nodes", 1)
+    network, work, processes = network_in(run), work_in(run), 1
+    if declared > 1 or network is None:
+        return declared
+    while 2 * processes <= hardware.most and work.batch and work.batch % (2 * processes) == 0:
+        if memory_of(work, network, precision_of(run), processes) <= USABLE * hardware.memory * GB:
+            break
+        processes *= 2
+    return processes
+
+
+def precision_of(run: Run) -> str:
+    """As declared; float32 where a stage does not say."""
+    return run.bindings.get("execution.precision", "float32")
+
+
+def memory_of(work: Work, network: Network, precision: str, processes: int) -> float:
+    """Bytes on the fullest of so many GPUs."""
+    element, parameters = ELEMENT[precision], network.parameters
+    weights = max(4, element) * parameters
+    copies = 2 * parameters if precision == "bfloat16" else 0  # autocast keeps weights in both precisions
+    view = 3 * network.size**2 * max(4, element)
+    if not work.batch:
+        return weights + copies + min(work.frozen_batch, PARTS) * (network.widest_bytes(element) + view)
+    return 3 * weights + copies + work.batch / processes * (network.kept_bytes(element) + view)

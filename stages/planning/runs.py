@@ -1,0 +1,51 @@
+"""One run, resolved."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stages.planning.code_hashes import code_hash
+from stages.planning.configurables import named_modules
+from stages.planning.fingerprint import accepted_code, fingerprint
+
+Bindings = dict[str, Any]  # {"configurable.parameter": value}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training or evaluation, resolved: what a stage needs to know, and nothing of how it is driven."""
+
+    exhibit: str
+    scale: str
+    stage: str
+    id: str
+    seed: int
+    bindings: Bindings
+    labels: dict[str, Any]
+    upstream: Run | None = None
+
+    @property
+    def dataset(self) -> str | None:
+        """The data set it reads, if any."""
+        return self.bindings.get("dataset.name")
+
+    @property
+    def code(self) -> str:
+        """A hash of the code that decides this run's numbers: its stage's, and that of the modules that it names."""
+        return code_hash(self.stage, named_modules(self.stage, self.bindings))
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """What decides this run's numbers, as one hash; equal settings in two exhibits have equal fingerprints."""
+        upstream, code = (
+            self.upstream.fingerprint if self.upstream else None,
+            accepted_code(self.stage, self.code),
+        )
+        return fingerprint(self.stage, self.seed, self.bindings, self.dataset, upstream, code)
+
+    def folder(self, results: Path) -> Path:
+        """results/<scale>/<stage>/<exhibit>/<run>."""
+        return results / self.scale / self.stage / self.exhibit / self.id
