@@ -32,14 +32,9 @@ class PlanDocument(TypedDict):
 class Index(TypedDict):
     """params/plan/index.yaml: the graph of both engines.
 
-    opens: stages that open a chain. sweeps: the exhibits of each stage. trainings, evaluations: the same as DVC wants
-    them, "<stage>-<exhibit>" -> {"stage", "exhibit"}.
+    opens: stages that open a chain. sweeps: the exhibits of each stage.
     """
 
     exhibits: list[str]
-    figures: list[str]
-    tables: list[str]
     opens: list[str]
     sweeps: dict[str, list[str]]
-    trainings: dict[str, dict[str, str]]
-    evaluations: dict[str, dict[str, str]]

@@ -21,13 +21,17 @@ FOLDER = Path("params") / "scales"
 
 @dataclass(frozen=True)
 class Scale:
-    """One file of params/scales/. recipes: bindings by stage. exhibits: entries as under an exhibit's `scales:`."""
+    """One file of params/scales/. recipes: bindings by stage. exhibits: entries as under an exhibit's `scales:`.
+
+    reuses_evidence: runs whose numbers are committed under reports/evidence/ are not done again.
+    """
 
     name: str
     path: Path
     about: str
     order: float = 0
     parent: str | None = None
+    reuses_evidence: bool = False
     seeds: tuple[int, ...] = ()
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     exhibits: dict[str, dict[str, Any]] = field(default_factory=dict)

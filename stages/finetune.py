@@ -83,7 +83,8 @@ def work(job: Job) -> None:
     chosen = torch.from_numpy(index)
     used = labels[chosen.to(labels.device)]
     classes = int(labels.max()) + 1  # of all labels: a small subset may miss the last class
-    training = fine_tuning(job.upstream_encoder(), take(images, chosen), used, classes, job.run.seed)
+    encoder, precision = job.upstream_encoder(), job.execution.precision
+    training = fine_tuning(encoder, take(images, chosen), used, classes, job.run.seed, precision=precision)
     metrics = train_and_test(job, training, "test")
     job.save_weights(encoder=training.encoder, head=training.head)
     job.finish({**metrics, "images": len(chosen)})

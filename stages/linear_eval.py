@@ -47,11 +47,13 @@ def work(job: Job) -> None:
     split = evaluate()
     images, labels = job.data("train+validation" if split == "test" else "train")
     network, classes = representation(job), int(labels.max()) + 1
-    training = linear_evaluation(network, images, labels, classes, job.run.seed)
+    precision = job.execution.precision
+    training = linear_evaluation(network, images, labels, classes, job.run.seed, precision=precision)
 
     def nearest(unseen: Tensor, truth: Tensor) -> dict[str, float]:
         size = training.policy.size
-        queries, bank = evaluated(network, unseen, size), evaluated_parts(network, images, size)
+        queries = evaluated(network, unseen, size, precision=precision)
+        bank = evaluated_parts(network, images, size, precision=precision)
         return {"knn_top1": float(top_k(knn_scores(bank, labels, queries, classes), truth, 1))}
 
     metrics = train_and_test(job, training, split, beside=nearest)

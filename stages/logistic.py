@@ -14,6 +14,7 @@ from torch import Tensor
 from common.errors import UserError
 from simclr import logistic
 from simclr.declared import Above, AtLeast, Between
+from simclr.divergence import Diverged
 from simclr.encoder import ResNet
 from simclr.evaluation import evaluated
 from simclr.metrics import METRICS, accuracy, predicted, score
@@ -43,15 +44,16 @@ def l2_path(
     return [float(f"{10.0**exponent:.12g}") for exponent in exponents]  # 1e-06, not 1.0000000000000002e-06
 
 
-@gin.configurable
+@gin.configurable(denylist=["precision"])
 def frozen_features(
     encoder: ResNet,
     images: Images,
     size: Annotated[int, Between(1, 4096)] = gin.REQUIRED,
     batch_size: Annotated[int, AtLeast(1)] = 250,
+    precision: str = "float32",
 ) -> Tensor:
     """h float32 (n, feature_dim) of images whose shorter side is resized to `size`, without augmentation."""
-    return evaluated(encoder, images, size, shorter_side_view, batch_size)
+    return evaluated(encoder, images, size, shorter_side_view, batch_size, precision)
 
 
 def cost(bound: Bindings, images: Splits) -> Work:
@@ -88,7 +90,7 @@ def features_of(job: Job, encoder: ResNet, split: str, metric: str, classes: int
     """h (n, d) and labels of one split. UserError for labels that cannot be learned or measured."""
     images, labels = job.data(split)
     check_labels(labels, split, metric, classes, job.run.dataset)
-    return frozen_features(encoder, images), labels
+    return frozen_features(encoder, images, precision=job.execution.precision), labels
 
 
 def check_labels(labels: Tensor, split: str, metric: str, classes: int, dataset: str) -> None:
@@ -128,14 +130,9 @@ def choose(
 
 
 def solutions(features: Tensor, labels: Tensor, classes: int, penalties: list[float]):
-    """simclr.logistic.path, with a UserError where features cannot be fitted."""
+    """simclr.logistic.path. Raises Diverged for features that are no numbers, UserError where it does not converge."""
     if not bool(torch.isfinite(features).all()):
-        raise UserError(
-            "the encoder's features are not finite",
-            expected="numbers",
-            found="NaN or infinity",
-            remedy="the upstream run has diverged: lower its learning rate",
-        )
+        raise Diverged(0, None, "a feature of the encoder")
     try:
         yield from logistic.path(features, labels, classes, penalties)
     except logistic.NotConverged as error:

@@ -7,10 +7,12 @@ sweeps of all scales (a scale changes numbers, not which sweeps there are); both
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from common import files, scales
 from common.errors import UserError, command
@@ -18,11 +20,11 @@ from common.records import Index
 from stages.planning import cost
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
-from stages.planning.code_hashes import code_hash, drawing_hash, page_hash
+from stages.planning.code_hashes import code_hash, drawing_hash, judging_hash, page_hash
 from stages.planning.declaration import PARAMS, default_scale, exhibit_ids
 from stages.planning.fingerprint import accepted_code
 from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
-from stages.planning.price import hardware_named
+from stages.planning.price import hardware_named, price_of
 from stages.planning.recipes import stages_with_recipes
 
 TRAININGS = ("pretrain", "supervised")
@@ -32,9 +34,10 @@ INDEX = PARAMS / "plan" / "index.yaml"
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages plan [--scale S ...] [--cost [--exhibit E ...]] [--quiet]`: all scales without --scale."""
+    """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`: all scales without --scale."""
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
+    parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("--cost", action="store_true", help="the price: GPUs, memory, hours and storage")
@@ -47,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.exhibit:
         return _price_alone(options)
-    for scale in [scales.check_scale(name) for name in options.scale or scales.names()]:
+    asked = [default_scale()] if options.current else options.scale or scales.names()
+    for scale in [scales.check_scale(name) for name in asked]:
         plans = all_plans(scale)
         if changed := changed_runs(plans, options.results):
             print(notice(scale, changed), file=sys.stderr, flush=True)
@@ -136,42 +140,46 @@ def index_of(plans: list[Plan]) -> Index:
             (evaluates if entry["evaluates"] else opens).add(stage)
     for stage in opens & evaluates:
         raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
-    return Index(
-        exhibits=names,
-        figures=[name for name in names if name.startswith("figure")],
-        tables=[name for name in names if name.startswith("table")],
-        opens=sorted(opens),
-        sweeps=sweeps,
-        trainings=_entries(sweeps, opens),
-        evaluations=_entries(sweeps, evaluates),
-    )
-
-
-def _entries(sweeps: dict[str, list[str]], stages: set[str]) -> dict[str, dict[str, str]]:
-    return {
-        f"{stage}-{exhibit}": {"stage": stage, "exhibit": exhibit}
-        for stage in sorted(stages)
-        for exhibit in sweeps[stage]
-    }
+    return Index(exhibits=names, opens=sorted(opens), sweeps=sweeps)
 
 
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:
     """results/<scale>/code/: small files whose change tells both engines that something else may now be the outcome.
 
-    <stage>, prepare, collect: hashes of the code that decides its numbers, one a line for each that a run of this scale
-    has (runs that name another loss have another); datasets: those that this scale's runs read; drawing/<exhibit>,
-    page: a hash of the code that draws it.
+    stages/<stage>, prepare, collect: hashes of the code that decides its numbers, one a line for each that a run of
+    this scale has (runs that name another loss have another); datasets: those that this scale's runs read; judging,
+    drawing/<exhibit>, page: hashes of the code that judges, draws, and makes the page; runs.json: see `work_list`.
     """
-    hashes = {stage: _codes(stage, plans) for stage in stages_with_recipes()}
-    hashes |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
-    hashes |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
-    hashes |= {"page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
+    written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_recipes()}
+    written |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
+    written |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
+    written |= {"judging": judging_hash(), "page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
+    written |= {"runs.json": json.dumps(work_list(plans), indent=1)}
     folder = results / scale / "code"
-    for name, text in hashes.items():
+    for name, text in written.items():
         files.write_text(folder / name, f"{text}\n", only_if_changed=True)
     for path in folder.rglob("*"):
-        if path.is_file() and path.relative_to(folder).as_posix() not in hashes:
+        if path.is_file() and path.relative_to(folder).as_posix() not in written:
             path.unlink()
+
+
+def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
+    """{"<stage>/<fingerprint>": exhibit, run, upstream, processes, nodes, minutes}: what a cluster's scheduler needs.
+
+    Priced on the first entry of params/hardware.yaml, without reserve.
+    """
+    hardware, found = hardware_named(), {}
+    for run in _runs(plans):
+        price = price_of(run, hardware)
+        found[f"{run.stage}/{run.fingerprint}"] = {
+            "exhibit": run.exhibit,
+            "run": run.id,
+            "upstream": f"{run.upstream.stage}/{run.upstream.fingerprint}" if run.upstream else None,
+            "processes": price.gpus,
+            "nodes": price.nodes,
+            "minutes": round(60 * price.hours, 1),
+        }
+    return dict(sorted(found.items()))
 
 
 def _codes(stage: str, plans: list[Plan]) -> str:

@@ -46,5 +46,5 @@ def work(job: Job) -> None:
 def _online_top1(job: Job, training: Pretraining) -> float:
     """Top-1 in percent of the classifier that learnt beside the encoder, under the test preprocessing."""
     images, labels = job.data("test")
-    features = evaluated(training.encoder, images, training.views.size)
+    features = evaluated(training.encoder, images, training.views.size, precision=job.execution.precision)
     return float(top_k(training.networks.online_classifier(features), labels, 1))

@@ -46,6 +46,8 @@ def _vectors(
 ) -> tuple[Tensor, Tensor]:
     images, _ = job.data(split)
     try:
-        return transformed_features(network, images, operator, job.run.seed, view)
+        return transformed_features(
+            network, images, operator, job.run.seed, view, precision=job.execution.precision
+        )
     except ValueError as error:
         raise UserError("the probe has nothing to predict", found=str(error)) from error

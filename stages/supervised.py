@@ -24,7 +24,8 @@ def cost(bound: Bindings, images: Splits) -> Work:
 def work(job: Job) -> None:
     """Train from scratch with labels and measure on the test split once."""
     images, labels = job.data("train+validation")
-    training = supervised(images, labels, int(labels.max()) + 1, job.run.seed)
+    classes, precision = int(labels.max()) + 1, job.execution.precision
+    training = supervised(images, labels, classes, job.run.seed, precision=precision)
     metrics = train_and_test(job, training, "test")
     job.save_weights(encoder=training.encoder, head=training.head)
     job.finish({**metrics, "params": millions(training.encoder)})

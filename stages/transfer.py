@@ -71,6 +71,7 @@ class Trainings:
             self.job.run.seed,
             lr=point.lr,
             weight_decay=point.weight_decay,
+            precision=self.job.execution.precision,
         )
         if self._saved:
             training.load(self._saved)
@@ -141,21 +142,18 @@ def score_grid(job: Job, trainings: Trainings, grid: list[Point], metric: str) -
     for point in grid[len(trainings.scores) :]:
         try:
             logits = trainings.train(images, labels, point).logits(held_out[0])
-            trainings.scores.append(score(metric, logits, held_out[1], trainings.classes))
-        except Diverged:  # a rate that is too large for this data set: others of the grid are not
-            trainings.scores.append(-math.inf)
+            found = score(metric, logits, held_out[1], trainings.classes)
+        except Diverged:
+            # A rate that is too large is one that validation does not choose.
+            found = -math.inf
+        trainings.scores.append(found)
 
 
 def choose(grid: list[Point], scores: list[float]) -> Point:
-    """The point of the highest score; of equal ones the first. UserError if every training diverged."""
+    """The point of the highest score; of equal ones the first. Raises Diverged if every training of the grid has."""
     best = max(scores)
     if best == -math.inf:
-        raise UserError(
-            "every training of the grid diverged",
-            expected="learning rates at which one does not",
-            found=sorted({point.lr for point in grid}),
-            where="transfer_grid.learning_rates",
-        )
+        raise Diverged(0, None, "every training of the grid")
     return grid[scores.index(best)]
 
 

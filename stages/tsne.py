@@ -98,7 +98,9 @@ def work(job: Job) -> None:
     images, labels = job.data("test")
     chosen = chosen_images(labels.cpu(), job.run.seed)
     network = representation(job)
-    features = evaluated(network, images[torch.from_numpy(chosen)], ViewPolicy().size).cpu().numpy()
+    precision = job.execution.precision
+    shown = images[torch.from_numpy(chosen)]
+    features = evaluated(network, shown, ViewPolicy().size, precision=precision).cpu().numpy()
     classes = labels.cpu().numpy()[chosen]
     job.save_arrays(
         {

@@ -47,6 +47,12 @@ def drawing_hash(exhibit: str) -> str:
 
 
 @functools.cache
+def judging_hash() -> str:
+    """The same over the modules that test the claims of a scale."""
+    return _hash(reached("reports.verdict"))
+
+
+@functools.cache
 def page_hash() -> str:
     """The same over the modules that judge a scale and make its page."""
     return _hash(reached("reports.index"))

@@ -67,7 +67,7 @@ def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str
         if store.is_finished(store.store_folder(results, run), run):
             return "found"
         try:
-            if ranks.several(run):
+            if ranks.processes_and_nodes(run)[0] > 1:
                 return ranks.carry_out(run, results, report)
             work = importlib.import_module(f"stages.{run.stage}").work
             Job(run, results, report).carry_out(work)

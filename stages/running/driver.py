@@ -19,7 +19,7 @@ from typing import Any
 from common import files
 from stages.planning.cost import cost_of
 from stages.planning.plans import Run
-from stages.running import child, store
+from stages.running import child, ranks, store
 from stages.running.progress import Progress
 
 LOCK_SECONDS = 1.0  # between looks at a run that another driver is at work on
@@ -96,7 +96,10 @@ class _Driver:
 
     def _fill_slots(self) -> None:
         while self.slots and (run := self._next()):
-            width = min(processes_of(run), len(self.slots) + sum(len(each.slots) for each in self.children))
+            width = min(
+                ranks.processes_and_nodes(run)[0],
+                len(self.slots) + sum(len(each.slots) for each in self.children),
+            )
             if width > len(self.slots):
                 # It waits for its slots, and nothing shorter takes them away from it.
                 return
@@ -170,11 +173,6 @@ class _Driver:
                 self._hear(each)
         for each in self.children:
             each.process.kill()
-
-
-def processes_of(run: Run) -> int:
-    """How many processes do the run together."""
-    return run.bindings.get("execution.processes", 1)
 
 
 def _weight(run: Run) -> float:

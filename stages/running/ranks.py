@@ -21,6 +21,7 @@ from typing import IO
 from common import machine
 from common.errors import UserError
 from stages.planning.plans import Run
+from stages.planning.price import hardware_named, price_of
 from stages.running import store
 from stages.running.stopping import STOP
 
@@ -51,9 +52,17 @@ def command_of(
     return [*start, *torchrun, "-m", "stages.running.rank", *which]
 
 
-def several(run: Run) -> bool:
-    """Whether the run is one of several processes."""
-    return run.bindings.get("execution.processes", 1) > 1
+def processes_and_nodes(run: Run) -> tuple[int, int]:
+    """How many processes do the run together, on how many machines.
+
+    As declared; else one, or on GPUs as many as it takes to hold the batch (params/hardware.yaml, its first entry).
+    """
+    if declared := run.bindings.get("execution.processes"):
+        return declared, run.bindings.get("execution.nodes", 1)
+    if not machine.devices():
+        return 1, 1
+    price = price_of(run, hardware_named())
+    return price.gpus, price.nodes
 
 
 def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
@@ -61,7 +70,7 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
 
     UserError where GPUs are visible, and fewer than the run has processes on this machine.
     """
-    processes, nodes = run.bindings["execution.processes"], run.bindings.get("execution.nodes", 1)
+    processes, nodes = processes_and_nodes(run)
     if 0 < len(machine.devices()) < processes // nodes:
         raise UserError(
             "the run needs more GPUs than are visible here",

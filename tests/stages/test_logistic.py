@@ -8,6 +8,7 @@ import torch
 
 from common import files
 from common.errors import UserError
+from simclr.divergence import Diverged
 from simclr.labels import UNJUDGED
 from simclr.logistic import path
 from simclr.metrics import map11
@@ -243,5 +244,5 @@ def test_a_metric_that_does_not_suit_the_labels_is_refused(upstream, data):
 
 
 def test_features_that_are_not_numbers_are_said():
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(Diverged, match="a feature of the encoder"):
         list(logistic.solutions(torch.tensor([[float("nan")], [1.0]]), torch.tensor([0, 1]), 2, [1.0]))

@@ -11,6 +11,7 @@ import torch
 from common import files
 from common.errors import UserError
 from simclr.classification import Classification, top_k
+from simclr.divergence import Diverged
 from simclr.labels import UNJUDGED
 from simclr.metrics import map11, mean_per_class, score
 from stages import transfer
@@ -187,7 +188,7 @@ def test_a_rate_that_diverges_is_not_chosen(upstream):
     folder = tiny.work(tiny.a_run("transfer", upstream, **bindings))
     assert metrics_of(folder)["chosen_lr"] == 0.1
     assert grid_of(folder)[0]["validation"] == -math.inf
-    with pytest.raises(UserError, match="diverged"):
+    with pytest.raises(Diverged, match="every training of the grid"):
         tiny.work(tiny.a_run("transfer", upstream, transfer_grid__learning_rates=[1e30]))
 
 
