@@ -34,7 +34,7 @@ INDEX = PARAMS / "plan" / "index.yaml"
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`: all scales without --scale."""
+    """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`: or all scales."""
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
     parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
