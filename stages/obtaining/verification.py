@@ -1,39 +1,45 @@
 """What `prepare` does for photographs: list the official tree, hold it to the declaration, and record every file.
 
-By default a file is decoded once, so that a damaged one is found now and not amid a training, and its SHA-256 is
-recorded, with which every later read is compared. A set whose declaration says `content: size` (ImageNet: 150 GB would
-take an hour to hash) records sizes alone, and only headers are decoded; its list, labels and order have their hash in
-the manifest all the same.
+What is recorded of each file (inspection.py) is compared at every later read. Sets as they can be had today are not
+always whole: what the declaration allows to be left out (`absent: skip`, `undecodable: skip` or a list of paths) is,
+and the manifest names it; anything else that is wrong is refused.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from common import files
 from common.errors import UserError
 from stages.data.datasets import STORED, about_array, class_count
-from stages.data.file_lists import UNKNOWN, Entry, list_text, picture, read_list
-from stages.obtaining.layouts import LAYOUTS
+from stages.data.file_lists import Entry, list_text, read_list
+from stages.data.records import Declaration, PreparedSplit
+from stages.obtaining import layouts
+from stages.obtaining.inspection import Known, absent_of, inspect, some
 from stages.obtaining.official_lists import Sample
 
-Known = dict[str, Entry]
-Surveyed = dict[str, tuple[tuple[Entry, ...], np.ndarray]]
-CHUNK = 10_000  # photographs looked at between two lines of progress
+WHERE = "of {name} in params/datasets.yaml"
 
 
-def survey(declared: dict[str, Any], root: Path, known: Known) -> Surveyed:
-    """The verified entries and labels, int64 (n,) or (n, classes), of both splits: {split: (entries, labels)}.
+class Surveyed(NamedTuple):
+    """A split as it is: its entries, its labels int64 (n,) or (n, classes), and the listed paths that are left out."""
 
-    `known` are entries of an earlier survey: those files are only asked for their size. UserError if the folder, a list
-    or a photograph is missing or unreadable, or numbers differ from the declared ones.
+    entries: tuple[Entry, ...]
+    labels: np.ndarray
+    left_out: tuple[str, ...] = ()
+    left_out_last: int = 0  # how many of these are among the official validation images
+
+
+def survey(declared: Declaration, root: Path, known: Known, verify: bool = False) -> dict[str, Surveyed]:
+    """Both splits of the tree below root/<declared folder>, held to the declaration.
+
+    `known` are entries of an earlier survey: those files are only asked for their size, but with `verify` all are
+    decoded and compared with what is known. UserError if the folder, a list or a photograph is missing or unreadable,
+    or numbers differ from the declared ones.
     """
     tree = root / declared["folder"]
     if not tree.is_dir():
@@ -42,13 +48,25 @@ def survey(declared: dict[str, Any], root: Path, known: Known) -> Surveyed:
             expected=declared["title"],
             found="no such folder",
             where=tree,
-            remedy=declared["by_hand"].strip(),
+            remedy=declared.get("by_hand", "").strip(),
         )
-    listing = LAYOUTS[declared["layout"]](tree, declared)
-    labels = {split: np.array([label for _, label in listing[split]], dtype=np.int64) for split in STORED}
+    listing = layouts.listing(tree, declared)
+    _check_sizes({split: len(listing[split]) for split in STORED}, declared, tree)
     for split in STORED:
-        _check_labels(labels[split], split, declared, tree)
-    return {split: (_entries(listing[split], tree, declared, known), labels[split]) for split in STORED}
+        _check_labels(labels_of(listing[split]), split, declared, tree)
+    found = {split: _surveyed(listing[split], split, tree, declared, known, verify) for split in STORED}
+    check(found, declared, tree)
+    return found
+
+
+def check(found: dict[str, Surveyed], declared: Declaration, where: Path) -> None:
+    """Numbers and labels of both splits are the declared ones; UserError otherwise. Says what is left out."""
+    sizes = {split: len(found[split].entries) + len(found[split].left_out) for split in STORED}
+    _check_sizes(sizes, declared, where)
+    for split in STORED:
+        _check_labels(found[split].labels, split, declared, where)
+        _check_usable(found[split], split, declared, where)
+        _tell_empty_classes(found[split].labels, split, declared)
 
 
 def known_entries(folder: Path) -> Known:
@@ -60,31 +78,117 @@ def known_entries(folder: Path) -> Known:
         return {}
 
 
-def described(surveyed: Surveyed) -> dict[str, Any]:
+def described(surveyed: dict[str, Surveyed]) -> dict[str, PreparedSplit]:
     """What a manifest says of listed photographs."""
     return {
         split: {
-            "size": len(entries),
+            "size": len(found.entries),
             "files": {
-                "bytes": sum(entry.size for entry in entries),
-                "sha256": files.sha256_bytes(list_text(entries).encode()),
+                "bytes": sum(entry.size for entry in found.entries),
+                "sha256": files.sha256_bytes(list_text(found.entries).encode()),
             },
-            "labels": about_array(labels),
+            "labels": about_array(found.labels),
+            **({"left_out": list(found.left_out)} if found.left_out else {}),
         }
-        for split, (entries, labels) in surveyed.items()
+        for split, found in surveyed.items()
     }
 
 
-def _check_labels(labels: np.ndarray, split: str, declared: dict[str, Any], tree: Path) -> None:
-    size, classes = declared["splits"][split]["size"], class_count(declared)
-    if len(labels) != size:
+def labels_of(samples: Sequence[Sample]) -> np.ndarray:
+    """The labels of listed samples: int64 (n,), or (n, classes)."""
+    return np.array([label for _, label in samples], dtype=np.int64)
+
+
+def _surveyed(
+    samples: list[Sample], split: str, tree: Path, declared: Declaration, known: Known, verify: bool
+) -> Surveyed:
+    undecodable = declared.get("undecodable", [])
+    without = set(undecodable) if isinstance(undecodable, list) else set()
+    paths = [path for path, _ in samples if path not in without]
+    if missing := absent_of(paths, tree):
+        if declared.get("absent") != "skip":
+            raise _missing(missing, len(samples), tree, declared)
+        without.update(missing)
+    found = inspect([path for path in paths if path not in without], tree, declared, known, verify)
+    if bad := [one for one in found if one.error]:
+        if undecodable != "skip":
+            raise _unreadable([one.path for one in bad], bad[0].error, declared)
+        without.update(one.path for one in bad)
+    last = declared["validation"].get("official", 0) if split == "train" else 0
+    return Surveyed(
+        tuple(one.entry for one in found if one.entry),
+        labels_of([sample for sample in samples if sample[0] not in without]),
+        tuple(path for path, _ in samples if path in without),
+        sum(path in without for path, _ in samples[len(samples) - last :]),
+    )
+
+
+def _missing(missing: list[str], of: int, tree: Path, declared: Declaration) -> UserError:
+    return UserError(
+        "photographs are missing",
+        expected=f"all {of:,} that the official lists name",
+        found=f"{len(missing):,} are not there: {some(missing)}",
+        where=tree / missing[0],
+        remedy="unpack the official archive again; or, to use the set without them, write `absent: skip` into the "
+        "entry " + WHERE.format(**declared),
+    )
+
+
+def _unreadable(bad: list[str], first: UserError, declared: Declaration) -> UserError:
+    more = f"\nso too {len(bad) - 1:,} others: {some(bad[1:])}" if len(bad) > 1 else ""
+    return UserError(
+        first.problem,
+        expected=first.expected,
+        found=first.found + more,
+        where=first.where,
+        remedy=f"{first.remedy}; or, to use the set without what cannot be decoded, write `undecodable: skip` or "
+        f"`undecodable: [{bad[0]}]` into the entry " + WHERE.format(**declared),
+    )
+
+
+def _check_sizes(sizes: dict[str, int], declared: Declaration, tree: Path) -> None:
+    """Both splits have as many images as declared."""
+    for split in STORED:
+        if sizes[split] != declared["splits"][split]["size"]:
+            asked = ", ".join(f"{split}: {{size: {size}}}" for split, size in sizes.items())
+            raise UserError(
+                f"{split} has another number of images",
+                expected=f"{declared['splits'][split]['size']:,}, as declared",
+                found=f"{sizes[split]:,}",
+                where=tree,
+                remedy="use the whole official distribution; or, to work with the images that are there, write "
+                f"`splits: {{{asked}}}` into the entry {WHERE.format(**declared)}. "
+                "That is another data set, and its numbers are not comparable with the paper's",
+            )
+
+
+def _check_usable(found: Surveyed, split: str, declared: Declaration, tree: Path) -> None:
+    """What is left after leaving out is as much as declared; where nothing is declared the user is told what to."""
+    usable, expected = len(found.entries), declared["splits"][split].get("usable")
+    if expected is not None and usable != expected:
         raise UserError(
-            f"{split} has another number of images",
-            expected=f"{size:,}",
-            found=f"{len(labels):,}",
+            f"{split} has another number of usable images",
+            expected=f"{expected:,}, as declared",
+            found=f"{usable:,}; left out are {some(found.left_out) or 'none'}",
             where=tree,
-            remedy="use the whole official distribution; who must do with less declares the sizes that are there",
+            remedy=f"restore what is missing, or write `usable: {usable}` for {split} {WHERE.format(**declared)}",
         )
+    if found.left_out:
+        print(
+            f"{declared['name']}: {split} does without {len(found.left_out):,} images: {some(found.left_out)}"
+        )
+        if expected is None and "skip" in (declared.get("absent"), declared.get("undecodable")):
+            print(
+                f"  Write `usable: {usable}` for {split} {WHERE.format(**declared)}: "
+                "runs on another part of the set are then told apart."
+            )
+
+
+def _check_labels(labels: np.ndarray, split: str, declared: Declaration, tree: Path) -> None:
+    """Every label is that of a class, and every class has a sample where its metric or training needs one."""
+    classes = class_count(declared)
+    if not len(labels):
+        raise UserError(f"{split} has no image", expected="images", found="none", where=tree)
     if labels.ndim == 1 and not 0 <= labels.min() <= labels.max() < classes:
         raise UserError(
             f"{split} has labels outside the classes",
@@ -92,57 +196,28 @@ def _check_labels(labels: np.ndarray, split: str, declared: dict[str, Any], tree
             found=f"{labels.min()} to {labels.max()}",
             where=tree,
         )
+    empty = empty_classes(labels, declared)
+    if not empty or (split == "test" and declared["metric"] == "top1"):
+        return  # of images of fewer classes accuracy is defined all the same
+    raise UserError(
+        f"{split} has a class without a sample",
+        expected=f"images of each of {classes} classes",
+        found=f"none of {some(empty)}",
+        where=tree,
+        remedy="training needs an image of every class"
+        if split == "train"
+        else f"the metric {declared['metric']} needs a test image of every class",
+    )
+
+
+def empty_classes(labels: np.ndarray, declared: Declaration) -> list[str]:
+    """The classes without a sample, by name or, where only their number is declared, by label."""
+    classes = class_count(declared)
     counts = np.bincount(labels, minlength=classes) if labels.ndim == 1 else (labels == 1).sum(axis=0)
-    if len(empty := np.flatnonzero(counts == 0)):
-        names = declared["classes"] if isinstance(declared["classes"], list) else range(classes)
-        raise UserError(
-            f"{split} has a class without a sample",
-            expected=f"images of each of {classes} classes",
-            found=f"none of {', '.join(str(names[i]) for i in empty[:3])}"
-            + (", ..." if len(empty) > 3 else ""),
-            where=tree,
-        )
+    names = declared["classes"] if isinstance(declared["classes"], list) else range(classes)
+    return [str(names[i]) for i in np.flatnonzero(counts == 0)]
 
 
-def _entries(samples: list[Sample], tree: Path, declared: dict[str, Any], known: Known) -> tuple[Entry, ...]:
-    paths = [path for path, _ in samples]
-    sizes = dict(zip(paths, _for_all(paths, partial(_size, tree), ""), strict=True))
-    if missing := [path for path, size in sizes.items() if size is None]:
-        raise UserError(
-            "photographs are missing",
-            expected=f"all {len(paths):,} that the official lists name",
-            found=f"{len(missing):,} are not there, first {', '.join(missing[:3])}",
-            where=tree / missing[0],
-            remedy="unpack the official archive again",
-        )
-    hashed = declared.get("content", "sha256") == "sha256"
-    found = _for_all(paths, lambda path: _entry(tree, path, sizes[path], hashed, known), declared["name"])
-    return tuple(found)
-
-
-def _for_all(paths: list[str], function: Callable[[str], Any], name: str) -> list[Any]:
-    """function(path) of every path, in order, by threads; a name is told how far it is where that takes long."""
-    found: list[Any] = []
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), CHUNK):  # a million waiting calls would take a gigabyte
-            found += pool.map(function, paths[start : start + CHUNK])
-            if name and len(paths) > CHUNK:
-                print(f"{name}: {len(found):,} of {len(paths):,} photographs looked at", flush=True)
-    return found
-
-
-def _size(tree: Path, path: str) -> int | None:
-    return (tree / path).stat().st_size if (tree / path).is_file() else None
-
-
-def _entry(tree: Path, path: str, size: int, hashed: bool, known: Known) -> Entry:
-    before = known.get(path)
-    if before is not None and before.size == size and (before.sha256 != UNKNOWN) == hashed:
-        return before
-    if not hashed:
-        with picture(tree / path, tree / path):
-            return Entry(path, size, UNKNOWN)
-    data = files.read_bytes(tree / path)
-    with picture(io.BytesIO(data), tree / path) as image:
-        image.load()
-        return Entry(path, len(data), files.sha256_bytes(data))
+def _tell_empty_classes(labels: np.ndarray, split: str, declared: Declaration) -> None:
+    if empty := empty_classes(labels, declared):
+        print(f"{declared['name']}: {split} has no image of {len(empty)} classes: {some(empty)}")

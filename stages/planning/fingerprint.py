@@ -14,7 +14,7 @@ from typing import Any
 
 from common import files
 from common.errors import UserError
-from stages.planning.code_hashes import code_hash, module_hash
+from stages.planning.code_hashes import code_hash, module_hash, reached
 from stages.planning.declaration import PARAMS, nearest
 
 # These bindings say where and how fast a run computes, not what.
@@ -22,8 +22,8 @@ NOT_PART = ("execution.device", "execution.checkpoint_minutes", "execution.proce
 # These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
 NAMES_A_FILE = ("label_subset.file",)
 # Photographs have no checksum to declare: what lists them decides which they are, and in which order.
-LISTING = ("layout", "difficult", "training_images")
-LISTING_CODE = ("stages.obtaining.layouts", "stages.obtaining.official_lists")
+LISTING = ("layout", "difficult", "training_images", "hold_out_test", "undecodable", "absent")
+LAYOUTS = "stages.obtaining.layouts"
 
 
 def fingerprint(
@@ -80,8 +80,14 @@ def data_hash(dataset: str) -> str:
     decides = {name: declared.get(name) for name in ("splits", "validation", "image")}
     if "layout" in declared:
         decides |= {name: declared[name] for name in LISTING if name in declared}
-        decides["listed_by"] = [module_hash(module) for module in LISTING_CODE]
+        decides["listed_by"] = [module_hash(module) for module in listing_code(declared["layout"])]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def listing_code(layout: str) -> tuple[str, ...]:
+    """The modules that list the photographs of a layout: its own, and what that reaches of the same room."""
+    room = LAYOUTS.rpartition(".")[0]
+    return tuple(module for module in reached(f"{LAYOUTS}.{layout}") if module.startswith(f"{room}."))
 
 
 def accepted_code(stage: str) -> str:

@@ -15,6 +15,7 @@ from PIL import Image
 from common import files
 from stages import prepare
 from stages.data import datasets
+from stages.obtaining import declarations
 
 RNG = np.random.default_rng(0)
 IMAGES = {
@@ -136,7 +137,7 @@ def test_arrays_manifest_and_source_are_left(run, out):
 
 def test_the_manifest_has_the_declared_hash(run, out, tmp_path):
     run()
-    assert datasets.read_manifest(out)["sha256"] == datasets.declared_sha256(
+    assert datasets.read_manifest(out)["sha256"] == declarations.declared_sha256(
         "tiny", tmp_path / "datasets.yaml"
     )
 
@@ -340,4 +341,4 @@ def test_what_needs_no_download_is_prepared_without_importing_torch(name, tmp_pa
     )
     command = [sys.executable, "-c", program, "--dataset", name, "--out", tmp_path, "--root", tmp_path]
     subprocess.run(command, check=True, timeout=60, cwd=datasets.REPOSITORY)
-    assert datasets.read_manifest(tmp_path / name)["sha256"] == datasets.declared_sha256(name)
+    assert datasets.read_manifest(tmp_path / name)["sha256"] == declarations.declared_sha256(name)

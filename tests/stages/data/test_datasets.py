@@ -9,11 +9,11 @@ import pytest
 from common import files
 from common.errors import UserError
 from stages.data import datasets
+from stages.obtaining import declarations, layouts
 from stages.obtaining.formats import FORMATS
-from stages.obtaining.layouts import LAYOUTS
 from stages.obtaining.sources import KINDS
 
-DECLARED = files.read_yaml(datasets.DECLARATIONS)
+DECLARED = files.read_yaml(declarations.DECLARATIONS)
 CHECK = re.compile(r"(gunzip-)?sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}")
 
 
@@ -30,13 +30,16 @@ def folder(tmp_path):
         arrays = {"images": images, "labels": np.arange(n) % 3}
         files.write_arrays(tmp_path, {f"{split}.{kind}": array for kind, array in arrays.items()})
         splits[split] = {"size": n, **{kind: stored(array) for kind, array in arrays.items()}}
-    manifest = {"name": "tiny", "splits": splits, "validation": {"fraction": 0.2, "seed": 0}}
-    files.write_json(tmp_path / "manifest.json", manifest)
+    about = {"name": "tiny", "title": "Tiny", "classes": 3, "metric": "top1", "splits": splits}
+    files.write_json(tmp_path / "manifest.json", about)
+    declare_validation(tmp_path, {"fraction": 0.2, "seed": 0})
     return tmp_path
 
 
 def declare_validation(folder, value):
-    files.write_json(folder / "manifest.json", {**datasets.read_manifest(folder), "validation": value})
+    manifest = files.read_json(folder / "manifest.json")
+    sha256 = datasets.manifest_sha256(manifest["splits"], value)
+    files.write_json(folder / "manifest.json", {**manifest, "validation": value, "sha256": sha256})
 
 
 def test_splits_are_disjoint_balanced_and_together_everything(folder):
@@ -131,7 +134,7 @@ def test_an_unknown_split_is_refused(folder):
 
 def test_an_unknown_data_set_gets_the_nearest_name():
     with pytest.raises(UserError, match="cifar_10") as caught:
-        datasets.read_declaration("cifar_10")
+        declarations.read_declaration("cifar_10")
     assert "'cifar10'" in caught.value.remedy
 
 
@@ -149,12 +152,12 @@ def test_array_sha256_depends_on_content_type_and_shape_but_not_on_layout():
 
 
 def test_the_declared_hash_changes_with_any_array_and_with_the_validation_split():
-    base = datasets.read_declaration("digits")
+    base = declarations.read_declaration("digits")
     other_array = {**base, "splits": {**base["splits"], "test": {**base["splits"]["test"], "images": "0"}}}
     other_validation = {**base, "validation": {"fraction": 0.1, "seed": 1}}
     hashes = {datasets.combined_sha256(one) for one in (base, other_array, other_validation)}
     assert len(hashes) == 3
-    assert datasets.declared_sha256("digits") in hashes
+    assert declarations.declared_sha256("digits") in hashes
 
 
 @pytest.mark.parametrize("name", DECLARED)
@@ -211,7 +214,7 @@ def test_the_transfer_sets_are_those_of_the_paper(name):
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_source_can_be_opened_by_some_code_and_every_file_has_a_checksum(name):
     if "layout" in DECLARED[name]:
-        assert DECLARED[name]["layout"] in LAYOUTS
+        assert DECLARED[name]["layout"] in layouts.known()
         return
     for source in DECLARED[name]["sources"]:
         assert source["kind"] in KINDS
