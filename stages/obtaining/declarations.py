@@ -6,7 +6,6 @@ complaint names the file, the line and the key, and suggests the nearest name.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import re
@@ -34,15 +33,12 @@ def read_declaration(name: str, declarations: str | Path = DECLARATIONS) -> Decl
     """What params/datasets.yaml says of the data set `name`. UserError if it says nothing, or nothing that can be."""
     declared = read_declarations(declarations)
     if name not in declared:
-        near = difflib.get_close_matches(name, declared, n=1, cutoff=0.4)
         raise UserError(
-            f"no data set is called {name!r}",
+            f"no data set is called `{name}`{nearest(name, declared)}",
             expected="one of " + ", ".join(sorted(declared)),
             found=name,
             where=declarations,
-            remedy=f"did you mean {near[0]!r}?"
-            if near
-            else "choose one, or declare it there (docs/own_images.md)",
+            remedy="choose one, or declare it there (docs/own_images.md)",
         )
     return {"name": name, **declared[name]}
 
@@ -135,18 +131,20 @@ def _check_schema(document: dict[str, Any], path: Path) -> None:
 
 def _allowed(error: Any) -> str:
     title = error.schema.get("title") if error.parent is None else error.parent.schema.get("title")
-    if title and error.validator != "required":
+    if title and error.validator not in ("required", "dependentRequired"):
         return title
     plain = {"enum": "one of ", "type": "", "pattern": "a name like ", "minimum": "at least "}
     said = error.validator_value
     said = ", ".join(map(str, said)) if isinstance(said, list) else said
     if error.validator == "required":
         return f"the keys {said}"
+    if error.validator == "dependentRequired":
+        return "the keys folder and layout, or neither"
     return f"{plain.get(error.validator, error.validator + ' ')}{said}"
 
 
 def _short(error: Any) -> str:
-    if error.validator == "required":
+    if error.validator in ("required", "dependentRequired"):
         return ", ".join(map(str, error.instance)) or "nothing"
     return f"{type(error.instance).__name__} {str(error.instance)[:80]!r}"
 

@@ -29,6 +29,10 @@ NAMED = 5  # of many bad files, how many a message names
 END_OF_JPEG = b"\xff\xd9"
 
 
+class Changed(UserError):
+    """A photograph can be decoded, but it is not the one that was prepared: nobody may leave it out."""
+
+
 class Inspected(NamedTuple):
     """One path of a list: its entry, or what is wrong with it."""
 
@@ -106,8 +110,8 @@ def _ends_as_it_should(path: Path, image: Image.Image) -> bool:
         return file.read() == END_OF_JPEG
 
 
-def _changed(before: Entry, now: Entry, tree: Path) -> UserError:
-    return UserError(
+def _changed(before: Entry, now: Entry, tree: Path) -> Changed:
+    return Changed(
         "a photograph has changed since it was prepared",
         expected=f"{before.size:,} bytes, sha256 {before.sha256}",
         found=f"{now.size:,} bytes, sha256 {now.sha256}",

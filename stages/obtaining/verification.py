@@ -19,7 +19,7 @@ from stages.data.datasets import STORED, about_array, class_count
 from stages.data.file_lists import Entry, list_text, read_list
 from stages.data.records import Declaration, PreparedSplit
 from stages.obtaining import layouts
-from stages.obtaining.inspection import Known, absent_of, inspect, some
+from stages.obtaining.inspection import Changed, Known, absent_of, inspect, some
 from stages.obtaining.official_lists import Sample
 
 WHERE = "of {name} in params/datasets.yaml"
@@ -111,8 +111,9 @@ def _surveyed(
         without.update(missing)
     found = inspect([path for path in paths if path not in without], tree, declared, known, verify)
     if bad := [one for one in found if one.error]:
-        if undecodable != "skip":
-            raise _unreadable([one.path for one in bad], bad[0].error, declared)
+        changed = next((one.error for one in bad if isinstance(one.error, Changed)), None)
+        if changed or undecodable != "skip":
+            raise changed or _unreadable([one.path for one in bad], bad[0].error, declared)
         without.update(one.path for one in bad)
     last = declared["validation"].get("official", 0) if split == "train" else 0
     return Surveyed(

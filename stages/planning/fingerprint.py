@@ -14,8 +14,9 @@ from typing import Any
 
 from common import files
 from common.errors import UserError
+from stages.data.records import Declaration
 from stages.planning.code_hashes import code_hash, module_hash, reached
-from stages.planning.declaration import PARAMS, nearest
+from stages.planning.declaration import PARAMS
 
 # These bindings say where and how fast a run computes, not what.
 NOT_PART = ("execution.device", "execution.checkpoint_minutes", "execution.processes", "execution.nodes")
@@ -58,17 +59,13 @@ def _decisive(key: str, value: Any) -> Any:
 
 
 @functools.cache
-def declaration_of(dataset: str) -> dict[str, Any]:
+def declaration_of(dataset: str) -> Declaration:
     """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
-    declared = files.read_yaml(PARAMS / "datasets.yaml")
-    if dataset not in declared:
-        raise UserError(
-            f"unknown data set `{dataset}`{nearest(dataset, declared)}",
-            expected=", ".join(declared),
-            found=dataset,
-            where=PARAMS / "datasets.yaml",
-        )
-    return declared[dataset]
+    from stages.obtaining.declarations import (
+        read_declaration,  # it opens archives and images: planning seldom needs it
+    )
+
+    return read_declaration(dataset, PARAMS / "datasets.yaml")
 
 
 def data_hash(dataset: str) -> str:

@@ -270,7 +270,7 @@ def test_an_unknown_name_suggests_the_nearest(tmp_path, run, capsys):
     run()
     where = ["--out", str(tmp_path), "--declarations", str(tmp_path / "datasets.yaml")]
     assert prepare.main(["--dataset", "tony", *where]) == 2
-    assert "did you mean 'tiny'?" in capsys.readouterr().err
+    assert "did you mean `tiny`?" in capsys.readouterr().err
 
 
 def test_the_embedded_source_is_never_overwritten(capsys):

@@ -133,9 +133,9 @@ def test_an_unknown_split_is_refused(folder):
 
 
 def test_an_unknown_data_set_gets_the_nearest_name():
-    with pytest.raises(UserError, match="cifar_10") as caught:
+    with pytest.raises(UserError, match="did you mean `cifar10`") as caught:
         declarations.read_declaration("cifar_10")
-    assert "'cifar10'" in caught.value.remedy
+    assert "datasets.yaml" in caught.value.where
 
 
 def test_array_sha256_is_what_the_declarations_say_it_is():
