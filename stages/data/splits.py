@@ -183,6 +183,7 @@ def hold_out(
             "a class would have no image left to train on",
             expected="a smaller fraction to hold out",
             found=f"fraction {fraction} of classes with {sizes[sizes > 0].min()} or more images",
+            remedy="give each class two images or more, or hold out less",
         )
     held_out = first_of_each_class(labels, counts, seed, purpose)
     return np.setdiff1d(np.arange(len(labels)), held_out, assume_unique=True), held_out

@@ -20,7 +20,7 @@ from stages.data.file_lists import Entry, list_text, read_list
 from stages.data.records import Declaration, PreparedSplit
 from stages.obtaining import layouts
 from stages.obtaining.inspection import Changed, Known, absent_of, inspect, some
-from stages.obtaining.official_lists import Sample
+from stages.obtaining.official_lists import Listing, Sample
 
 WHERE = "of {name} in params/datasets.yaml"
 
@@ -50,7 +50,13 @@ def survey(declared: Declaration, root: Path, known: Known, verify: bool = False
             where=tree,
             remedy=declared.get("by_hand", "").strip(),
         )
-    listing = layouts.listing(tree, declared)
+    return hold(layouts.listing(tree, declared), declared, tree, known, verify)
+
+
+def hold(
+    listing: Listing, declared: Declaration, tree: Path, known: Known, verify: bool = False
+) -> dict[str, Surveyed]:
+    """Both splits of a listing, its photographs looked at and all held to the declaration."""
     _check_sizes({split: len(listing[split]) for split in STORED}, declared, tree)
     for split in STORED:
         _check_labels(labels_of(listing[split]), split, declared, tree)
