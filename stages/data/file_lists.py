@@ -68,11 +68,7 @@ class FileList:
     def read(self, place: int) -> bytes:
         """The bytes of one photograph. UserError, naming it, if they are not the ones that were prepared."""
         entry = self.entries[place]
-        data = (
-            _part(self.root / entry.archive, entry)
-            if entry.archive
-            else files.read_bytes(self.root / entry.path)
-        )
+        data = _bytes(self.root, entry)
         found = hashlib.sha256(data).hexdigest() if entry.sha256 != UNKNOWN else UNKNOWN
         if (len(data), found) != (entry.size, entry.sha256):
             raise UserError(
@@ -125,19 +121,27 @@ def read_split(folder: str | Path, manifest: Manifest, split: str) -> FileList:
     return FileList(root, entries)
 
 
-def _part(path: Path, entry: Entry) -> bytes:
+def _bytes(root: Path, entry: Entry) -> bytes:
+    """The file of an entry, or its part of an archive."""
+    path = root / (entry.archive or entry.path)
     try:
-        with open(path, "rb") as archive:
-            archive.seek(entry.offset)
-            return archive.read(entry.size)
+        with open(path, "rb") as file:
+            file.seek(entry.offset)
+            return file.read(entry.size) if entry.archive else file.read()
     except OSError as error:
+        archive = (
+            "run `python -m stages prepare --shards` again, or remove the folder of the archives and run "
+        )
         raise UserError(
-            "an archive of photographs cannot be read",
-            expected="the archive that `prepare --shards` wrote",
+            "an archive of photographs cannot be read"
+            if entry.archive
+            else "a photograph is missing or cannot be read",
+            expected="the file that `prepare` found",
             found=error.strerror,
             where=path,
-            remedy="run `python -m stages prepare --shards` again, or remove the folder of the archives and run "
-            "`python -m stages prepare` to read the official files",
+            remedy=f"{archive}`python -m stages prepare` to read the official files"
+            if entry.archive
+            else REMEDY,
         ) from error
 
 
