@@ -27,6 +27,10 @@ REMEDY = (
     "restore it from the official archive; or, if this is the right one, delete the prepared lists and run "
     "`python -m stages prepare` again"
 )
+NO_ARCHIVE = (
+    "run `python -m stages prepare --shards` again; or, to read the official files, remove the folder of the archives "
+    "and run `python -m stages prepare`"
+)
 
 
 class Entry(NamedTuple):
@@ -129,19 +133,12 @@ def _bytes(root: Path, entry: Entry) -> bytes:
             file.seek(entry.offset)
             return file.read(entry.size) if entry.archive else file.read()
     except OSError as error:
-        archive = (
-            "run `python -m stages prepare --shards` again, or remove the folder of the archives and run "
-        )
         raise UserError(
-            "an archive of photographs cannot be read"
-            if entry.archive
-            else "a photograph is missing or cannot be read",
+            f"{'an archive of photographs' if entry.archive else 'a photograph'} is missing or cannot be read",
             expected="the file that `prepare` found",
             found=error.strerror,
             where=path,
-            remedy=f"{archive}`python -m stages prepare` to read the official files"
-            if entry.archive
-            else REMEDY,
+            remedy=NO_ARCHIVE if entry.archive else REMEDY,
         ) from error
 
 

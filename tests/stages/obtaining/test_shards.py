@@ -156,7 +156,7 @@ def test_a_missing_archive_is_named_when_it_is_read(root, tmp_path):
     declared, folder = packed("food101", root)
     prepare.prepare(declared, tmp_path / "out", root)
     (folder / "test-000000.tar").unlink()
-    with pytest.raises(UserError, match="cannot be read") as caught:
+    with pytest.raises(UserError, match="archive of photographs is missing") as caught:
         datasets.load(tmp_path / "out", "test")[0].read(0)
     assert caught.value.where == str(folder / "test-000000.tar")
 
