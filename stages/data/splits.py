@@ -77,7 +77,7 @@ def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray 
     chosen = [place for place, _ in found]
     for problem, bad in (
         (
-            "a list names an image that the data set has not",
+            "a list names an image that the data set does not have",
             _lines(lines, [place is None for place in chosen]),
         ),
         ("file names do not tell these images apart", _lines(lines, [place == SEVERAL for place in chosen])),

@@ -152,7 +152,7 @@ def _short(error: Any) -> str:
 def _refuse(place: Place, found: str, expected: str, path: Path) -> None:
     line = line_of(read_yaml_with_lines(path), place)
     raise UserError(
-        "a data set is declared in a way that cannot be",
+        "the declaration of a data set is wrong",
         expected=expected,
         found=found,
         where=f"{path}, line {line} ({'.'.join(map(str, place)) or 'top'})",

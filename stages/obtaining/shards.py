@@ -23,7 +23,8 @@ from common.errors import UserError
 from stages.data import datasets, file_lists
 from stages.data.file_lists import Entry, FileList
 from stages.data.records import Declaration
-from stages.obtaining.verification import Surveyed, check
+from stages.obtaining.expectations import check
+from stages.obtaining.verification import Surveyed
 
 SHARD_BYTES = 1 << 30  # an archive is closed before it grows beyond this, unless one photograph does
 ABOUT = "shards.json"

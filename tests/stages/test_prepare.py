@@ -15,6 +15,7 @@ from PIL import Image
 from common import files
 from stages import prepare
 from stages.data import datasets
+from stages.obtaining import arrays as obtaining_arrays
 from stages.obtaining import declarations
 
 RNG = np.random.default_rng(0)
@@ -326,7 +327,7 @@ def test_fashion_mnist_is_read_from_its_four_files(tmp_path, root):
         (root / "fashion" / name).write_bytes(gzip.compress(data))
         source["files"][name] = "gunzip-" + source["files"][name]
     sizes = {split: {"size": len(labels)} for split, (_, labels) in arrays.items()}
-    found = prepare.read_source(source, {"image": [4, 4, 1], "classes": 2, "splits": sizes}, root)
+    found = obtaining_arrays.read_source(source, {"image": [4, 4, 1], "classes": 2, "splits": sizes}, root)
     for split, (images, labels) in arrays.items():
         np.testing.assert_array_equal(found[split][0], images, strict=True)
         np.testing.assert_array_equal(found[split][1], labels, strict=True)

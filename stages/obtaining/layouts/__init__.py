@@ -4,7 +4,7 @@ One module per layout, found by the name that a data set declares: whoever adds 
 `listing` takes the folder that the official archives unpack to and the declaration, and returns, for "train" (with
 validation, which comes last where it is official) and "test", pairs of (path below the folder, label) in the official
 order. A label is an int, or a list of 0, 1 and UNJUDGED where an image has several. Only lists and annotations are
-read there, no photograph. UserError, naming the list, if it is missing or says what it cannot say.
+read there, no photograph. UserError, naming the list, if it is missing or cannot be right.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def listing(tree: Path, declared: Declaration) -> Listing:
     test = set(official_lists.lines(tree / "test_images.txt")[1:])
     if not test <= of.keys():
         raise UserError(
-            "a test image is none of the images",
+            "a test image is not among the images",
             expected="a path in images.txt",
             found=min(test - of.keys()),
             where=tree / "test_images.txt",

@@ -43,7 +43,7 @@ def _flat(tree: Path, names: list[str], classes: Classes) -> list[Sample]:
     of, where = _truth(tree, names)
     if unknown := [name for name in names if name not in of]:
         raise UserError(
-            "the list of the validation images does not have all that are there",
+            "a list of validation images is incomplete",
             expected=f"a class for each of {len(names):,} images",
             found=f"none for {len(unknown):,}, first {unknown[0]}",
             where=where,

@@ -21,10 +21,10 @@ def listing(tree: Path, declared: Declaration) -> Listing:
     classes = official_lists.Classes(declared["classes"])
     if declared["difficult"] not in DIFFICULT:
         raise UserError(
-            "nobody knows what difficult objects count as",
+            "an unknown treatment of difficult objects",
             expected=" | ".join(DIFFICULT),
             found=declared["difficult"],
-            where=f"difficult of {declared['name']} in params/datasets.yaml",
+            where=f"the key `difficult` of {declared['name']} in params/datasets.yaml",
         )
     doubtful = DIFFICULT[declared["difficult"]]
 

@@ -141,7 +141,7 @@ def test_an_official_list_becomes_ascending_indices(tmp_path):
 @pytest.mark.parametrize(
     ("names", "says", "found"),
     [
-        (["n00_0.JPEG", "n09_0.JPEG", "n09_1.JPEG"], "has not", "n09_0.JPEG and 1 more"),
+        (["n00_0.JPEG", "n09_0.JPEG", "n09_1.JPEG"], "does not have", "n09_0.JPEG and 1 more"),
         (["n00_0.JPEG", "n01_0.JPEG", "n00_0.JPEG"], "twice", "n00_0.JPEG"),
         ([], "empty", "no name"),
         (["n00_0.JPEG", "n01_0.JPEG"], "class without an image", "none of label 2"),

@@ -160,7 +160,7 @@ def test_a_class_without_a_sample_is_told(name, root):
         ("fgvc_aircraft", "data/images_variant_val.txt", "0000009", "cut short"),
         ("fgvc_aircraft", "data/images_variant_val.txt", "0000009 Zeppelin", "unknown class"),
         ("oxford_pets", "annotations/test.txt", "beagle_9 two 2 1", "not a number"),
-        ("birdsnap", "test_images.txt", "Emu/1.jpg", "none of the images"),
+        ("birdsnap", "test_images.txt", "Emu/1.jpg", "not among the images"),
         ("voc2007", "ImageSets/Main/val.txt", "000009", "missing"),
     ],
 )
