@@ -15,12 +15,13 @@ from typing import Any
 
 from common import files
 from common.errors import UserError
+from common.names import nearest
 from stages.data.datasets import REPOSITORY, combined_sha256
 from stages.data.records import Declaration
 from stages.obtaining import layouts
 from stages.obtaining.formats import FORMATS
 from stages.obtaining.sources import KINDS
-from stages.planning.declaration import line_of, nearest, read_yaml_with_lines
+from stages.planning.declaration import line_of, read_yaml_with_lines
 
 DECLARATIONS = REPOSITORY / "params" / "datasets.yaml"
 SCHEMA = REPOSITORY / "params" / "schema" / "datasets.json"
