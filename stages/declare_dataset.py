@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,8 @@ def _check_validation(train: Surveyed, validation: Validation, tree: Path) -> No
 
 def _below(folder: Path, root: Path) -> str:
     """The folder as the declaration has it: below root where it lies there, else by its whole path."""
-    whole, above = folder.resolve(), root.resolve()
+    # not resolved: data/mine may be a link to a larger disk, and is data/mine all the same
+    whole, above = Path(os.path.abspath(folder)), Path(os.path.abspath(root))
     return str(whole.relative_to(above)) if whole.is_relative_to(above) and whole != above else str(whole)
 
 

@@ -101,7 +101,18 @@ def read_manifest(folder: str | Path) -> Manifest:
 
 
 def _damage(manifest: Manifest) -> str:
-    """How the content of a manifest differs from its own checksum, if it does."""
+    """How a manifest differs from its own checksum, or from what a manifest says of a split; nothing if it does not."""
+    for split in STORED:
+        one = manifest["splits"][split]
+        about = {kind: one[kind] for kind in KINDS if kind in one}
+        if not {"labels", "files" if "layout" in manifest else "images"} <= about.keys():
+            return f"{split} with {', '.join(one)}"
+        for kind, keys in about.items():
+            if (
+                absent := ({"bytes", "sha256"} if kind == "files" else AboutArray.__required_keys__)
+                - keys.keys()
+            ):
+                return f"{kind} of {split} without {', '.join(sorted(absent))}"
     found = manifest_sha256(manifest["splits"], manifest["validation"])
     return "" if found == manifest["sha256"] else f"sha256 {manifest['sha256']}, and content of {found}"
 

@@ -1,10 +1,13 @@
 """Prepared arrays are read back whole or not at all, and declarations are complete."""
 
+import copy
 import hashlib
 import re
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common import files
 from common.errors import UserError
@@ -124,6 +127,35 @@ def test_a_missing_data_set_says_how_to_prepare_it(tmp_path, make):
         datasets.load(folder, "train")
     assert caught.value.where == str(folder)
     assert "stages prepare" in caught.value.remedy
+
+
+anything = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+anything |= st.lists(anything, max_size=2) | st.dictionaries(st.text(max_size=5), anything, max_size=2)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_stands_in_a_manifest_it_is_read_or_refused(folder, data):
+    """Any node replaced by anything, or removed."""
+    manifest = files.read_json(folder / "manifest.json")
+    whole, node = copy.deepcopy(manifest), manifest
+    while True:
+        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        if not (isinstance(node[key], dict | list) and node[key]) or data.draw(st.booleans()):
+            break
+        node = node[key]
+    if data.draw(st.booleans()):
+        del node[key]
+    else:
+        node[key] = data.draw(anything)
+    files.write_json(folder / "manifest.json", manifest)
+    try:
+        images, labels = datasets.load(folder, data.draw(st.sampled_from(datasets.SPLITS)))
+        assert len(images) == len(labels)
+    except UserError as error:
+        assert error.where
+    finally:
+        files.write_json(folder / "manifest.json", whole)
 
 
 def test_an_unknown_split_is_refused(folder):
