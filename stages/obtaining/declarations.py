@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from common.errors import UserError
 from common.names import nearest
 from stages.data.datasets import REPOSITORY, combined_sha256
 from stages.data.records import Declaration
-from stages.obtaining import layouts
+from stages.obtaining import checksums, layouts
 from stages.obtaining.formats import FORMATS
 from stages.obtaining.sources import KINDS
 from stages.planning.declaration import line_of, read_yaml_with_lines
@@ -26,7 +25,6 @@ from stages.planning.declaration import line_of, read_yaml_with_lines
 DECLARATIONS = REPOSITORY / "params" / "datasets.yaml"
 SCHEMA = REPOSITORY / "params" / "schema" / "datasets.json"
 REMEDY = "mend the line; the head of params/datasets.yaml says what each key means"
-DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}  # hexadecimal, by checksum algorithm
 Place = list[str | int]
 
 
@@ -66,9 +64,8 @@ def read_declarations(declarations: str | Path = DECLARATIONS) -> dict[str, Decl
                     [name, *place], f"`{word}`{nearest(word, allowed)}", "one of " + ", ".join(allowed), path
                 )
         for place, check in _checksums(declared):
-            if problem := _wrong_checksum(check):
-                expected = "sha256:<64 hexadecimal digits>, md5:<32>, gunzip-sha256:<64> or sha512-<base64>"
-                _refuse([name, *place], problem, expected, path)
+            if problem := checksums.wrong_form(check):
+                _refuse([name, *place], problem, checksums.FORM, path)
     return document
 
 
@@ -93,17 +90,6 @@ def _checksums(declared: dict[str, Any]) -> Iterator[tuple[Place, str]]:
         for name, check in source.get("files", {}).items():
             if check is not None:
                 yield ["sources", number, "files", name], check
-
-
-def _wrong_checksum(check: str) -> str:
-    """What is wrong with the form of a checksum, if anything."""
-    if re.fullmatch(r"sha512-[A-Za-z0-9+/]{86}==", check):
-        return ""
-    algorithm, _, digits = check.removeprefix("gunzip-").partition(":")
-    if algorithm not in DIGITS:
-        return f"`{algorithm}`{nearest(algorithm, DIGITS)}"
-    whole = re.fullmatch(f"[0-9a-f]{{{DIGITS[algorithm]}}}", digits)
-    return "" if whole else f"{len(digits)} characters after `{algorithm}:`"
 
 
 @functools.cache
