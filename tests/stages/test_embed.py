@@ -5,9 +5,9 @@ import pytest
 
 from common import files
 from common.errors import UserError
-from stages import embed, prepare
+from stages import embed
 from stages.data import datasets
-from stages.obtaining import declarations
+from stages.obtaining import arrays, declarations
 
 RNG = np.random.default_rng(0)
 COMMITTED = datasets.REPOSITORY / "data" / "cifar10_subset"
@@ -60,7 +60,7 @@ def test_the_subset_is_balanced_and_comes_back_without_loss(full, subset, tmp_pa
         "format": "class_sheets",
         "splits": {"train": ["index.csv", "train"], "test": ["index.csv", "test"]},
     }
-    found = prepare.read_source(source, subset, tmp_path)
+    found = arrays.read_source(source, subset, tmp_path)
     rows = [line.split(",") for line in (tmp_path / "small" / "index.csv").read_text().splitlines()[1:]]
     for split, of, each in (("train", "train+validation", 5), ("test", "test", 2)):
         images, labels = datasets.load(tmp_path / "full", of)
@@ -110,7 +110,7 @@ def test_a_damaged_sheet_is_named(full, subset, tmp_path, damage):
         "splits": {"train": ["index.csv", "train"], "test": ["index.csv", "test"]},
     }
     with pytest.raises(UserError, match="wrong checksum") as caught:
-        prepare.read_source(source, subset, tmp_path)
+        arrays.read_source(source, subset, tmp_path)
     assert caught.value.where == str(path)
 
 
