@@ -20,6 +20,7 @@ import numpy as np
 from common import files
 from common.errors import UserError, command
 from stages.data import datasets, splits
+from stages.obtaining.declarations import DECLARATIONS, read_declaration
 
 INDEX = "index.csv"
 
@@ -31,12 +32,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--full", required=True, type=Path, help="the prepared full data set")
     parser.add_argument("--out", required=True, type=Path, help="where the subset goes")
     parser.add_argument("--dataset", default="cifar10_subset", help="its name in params/datasets.yaml")
-    parser.add_argument(
-        "--declarations", default=datasets.DECLARATIONS, type=Path, help="params/datasets.yaml"
-    )
+    parser.add_argument("--declarations", default=DECLARATIONS, type=Path, help="params/datasets.yaml")
     options = parser.parse_args(arguments)
-    subset = datasets.read_declaration(options.dataset, options.declarations)
-    full = datasets.read_declaration(subset["subset"]["of"], options.declarations)
+    subset = read_declaration(options.dataset, options.declarations)
+    full = read_declaration(subset["subset"]["of"], options.declarations)
     embed(options.full, options.out, subset, full)
 
 

@@ -4,7 +4,8 @@
 
 The checkpoint is read by TensorFlow (`make official` installs it). The plan's run says which network is expected. What
 it holds afterwards are the official weights, and its run.json, its provenance and every drawing that shows it say so.
-With --parity the network's logits are held to those that the official code gave for the same images.
+With --parity the network's logits are held to those that the official code gave for the same images. A checkpoint whose
+projection head was never trained (the published supervised networks) is refused without it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from stages.planning.declaration import check_scale, default_scale, nearest
 from stages.planning.plans import Run, read_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor, nn
 
 STAGE = "pretrain"
@@ -59,50 +62,84 @@ def main(arguments: list[str] | None = None) -> int:
 
 def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | None = None) -> None:
     """Seal `run` with the checkpoint's weights. UserError if they are of another network, or fail the parity check."""
-    from simclr.encoder import millions, resnet
-    from simclr.heads import projection_head
-    from simclr.official import (
-        HEAD,
-        classifier_from,
-        encoder_variables,
-        head_variables,
-        left_over,
-        state_from,
-    )
+    from simclr.encoder import millions
+    from simclr.official import classifier_from
     from stages.running import store
     from stages.running.job import Job
 
     variables = read_checkpoint(checkpoint)
     importlib.import_module("simclr.training")  # gin binds only names of what is imported
     job = Job(run, results)
-    encoder = resnet(seed=run.seed)
-    head = projection_head(encoder.feature_dim, seed=run.seed)
-    names = encoder_variables(encoder)
-    try:
-        if extra := left_over(variables, names):
-            raise ValueError(f"{len(extra)} encoder variables have no place, the first is {extra[0]}")
-        encoder.load_state_dict(state_from(variables, names, encoder))
-        if has_head := any(name.startswith(f"{HEAD}/") for name in variables):
-            head.load_state_dict(state_from(variables, head_variables(head), head))
-    except ValueError as error:
-        shape = ", ".join(
-            f"{key} = {value}" for key, value in sorted(run.bindings.items()) if "resnet." in key
-        )
-        raise UserError(
-            "the checkpoint is of another network",
-            expected=f"the variables of run {run.id} of {run.exhibit} ({shape})",
-            found=str(error),
-            where=checkpoint,
-            remedy="choose the run whose depth, width and stem the checkpoint has",
-        ) from error
+    encoder, head = _networks(variables, run, checkpoint)
+    is_trained = head_was_trained(variables)
+    if not is_trained and parity is None:
+        raise _never_trained(run, checkpoint)
     classifier = classifier_from(variables)
     said = check_parity(encoder, classifier, parity)
-    heads = {"head": head if has_head else None, "classifier": classifier}
-    job.save_weights(encoder=encoder, **{name: part for name, part in heads.items() if part is not None})
+    if not is_trained:
+        head, said = None, f"{said}; its projection head was never trained and is left out"
+        print(f"warning: {checkpoint.name} is no contrastive pretraining: {said}", file=sys.stderr)
+    parts = {"encoder": encoder, "head": head, "classifier": classifier}
+    job.save_weights(**{name: part for name, part in parts.items() if part is not None})
     imported = {"checkpoint": checkpoint.name, "sha256": _checksums(checkpoint), "parity": said}
     job.finish({"params": millions(encoder)}, imported=imported)
     files.link_tree(store.store_folder(results, run), run.folder(results))
     print(f"{run.exhibit} {run.id}: imported {checkpoint.name}; parity {said}")
+
+
+def _networks(
+    variables: Mapping[str, Tensor], run: Run, checkpoint: Path
+) -> tuple[nn.Module, nn.Module | None]:
+    """The run's encoder, and its projection head if the checkpoint has one, with the checkpoint's weights."""
+    from simclr.encoder import resnet
+    from simclr.heads import projection_head
+    from simclr.official import HEAD, encoder_variables, head_variables, left_over, state_from
+
+    encoder = resnet(seed=run.seed)
+    head, names = projection_head(encoder.feature_dim, seed=run.seed), encoder_variables(encoder)
+    try:
+        if extra := left_over(variables, names):
+            raise ValueError(f"{len(extra)} encoder variables have no place, the first is {extra[0]}")
+        encoder.load_state_dict(state_from(variables, names, encoder))
+        if not any(name.startswith(f"{HEAD}/") for name in variables):
+            return encoder, None
+        head.load_state_dict(state_from(variables, head_variables(head), head))
+        return encoder, head
+    except ValueError as error:
+        network = [f"{key} = {value}" for key, value in sorted(run.bindings.items()) if "resnet." in key]
+        raise UserError(
+            "the checkpoint is of another network",
+            expected=f"the variables of run {run.id} of {run.exhibit} ({', '.join(network)})",
+            found=str(error),
+            where=checkpoint,
+            remedy="choose the run whose depth, width and stem the checkpoint has",
+        ) from error
+
+
+def _never_trained(run: Run, checkpoint: Path) -> UserError:
+    return UserError(
+        "the projection head of this checkpoint was never trained",
+        expected="the checkpoint of a contrastive pretraining",
+        found="scale 1 and shift 0 in all of the head's batch norms, as before the first step: the published "
+        "supervised networks are so",
+        where=checkpoint,
+        remedy=f"choose the checkpoint of a pretraining. If {run.id} is to have this network all the same, show with "
+        "--parity that its logits are the official ones: it is then imported without a head, and says so",
+    )
+
+
+def head_was_trained(variables: Mapping[str, Tensor]) -> bool:
+    """Whether training has touched the projection head: any scale of its batch norms is not 1, or any shift not 0.
+
+    The official supervised networks carry a head that no loss saw. Weight decay and averages of activations change the
+    rest of it all the same; scale and shift have no decay and stay as initialized.
+    """
+    from simclr.official import HEAD
+
+    named = [(name, value) for name, value in variables.items() if name.startswith(f"{HEAD}/")]
+    scales = [value for name, value in named if name.endswith("/gamma")]
+    shifts = [value for name, value in named if name.endswith("/beta")]
+    return not scales or any((one != 1).any() for one in scales) or any((one != 0).any() for one in shifts)
 
 
 def read_checkpoint(prefix: Path) -> dict[str, Tensor]:

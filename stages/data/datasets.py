@@ -1,4 +1,4 @@
-"""Data sets: what params/datasets.yaml declares, and what `prepare` left, read back and verified.
+"""Data sets as `prepare` left them, read back and verified.
 
 A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json; where images
 are photographs of all sizes, {train,test}.files.txt lists them instead (stages/data/file_lists.py).
@@ -11,9 +11,9 @@ stored train, trains the model that reads "test" once.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +22,16 @@ import numpy as np
 from common import files
 from common.errors import UserError
 from stages.data import file_lists, splits
+from stages.data.records import AboutArray, Declaration, Manifest, PreparedSplit, Validation
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DECLARATIONS = REPOSITORY / "params" / "datasets.yaml"
 STORED = ("train", "test")
+KINDS = ("images", "files", "labels")
 SPLITS = ("train", "validation", "train+validation", "test")
 REMEDY = "run `python -m stages prepare` again: it keeps what is whole and redoes the rest"
 
 
-def read_declaration(name: str, declarations: str | Path = DECLARATIONS) -> dict[str, Any]:
-    """What params/datasets.yaml says of the data set `name`. UserError if it says nothing."""
-    declared = files.read_yaml(declarations)
-    if name in declared:
-        return {"name": name, **declared[name]}
-    near = difflib.get_close_matches(name, declared, n=1, cutoff=0.4)
-    raise UserError(
-        f"no data set is called {name!r}",
-        expected="one of " + ", ".join(sorted(declared)),
-        found=name,
-        where=declarations,
-        remedy=f"did you mean {near[0]!r}?" if near else "choose one, or declare it there",
-    )
-
-
-def class_count(declared: dict[str, Any]) -> int:
+def class_count(declared: Declaration | Manifest) -> int:
     """How many classes; a declaration gives either their names, in label order, or only their number."""
     classes = declared["classes"]
     return classes if isinstance(classes, int) else len(classes)
@@ -62,12 +48,12 @@ def array_sha256(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def about_array(array: np.ndarray) -> dict[str, Any]:
+def about_array(array: np.ndarray) -> AboutArray:
     """What a manifest says of an array."""
     return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": array_sha256(array)}
 
 
-def combined_sha256(declared: dict[str, Any]) -> str:
+def combined_sha256(declared: Mapping[str, Any]) -> str:
     """One SHA-256 for all that decides which image is where: both splits' arrays and the validation split.
 
     `declared` has "splits" ({size, images, labels} each) and "validation". A manifest holds the same hash
@@ -77,14 +63,19 @@ def combined_sha256(declared: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()
 
 
-def declared_sha256(name: str, declarations: str | Path = DECLARATIONS) -> str:
-    """`combined_sha256` of what params/datasets.yaml declares; no data is read."""
-    return combined_sha256(read_declaration(name, declarations))
+def manifest_sha256(splits_found: Mapping[str, PreparedSplit], validation: Validation) -> str:
+    """`combined_sha256` of what `prepare` found."""
+    hashes = {
+        split: {"size": one["size"]} | {kind: one[kind]["sha256"] for kind in KINDS if kind in one}
+        for split, one in splits_found.items()
+    }
+    return combined_sha256({"splits": hashes, "validation": validation})
 
 
-def read_manifest(folder: str | Path) -> dict[str, Any]:
-    """manifest.json of a prepared data set: name, title, classes, metric, validation, splits and sha256."""
-    if not (Path(folder) / "manifest.json").is_file():
+def read_manifest(folder: str | Path) -> Manifest:
+    """manifest.json of a prepared data set. UserError if there is none, or one that `prepare` did not write."""
+    path = Path(folder) / "manifest.json"
+    if not path.is_file():
         raise UserError(
             "no prepared data set here",
             expected="a folder with manifest.json",
@@ -92,7 +83,38 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
             where=folder,
             remedy="run `python -m stages prepare --dataset NAME --out FOLDER` first",
         )
-    return files.read_json(Path(folder) / "manifest.json")
+    manifest = files.read_json(path)
+    try:
+        missing = sorted(Manifest.__required_keys__ - manifest.keys())
+        found = f"none called {', '.join(missing)}" if missing else _damage(manifest)
+    except (AttributeError, KeyError, TypeError) as error:
+        found = f"{type(error).__name__}: {error}"
+    if found:
+        raise UserError(
+            "a manifest is not one that `prepare` wrote",
+            expected=f"the keys {', '.join(sorted(Manifest.__required_keys__))}, and their checksum",
+            found=found,
+            where=path,
+            remedy=REMEDY,
+        )
+    return manifest
+
+
+def _damage(manifest: Manifest) -> str:
+    """How a manifest differs from its own checksum, or from what a manifest says of a split; nothing if it does not."""
+    for split in STORED:
+        one = manifest["splits"][split]
+        about = {kind: one[kind] for kind in KINDS if kind in one}
+        if not {"labels", "files" if "layout" in manifest else "images"} <= about.keys():
+            return f"{split} with {', '.join(one)}"
+        for kind, keys in about.items():
+            if (
+                absent := ({"bytes", "sha256"} if kind == "files" else AboutArray.__required_keys__)
+                - keys.keys()
+            ):
+                return f"{kind} of {split} without {', '.join(sorted(absent))}"
+    found = manifest_sha256(manifest["splits"], manifest["validation"])
+    return "" if found == manifest["sha256"] else f"sha256 {manifest['sha256']}, and content of {found}"
 
 
 def load(
@@ -119,7 +141,7 @@ def load(
     return (images, labels) if chosen is None else (images[chosen], labels[chosen])
 
 
-def _chosen(labels: np.ndarray, split: str, limit: int, validation: dict[str, Any]) -> np.ndarray | None:
+def _chosen(labels: np.ndarray, split: str, limit: int, validation: Validation) -> np.ndarray | None:
     """Indices of the split in the stored arrays; None stands for all of them."""
     chosen = None
     if split in ("train", "validation"):
@@ -131,7 +153,7 @@ def _chosen(labels: np.ndarray, split: str, limit: int, validation: dict[str, An
     return chosen
 
 
-def validation_split(labels: np.ndarray, declared: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def validation_split(labels: np.ndarray, declared: Validation) -> tuple[np.ndarray, np.ndarray]:
     """(train, validation): index arrays into the stored train, as declared.
 
     {fraction, seed} holds out a class-balanced part by address; {official: n} means that the last n images
@@ -145,7 +167,7 @@ def validation_split(labels: np.ndarray, declared: dict[str, Any]) -> tuple[np.n
 
 def read_split_array(
     folder: str | Path,
-    manifest: dict[str, Any],
+    manifest: Manifest,
     split: str,
     kind: str,
     *,

@@ -15,12 +15,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from stages.data.file_lists import FileList, picture
+from stages.data.file_lists import FileList
+from stages.data.pictures import picture, rgb
 
 PNG_DEPTH = 24  # where the header of a PNG says how many bits a channel has
 
@@ -30,17 +30,16 @@ def photograph(files: FileList, place: int) -> Tensor:
 
     Its EXIF orientation is ignored, as TensorFlow does. UserError, naming the file, if it is gone, changed or damaged.
     """
-    name = files.root / files.entries[place].path
     data = files.read(place)
-    with picture(io.BytesIO(data), name) as image:
+    with picture(io.BytesIO(data), files.where(place)) as image:
         if decode := _fast_decoder(image, data):
             return _decoded(decode, data)
-        return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+        return torch.from_numpy(rgb(image).copy()).permute(2, 0, 1)
 
 
 def sides(files: FileList, place: int) -> tuple[int, int]:
     """(height, width) of one photograph in pixels, as its header has them; nothing is decoded."""
-    with picture(io.BytesIO(files.read(place)), files.root / files.entries[place].path) as image:
+    with picture(io.BytesIO(files.read(place)), files.where(place)) as image:
         return image.height, image.width
 
 

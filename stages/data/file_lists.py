@@ -2,39 +2,46 @@
 
 Photographs have all sizes and stay where their official archive put them, below one folder. A prepared split of them is
 {train,test}.files.txt, one "<sha256> <bytes> <path below the folder>" a line in the order of the data set ("-" where
-only sizes were recorded), beside {train,test}.labels.npy; source.json says which folder.
+only sizes were recorded), beside {train,test}.labels.npy; source.json says which folder. Where `prepare --shards` has
+copied them to tar archives, the folder is that of the archives and {train,test}.index.txt says where each one begins.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from common import files
 from common.errors import UserError
+from stages.data.records import Manifest
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-# Some files of SUN397 and ImageNet are not what their suffix says; nothing else is tried on a user's bytes. JPEG takes
-# cameras' pairs of pictures (MPO) too.
-PICTURE_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
 UNKNOWN = "-"
-REMEDY = "restore it from the official archive, then run `python -m stages prepare` again"
+AGAIN = "run `python -m stages prepare` again: it makes the list anew"
+REMEDY = (
+    "restore it from the official archive; or, if this is the right one, delete the prepared lists and run "
+    "`python -m stages prepare` again"
+)
+NO_ARCHIVE = (
+    "run `python -m stages prepare --shards` again; or, to read the official files, remove the folder of the archives "
+    "and run `python -m stages prepare`"
+)
 
 
 class Entry(NamedTuple):
-    """One photograph: its path below the data set's folder, its size in bytes, its SHA-256 or "-"."""
+    """One photograph: its path below the data set's folder, its size in bytes, its SHA-256 or "-".
+
+    In shards it is the part of `archive`, a file of their folder, that begins at byte `offset`.
+    """
 
     path: str
     size: int
     sha256: str
+    archive: str = ""
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,42 +59,28 @@ class FileList:
 
     @property
     def names(self) -> list[str]:
-        """The file names without their folders, as lists of ImageNet's images have them."""
-        return [entry.path.rsplit("/", 1)[-1] for entry in self.entries]
+        """The path of every photograph below the data set's folder."""
+        return [entry.path for entry in self.entries]
+
+    def where(self, place: int) -> str:
+        """Where a photograph lies, in words: its file, or its archive and its path."""
+        entry = self.entries[place]
+        return f"{self.root / entry.archive} ({entry.path})" if entry.archive else str(self.root / entry.path)
 
     def read(self, place: int) -> bytes:
         """The bytes of one photograph. UserError, naming it, if they are not the ones that were prepared."""
         entry = self.entries[place]
-        data = files.read_bytes(self.root / entry.path)
+        data = _bytes(self.root, entry)
         found = hashlib.sha256(data).hexdigest() if entry.sha256 != UNKNOWN else UNKNOWN
         if (len(data), found) != (entry.size, entry.sha256):
             raise UserError(
                 "a photograph has changed since it was prepared",
                 expected=f"{entry.size:,} bytes, sha256 {entry.sha256}",
                 found=f"{len(data):,} bytes, sha256 {found}",
-                where=self.root / entry.path,
-                remedy="restore it from the official archive; or, if this is the right one, delete the prepared lists "
-                "and run `python -m stages prepare` again",
+                where=self.where(place),
+                remedy=REMEDY,
             )
         return data
-
-
-@contextmanager
-def picture(source: BinaryIO | Path, name: Path) -> Iterator[Image.Image]:
-    """An image whose header was read. UserError, naming the file, if that or anything in the block fails to decode."""
-    from PIL import Image
-
-    try:
-        with Image.open(source, formats=PICTURE_FORMATS) as image:
-            yield image
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise UserError(
-            "a photograph cannot be read",
-            expected="a whole image file, " + ", ".join(PICTURE_FORMATS),
-            found=error,
-            where=name,
-            remedy=REMEDY,
-        ) from error
 
 
 def list_text(entries: tuple[Entry, ...]) -> str:
@@ -95,23 +88,61 @@ def list_text(entries: tuple[Entry, ...]) -> str:
     return "".join(f"{entry.sha256} {entry.size} {entry.path}\n" for entry in entries)
 
 
-def read_list(folder: str | Path, manifest: dict[str, Any], split: str) -> tuple[Entry, ...]:
+def read_list(folder: str | Path, manifest: Manifest, split: str) -> tuple[Entry, ...]:
     """The entries of a prepared split. UserError if the list is not the one in the manifest."""
-    path = Path(folder) / f"{split}.files.txt"
-    data, expected = files.read_bytes(path), manifest["splits"][split]["files"]["sha256"]
+    text = _verified(Path(folder) / f"{split}.files.txt", manifest["splits"][split]["files"]["sha256"])
+    rows = (line.split(" ", 2) for line in text.splitlines())
+    return tuple(Entry(name, int(size), sha256) for sha256, size, name in rows)
+
+
+def index_text(entries: tuple[Entry, ...]) -> str:
+    """The content of an .index.txt: "<sha256> <archive> <offset>" a line, in the order of the .files.txt."""
+    return "".join(f"{entry.sha256} {entry.archive} {entry.offset}\n" for entry in entries)
+
+
+def read_index(folder: Path, split: str, sha256: str, entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries with their places in the shards of `folder`. UserError if the index has not this checksum."""
+    rows = [line.split(" ") for line in _verified(folder / f"{split}.index.txt", sha256).splitlines()]
+    return tuple(
+        Entry(entry.path, entry.size, digest, archive, int(offset))
+        for entry, (digest, archive, offset) in zip(entries, rows, strict=True)
+    )
+
+
+def read_split(folder: str | Path, manifest: Manifest, split: str) -> FileList:
+    """The photographs of a prepared split, below the folder that `prepare` found them in."""
+    source = files.read_json(Path(folder) / "source.json")
+    root, entries = Path(source["tree"]), read_list(folder, manifest, split)
+    if "shards" in source:
+        entries = read_index(root, split, source["shards"][split], entries)
+    return FileList(root, entries)
+
+
+def _bytes(root: Path, entry: Entry) -> bytes:
+    """The file of an entry, or its part of an archive."""
+    path = root / (entry.archive or entry.path)
+    try:
+        with open(path, "rb") as file:
+            file.seek(entry.offset)
+            return file.read(entry.size) if entry.archive else file.read()
+    except OSError as error:
+        raise UserError(
+            f"{'an archive of photographs' if entry.archive else 'a photograph'} is missing or cannot be read",
+            expected="the file that `prepare` found",
+            found=error.strerror,
+            where=path,
+            remedy=NO_ARCHIVE if entry.archive else REMEDY,
+        ) from error
+
+
+def _verified(path: Path, expected: str) -> str:
+    data = files.read_bytes(path)
     if (found := files.sha256_bytes(data)) != expected:
         raise UserError(
             "a list of photographs is damaged",
             expected=f"sha256 {expected}",
             found=f"sha256 {found}",
             where=path,
-            remedy="run `python -m stages prepare` again: it makes the list anew",
+            remedy=AGAIN,
         )
-    rows = (line.split(" ", 2) for line in data.decode().splitlines())
-    return tuple(Entry(name, int(size), sha256) for sha256, size, name in rows)
-
-
-def read_split(folder: str | Path, manifest: dict[str, Any], split: str) -> FileList:
-    """The photographs of a prepared split, below the folder that `prepare` found them in."""
-    root = Path(files.read_json(Path(folder) / "source.json")["tree"])
-    return FileList(root, read_list(folder, manifest, split))
+    return data.decode()

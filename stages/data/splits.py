@@ -9,15 +9,17 @@ every version.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from common import files
 from common.errors import UserError
 
+SEVERAL = -1  # in the place of an index: more than one image
 ROUNDING = 1e-9  # images: keeps 0.29 * 100 and the like from falling just below a whole number
 
 
@@ -56,42 +58,104 @@ def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray | None = None) -> np.ndarray:
-    """Indices (ascending, int64) of the images that a list names, one file name a line, without folders.
+    """Indices (ascending, int64) of the images that a list names, one a line.
 
-    The official google-research/simclr lists of 1% and 10% of ImageNet are of this form ("n01440764_10026.JPEG").
-    names: the file name of every image of the split. With labels (n,) every class must have an image in the list.
-    UserError, naming the list, if it is missing, or has an unknown or repeated name.
+    names: the path, or only the file name, of every image of the split. A line has a file name, as in the official
+    google-research/simclr lists of 1% and 10% of ImageNet ("n01440764_10026.JPEG"); it may have folders before it, and
+    after it, divided by blanks or a comma, a label. With labels (n,) every class must have an image in the list, and
+    the list's own labels, whatever their words, must divide the images as the classes do. UserError, naming the list,
+    if it is missing, or has an unknown, ambiguous or repeated name.
     """
     try:
-        wanted = [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+        lines = [line.strip() for line in Path(path).read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             "a list of images cannot be read", expected="one file name a line", found=error, where=path
         ) from error
-    place = {name: index for index, name in enumerate(names)}
-    if len(place) < len(names):
-        raise UserError(
-            "file names do not tell these images apart", expected=f"{len(names)} names", found=len(place)
-        )
+    of = _by_file_name(names)
+    found = [_image_of(line, of, names) for line in lines]
+    chosen = [place for place, _ in found]
     for problem, bad in (
-        ("a list names an image that the data set has not", [name for name in wanted if name not in place]),
-        ("a list names an image twice", [name for name, times in Counter(wanted).items() if times > 1]),
-        ("a list of images is empty", [] if wanted else ["no name"]),
+        (
+            "a list names an image that the data set does not have",
+            _lines(lines, [place is None for place in chosen]),
+        ),
+        ("file names do not tell these images apart", _lines(lines, [place == SEVERAL for place in chosen])),
+        ("a list names an image twice", _lines(lines, _repeated(chosen))),
+        ("a list of images is empty", [] if lines else ["no name"]),
     ):
         if bad:
             more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
             raise UserError(
                 problem, expected="names of the split, each once", found=bad[0] + more, where=path
             )
-    chosen = np.sort(np.array([place[name] for name in wanted], dtype=np.int64))
-    if labels is not None and len(absent := np.setdiff1d(labels, labels[chosen])):
+    if labels is not None:
+        _check_classes(chosen, [word for _, word in found], labels, path)
+    return np.sort(np.array(chosen, dtype=np.int64))
+
+
+def _by_file_name(names: Sequence[str]) -> dict[str, list[int]]:
+    """The indices of the images with each file name; mostly one, but own folders may each have a 0001.jpg."""
+    found: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        found.setdefault(name.rsplit("/", 1)[-1], []).append(index)
+    return found
+
+
+def _image_of(line: str, of: dict[str, list[int]], names: Sequence[str]) -> tuple[int | None, str]:
+    """The index of the image that a line names (None, SEVERAL), and the label that it gives ("")."""
+    name, label = line, ""
+    for _ in range(2):  # the whole line first: names may have blanks, labels have none
+        path = PurePosixPath(name.replace("\\", "/"))
+        if places := of.get(path.name):
+            return _the_one(path, places, names), label
+        name, label = ([part.strip() for part in re.split(r"[\s,]+(?=[^\s,]*$)", line)] + [""])[:2]
+    return None, ""
+
+
+def _the_one(path: PurePosixPath, places: list[int], names: Sequence[str]) -> int:
+    """Of several images with this file name, the one whose folders are those of the path, seen from the file."""
+    folders = path.parts[-2::-1]
+    for depth, folder in enumerate(folders, 2):
+        if len(places) > 1:
+            ends = {place: PurePosixPath(names[place]).parts[-depth:] for place in places}
+            places = [
+                place for place, end in ends.items() if len(end) == depth and end[0] == folder
+            ] or places
+    return places[0] if len(places) == 1 else SEVERAL
+
+
+def _lines(lines: list[str], chosen: list[bool]) -> list[str]:
+    return [line for line, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
+
+
+def _repeated(chosen: list[int | None]) -> list[bool]:
+    """Whether an earlier line has the same image."""
+    seen: set[int | None] = set()
+    return [place in seen or seen.add(place) is not None for place in chosen]
+
+
+def _check_classes(chosen: list[int], words: list[str], labels: np.ndarray, path: str | Path) -> None:
+    """Every class has an image, and where the list has labels each stands for one class."""
+    if len(absent := np.setdiff1d(labels, labels[chosen])):
         raise UserError(
             "a list leaves a class without an image",
             expected="an image of every class",
             found=f"none of label {', '.join(map(str, absent[:5]))}" + (", ..." if len(absent) > 5 else ""),
             where=path,
         )
-    return chosen
+    classes = labels[chosen].tolist()
+    pairs = {(word, label) for word, label in zip(words, classes, strict=True) if word}
+    for side in (0, 1):
+        times = Counter(pair[side] for pair in pairs)
+        if mixed := [pair for pair in sorted(pairs) if times[pair[side]] > 1]:
+            raise UserError(
+                "a list has labels that are not those of the data set",
+                expected="one label of the list for each class",
+                found=", ".join(f"{word} for class {label}" for word, label in mixed[:3]),
+                where=path,
+                remedy="choose the list of this data set, or leave the labels out",
+            )
 
 
 def write_subset(path: str | Path, chosen: np.ndarray, labels: np.ndarray) -> bool:
@@ -119,6 +183,7 @@ def hold_out(
             "a class would have no image left to train on",
             expected="a smaller fraction to hold out",
             found=f"fraction {fraction} of classes with {sizes[sizes > 0].min()} or more images",
+            remedy="give each class two images or more, or hold out less",
         )
     held_out = first_of_each_class(labels, counts, seed, purpose)
     return np.setdiff1d(np.arange(len(labels)), held_out, assume_unique=True), held_out

@@ -17,6 +17,7 @@ import numpy as np
 
 from common.errors import UserError
 from stages.data import splits
+from stages.data.pictures import rgb
 from stages.obtaining.sources import Reader
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -101,8 +102,8 @@ def picture(data: bytes, name: str) -> np.ndarray:
 
     try:
         with Image.open(io.BytesIO(data), formats=("PNG", "WEBP")) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+            return rgb(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(
             "an image cannot be read",
             expected="a PNG or WebP file",

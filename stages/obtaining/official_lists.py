@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from common.errors import UserError
 from stages.data.datasets import class_count
+from stages.data.records import Declaration
 
 # Path below the data set's folder; label, or 0, 1 or UNJUDGED for every class.
 Sample = tuple[str, int | list[int]]
+Listing = dict[str, list[Sample]]
+LITTER = ("thumbs.db", "desktop.ini", "__macosx", "lost+found", "@eadir")  # hidden by name, not by a dot
 LARGEST_XML = 1_000_000  # bytes; VOC 2007's largest has 10,000
 
 
@@ -31,29 +35,74 @@ class Classes(dict[str, int]):
         return self[name]
 
 
-def folders(tree: Path, below: str, suffix: str, declared: dict[str, Any]) -> list[Sample]:
-    """Every <class>/<name><suffix> of a folder; labels count the sorted class folders."""
+def folders(tree: Path, below: str, suffix: str, declared: Declaration) -> list[Sample]:
+    """Every <class>/<name><suffix> of a folder; labels count the sorted class folders. Hidden entries do not count."""
     folder = tree / below
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    if len(classes) != class_count(declared):
-        raise UserError(
-            "another number of class folders",
-            expected=class_count(declared),
-            found=len(classes),
-            where=folder,
-            remedy="every class has its folder there, and nothing else has",
-        )
+    here, hidden = visible(folder)
+    photographs: dict[str, list[str]] = {}
+    for entry in here:
+        if entry.is_dir():
+            inside, more = visible(folder / entry.name)
+            photographs[entry.name] = [_file(one) for one in inside if one.name.endswith(suffix)]
+            hidden += more
+    tell_hidden(hidden, declared)
+    _check_number(folder, photographs, class_count(declared))
     return [
         (f"{below}/{name}/{file}", label)
-        for label, name in enumerate(classes)
-        for file in sorted(path.name for path in (folder / name).iterdir() if path.suffix == suffix)
+        for label, (name, files) in enumerate(photographs.items())
+        for file in files
     ]
+
+
+def visible(folder: Path) -> tuple[list[os.DirEntry[str]], list[os.DirEntry[str]]]:
+    """What a folder holds, sorted by name, and apart from it what systems and editors hide there."""
+    if not folder.is_dir():
+        return [], []
+    everything = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    is_hidden = [entry.name.startswith(".") or entry.name.lower() in LITTER for entry in everything]
+    shown = [entry for entry, hides in zip(everything, is_hidden, strict=True) if not hides]
+    return shown, [entry for entry, hides in zip(everything, is_hidden, strict=True) if hides]
+
+
+def tell_hidden(hidden: list[os.DirEntry[str]], declared: Declaration) -> None:
+    """Say that hidden entries do not count, if there are any."""
+    if hidden:
+        print(
+            f"{declared['name']}: {len(hidden):,} hidden entries do not count, first {hidden[0].path}",
+            flush=True,
+        )
+
+
+def _file(entry: os.DirEntry[str]) -> str:
+    if entry.is_file():
+        return entry.name
+    raise UserError(
+        "a folder has the name of a photograph",
+        expected="a file",
+        found="a folder",
+        where=entry.path,
+        remedy="move it elsewhere, or unpack the official archive again",
+    )
+
+
+def _check_number(folder: Path, photographs: dict[str, list[str]], classes: int) -> None:
+    if len(photographs) == classes:
+        return
+    empty = [name for name, paths in photographs.items() if not paths]
+    which = f", of which these hold no photograph: {', '.join(empty[:5])}" if empty else ""
+    raise UserError(
+        "another number of class folders",
+        expected=classes,
+        found=f"{len(photographs)}{which}",
+        where=folder,
+        remedy="every class has its folder there, and nothing else has",
+    )
 
 
 def lines(path: Path) -> list[str]:
     """The lines of an official list that are not empty."""
     try:
-        return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, "a text file of the official distribution", error) from error
 
@@ -109,15 +158,19 @@ def matlab(path: Path, name: str) -> np.ndarray:
     from scipy.io import loadmat
 
     try:
-        return loadmat(path, squeeze_me=True)[name]
+        # read here, because SciPy answers a missing file with "Reader needs file name"
+        return loadmat(io.BytesIO(path.read_bytes()), squeeze_me=True)[name]
+    except KeyError as error:
+        raise _unreadable(path, f"a .mat file with {name}", f"none called {name}") from error
     except Exception as error:  # a damaged file can raise nearly anything
         raise _unreadable(path, f"a .mat file with {name}", error) from error
 
 
-def _unreadable(path: Path, expected: str, error: Exception) -> UserError:
+def _unreadable(path: Path, expected: str, error: Exception | str) -> UserError:
     return UserError(
         "a list of the data set is missing or cannot be read",
         expected=expected,
         found=getattr(error, "strerror", None) or error,
         where=path,
+        remedy="unpack the official archive that has it again",
     )

@@ -7,9 +7,6 @@ is ever extracted, so no path in an archive can lead anywhere.
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
 import http.client
 import importlib.util
 import io
@@ -26,11 +23,12 @@ from typing import Any
 from common import files
 from common.errors import UserError
 from stages.data.datasets import REPOSITORY
+from stages.obtaining import checksums
+from stages.obtaining.checksums import verified
 
 Reader = Callable[[str], bytes]
 STALL_SECONDS = 10  # a connection that is silent for longer is given up: offline must fail fast
 NPM_SECONDS = 900
-LARGEST_FILE = 1 << 30  # bytes a declared file may unpack to
 
 
 def open_source(source: dict[str, Any], root: str | Path) -> Reader:
@@ -47,30 +45,6 @@ def describe(source: dict[str, Any]) -> str:
     """A few words for the user: which source this is."""
     place = next(source[key] for key in ("url", "npm", "path") if key in source)
     return f"{source['kind']} {source['package'] + '/' if 'package' in source else ''}{place}"
-
-
-def verified(data: bytes, check: str, name: str | Path) -> bytes:
-    """`data`, if it has the declared checksum; UserError otherwise.
-
-    `check` is "sha256:<hex>", "md5:<hex>", "sha512-<base64>" (npm's integrity), or "gunzip-sha256:<hex>":
-    then the content is unpacked first and returned unpacked (packers differ in bytes, contents do not).
-    """
-    if check.startswith("gunzip-"):
-        data, check = _gunzip(data, name), check.removeprefix("gunzip-")
-    if check.startswith("sha512-"):
-        found = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
-    else:
-        algorithm = check.partition(":")[0]
-        found = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
-    if found != check:
-        raise UserError(
-            "a file has the wrong checksum",
-            expected=check,
-            found=f"{found} ({len(data):,} bytes)",
-            where=name,
-            remedy="delete it and obtain it again",
-        )
-    return data
 
 
 def _from_folder(source: dict[str, Any], root: Path) -> Reader:
@@ -119,7 +93,7 @@ def _from_package(source: dict[str, Any], _root: Path) -> Reader:
 
 def _from_download(source: dict[str, Any], _root: Path) -> Reader:
     def read(name: str) -> bytes:
-        return verified(_download(source["url"] + name, LARGEST_FILE), source["files"][name], name)
+        return verified(_download(source["url"] + name, checksums.LARGEST_FILE), source["files"][name], name)
 
     read(min(source["files"], key=len))  # is anyone there? asked now, so that the next source gets its turn
     return read
@@ -129,7 +103,7 @@ def _from_archive(source: dict[str, Any], root: Path) -> Reader:
     own = root / source["url"].rsplit("/", 1)[-1]  # a user without a connection may have brought it
     if own.is_file():
         return _members(verified(files.read_bytes(own), source["check"], own), source)
-    data = verified(_download(source["url"], LARGEST_FILE), source["check"], source["url"])
+    data = verified(_download(source["url"], checksums.LARGEST_FILE), source["check"], source["url"])
     return _members(data, source)
 
 
@@ -187,10 +161,10 @@ def _members(archive: bytes, source: dict[str, Any]) -> Reader:
 
 
 def _member_bytes(tar: tarfile.TarFile, member: tarfile.TarInfo, check: str | None) -> bytes:
-    if member.size > LARGEST_FILE:
+    if member.size > checksums.LARGEST_FILE:
         raise UserError(
             "an archive holds too large a file",
-            expected=f"at most {LARGEST_FILE:,} bytes",
+            expected=f"at most {checksums.LARGEST_FILE:,} bytes",
             found=f"{member.size:,} bytes",
             where=member.name,
         )
@@ -211,25 +185,6 @@ def _download(url: str, limit: int) -> bytes:
             "a download is too large", expected=f"at most {limit:,} bytes", found="more", where=url
         )
     return data
-
-
-def _gunzip(data: bytes, name: str | Path) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            content = stream.read(LARGEST_FILE + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(
-            "a file cannot be unpacked",
-            expected="gzip",
-            found=error,
-            where=name,
-            remedy="delete it and obtain it again",
-        ) from error
-    if len(content) > LARGEST_FILE:
-        raise UserError(
-            "a file unpacks to too much", expected=f"at most {LARGEST_FILE:,} bytes", found="more", where=name
-        )
-    return content
 
 
 KINDS: dict[str, Callable[[dict[str, Any], Path], Reader]] = {

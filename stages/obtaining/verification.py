@@ -1,39 +1,44 @@
 """What `prepare` does for photographs: list the official tree, hold it to the declaration, and record every file.
 
-By default a file is decoded once, so that a damaged one is found now and not amid a training, and its SHA-256 is
-recorded, with which every later read is compared. A set whose declaration says `content: size` (ImageNet: 150 GB would
-take an hour to hash) records sizes alone, and only headers are decoded; its list, labels and order have their hash in
-the manifest all the same.
+What is recorded of each file (inspection.py) is compared at every later read. Sets as they can be had today are not
+always whole: what the declaration allows to be left out (`absent: skip`, `undecodable: skip` or a list of paths) is,
+and the manifest names it; anything else that is wrong is refused.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from common import files
 from common.errors import UserError
-from stages.data.datasets import STORED, about_array, class_count
-from stages.data.file_lists import UNKNOWN, Entry, list_text, picture, read_list
-from stages.obtaining.layouts import LAYOUTS
-from stages.obtaining.official_lists import Sample
+from stages.data.datasets import STORED, about_array
+from stages.data.file_lists import Entry, list_text, read_list
+from stages.data.records import Declaration, PreparedSplit
+from stages.obtaining import layouts
+from stages.obtaining.expectations import WHERE, check, check_labels, check_sizes
+from stages.obtaining.inspection import Changed, Known, absent_of, inspect, some
+from stages.obtaining.official_lists import Listing, Sample
 
-Known = dict[str, Entry]
-Surveyed = dict[str, tuple[tuple[Entry, ...], np.ndarray]]
-CHUNK = 10_000  # photographs looked at between two lines of progress
+
+class Surveyed(NamedTuple):
+    """A split as it is: its entries, its labels int64 (n,) or (n, classes), and the listed paths that are left out."""
+
+    entries: tuple[Entry, ...]
+    labels: np.ndarray
+    left_out: tuple[str, ...] = ()
+    left_out_last: int = 0  # how many of these are among the official validation images
 
 
-def survey(declared: dict[str, Any], root: Path, known: Known) -> Surveyed:
-    """The verified entries and labels, int64 (n,) or (n, classes), of both splits: {split: (entries, labels)}.
+def survey(declared: Declaration, root: Path, known: Known, verify: bool = False) -> dict[str, Surveyed]:
+    """Both splits of the tree below root/<declared folder>, held to the declaration.
 
-    `known` are entries of an earlier survey: those files are only asked for their size. UserError if the folder, a list
-    or a photograph is missing or unreadable, or numbers differ from the declared ones.
+    `known` are entries of an earlier survey: those files are only asked for their size, but with `verify` all are
+    decoded and compared with what is known. UserError if the folder, a list or a photograph is missing or unreadable,
+    or numbers differ from the declared ones.
     """
     tree = root / declared["folder"]
     if not tree.is_dir():
@@ -42,13 +47,21 @@ def survey(declared: dict[str, Any], root: Path, known: Known) -> Surveyed:
             expected=declared["title"],
             found="no such folder",
             where=tree,
-            remedy=declared["by_hand"].strip(),
+            remedy=declared.get("by_hand", "").strip(),
         )
-    listing = LAYOUTS[declared["layout"]](tree, declared)
-    labels = {split: np.array([label for _, label in listing[split]], dtype=np.int64) for split in STORED}
+    return hold(layouts.listing(tree, declared), declared, tree, known, verify)
+
+
+def hold(
+    listing: Listing, declared: Declaration, tree: Path, known: Known, verify: bool = False
+) -> dict[str, Surveyed]:
+    """Both splits of a listing, its photographs looked at and all held to the declaration."""
+    check_sizes({split: len(listing[split]) for split in STORED}, declared, tree)
     for split in STORED:
-        _check_labels(labels[split], split, declared, tree)
-    return {split: (_entries(listing[split], tree, declared, known), labels[split]) for split in STORED}
+        check_labels(labels_of(listing[split]), split, declared, tree)
+    found = {split: _surveyed(listing[split], split, tree, declared, known, verify) for split in STORED}
+    check(found, declared, tree)
+    return found
 
 
 def known_entries(folder: Path) -> Known:
@@ -60,89 +73,70 @@ def known_entries(folder: Path) -> Known:
         return {}
 
 
-def described(surveyed: Surveyed) -> dict[str, Any]:
+def described(surveyed: dict[str, Surveyed]) -> dict[str, PreparedSplit]:
     """What a manifest says of listed photographs."""
     return {
         split: {
-            "size": len(entries),
+            "size": len(found.entries),
             "files": {
-                "bytes": sum(entry.size for entry in entries),
-                "sha256": files.sha256_bytes(list_text(entries).encode()),
+                "bytes": sum(entry.size for entry in found.entries),
+                "sha256": files.sha256_bytes(list_text(found.entries).encode()),
             },
-            "labels": about_array(labels),
+            "labels": about_array(found.labels),
+            **({"left_out": list(found.left_out)} if found.left_out else {}),
         }
-        for split, (entries, labels) in surveyed.items()
+        for split, found in surveyed.items()
     }
 
 
-def _check_labels(labels: np.ndarray, split: str, declared: dict[str, Any], tree: Path) -> None:
-    size, classes = declared["splits"][split]["size"], class_count(declared)
-    if len(labels) != size:
-        raise UserError(
-            f"{split} has another number of images",
-            expected=f"{size:,}",
-            found=f"{len(labels):,}",
-            where=tree,
-            remedy="use the whole official distribution; who must do with less declares the sizes that are there",
-        )
-    if labels.ndim == 1 and not 0 <= labels.min() <= labels.max() < classes:
-        raise UserError(
-            f"{split} has labels outside the classes",
-            expected=f"0 to {classes - 1}",
-            found=f"{labels.min()} to {labels.max()}",
-            where=tree,
-        )
-    counts = np.bincount(labels, minlength=classes) if labels.ndim == 1 else (labels == 1).sum(axis=0)
-    if len(empty := np.flatnonzero(counts == 0)):
-        names = declared["classes"] if isinstance(declared["classes"], list) else range(classes)
-        raise UserError(
-            f"{split} has a class without a sample",
-            expected=f"images of each of {classes} classes",
-            found=f"none of {', '.join(str(names[i]) for i in empty[:3])}"
-            + (", ..." if len(empty) > 3 else ""),
-            where=tree,
-        )
+def labels_of(samples: Sequence[Sample]) -> np.ndarray:
+    """The labels of listed samples: int64 (n,), or (n, classes)."""
+    return np.array([label for _, label in samples], dtype=np.int64)
 
 
-def _entries(samples: list[Sample], tree: Path, declared: dict[str, Any], known: Known) -> tuple[Entry, ...]:
-    paths = [path for path, _ in samples]
-    sizes = dict(zip(paths, _for_all(paths, partial(_size, tree), ""), strict=True))
-    if missing := [path for path, size in sizes.items() if size is None]:
-        raise UserError(
-            "photographs are missing",
-            expected=f"all {len(paths):,} that the official lists name",
-            found=f"{len(missing):,} are not there, first {', '.join(missing[:3])}",
-            where=tree / missing[0],
-            remedy="unpack the official archive again",
-        )
-    hashed = declared.get("content", "sha256") == "sha256"
-    found = _for_all(paths, lambda path: _entry(tree, path, sizes[path], hashed, known), declared["name"])
-    return tuple(found)
+def _surveyed(
+    samples: list[Sample], split: str, tree: Path, declared: Declaration, known: Known, verify: bool
+) -> Surveyed:
+    undecodable = declared.get("undecodable", [])
+    without = set(undecodable) if isinstance(undecodable, list) else set()
+    paths = [path for path, _ in samples if path not in without]
+    if missing := absent_of(paths, tree):
+        if declared.get("absent") != "skip":
+            raise _missing(missing, len(samples), tree, declared)
+        without.update(missing)
+    found = inspect([path for path in paths if path not in without], tree, declared, known, verify)
+    if bad := [one for one in found if one.error]:
+        changed = next((one.error for one in bad if isinstance(one.error, Changed)), None)
+        if changed or undecodable != "skip":
+            raise changed or _unreadable([one.path for one in bad], bad[0].error, declared)
+        without.update(one.path for one in bad)
+    last = declared["validation"].get("official", 0) if split == "train" else 0
+    return Surveyed(
+        tuple(one.entry for one in found if one.entry),
+        labels_of([sample for sample in samples if sample[0] not in without]),
+        tuple(path for path, _ in samples if path in without),
+        sum(path in without for path, _ in samples[len(samples) - last :]),
+    )
 
 
-def _for_all(paths: list[str], function: Callable[[str], Any], name: str) -> list[Any]:
-    """function(path) of every path, in order, by threads; a name is told how far it is where that takes long."""
-    found: list[Any] = []
-    with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), CHUNK):  # a million waiting calls would take a gigabyte
-            found += pool.map(function, paths[start : start + CHUNK])
-            if name and len(paths) > CHUNK:
-                print(f"{name}: {len(found):,} of {len(paths):,} photographs looked at", flush=True)
-    return found
+def _missing(missing: list[str], of: int, tree: Path, declared: Declaration) -> UserError:
+    return UserError(
+        "photographs are missing",
+        expected=f"all {of:,} that the official lists name",
+        found=f"{len(missing):,} are not there: {some(missing)}",
+        where=tree / missing[0],
+        remedy="unpack the official archive again; or, to use the set without them, write `absent: skip` into the "
+        "entry " + WHERE.format(**declared),
+    )
 
 
-def _size(tree: Path, path: str) -> int | None:
-    return (tree / path).stat().st_size if (tree / path).is_file() else None
-
-
-def _entry(tree: Path, path: str, size: int, hashed: bool, known: Known) -> Entry:
-    before = known.get(path)
-    if before is not None and before.size == size and (before.sha256 != UNKNOWN) == hashed:
-        return before
-    if not hashed:
-        with picture(tree / path, tree / path):
-            return Entry(path, size, UNKNOWN)
-    data = files.read_bytes(tree / path)
-    with picture(io.BytesIO(data), tree / path) as image:
-        image.load()
-        return Entry(path, len(data), files.sha256_bytes(data))
+def _unreadable(bad: list[str], first: UserError, declared: Declaration) -> UserError:
+    more = f"\nso too {len(bad) - 1:,} others: {some(bad[1:])}" if len(bad) > 1 else ""
+    return UserError(
+        first.problem,
+        expected=first.expected,
+        found=first.found + more,
+        where=first.where,
+        remedy=f"{first.remedy}; or, to use the set without what cannot be decoded, write `undecodable: skip` or "
+        f"`undecodable: [{bad[0]}]` into the entry " + WHERE.format(**declared),
+    )

@@ -15,8 +15,8 @@ from typing import Any
 from common import files, schemas
 from common.documents import line_of
 from common.errors import UserError
-from common.names import nearest
-from stages.planning.code_hashes import module_hash
+from stages.data.records import Declaration
+from stages.planning.code_hashes import module_hash, reached
 from stages.planning.declaration import PARAMS
 
 # These bindings say where and how fast a run computes, not what.
@@ -24,8 +24,8 @@ NOT_PART = ("execution.device", "execution.checkpoint_minutes", "execution.proce
 # These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
 NAMES_A_FILE = ("label_subset.file",)
 # Photographs have no checksum to declare: what lists them decides which they are, and in which order.
-LISTING = ("layout", "difficult", "training_images")
-LISTING_CODE = ("stages.obtaining.layouts", "stages.obtaining.official_lists")
+LISTING = ("layout", "difficult", "training_images", "hold_out_test", "undecodable", "absent")
+LAYOUTS = "stages.obtaining.layouts"
 
 
 def fingerprint(
@@ -60,24 +60,12 @@ def _decisive(key: str, value: Any) -> Any:
 
 
 @functools.cache
-def declaration_of(dataset: str) -> dict[str, Any]:
+def declaration_of(dataset: str) -> Declaration:
     """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
-    declared = files.read_yaml(PARAMS / "datasets.yaml")
-    if not isinstance(declared, dict) or not all(isinstance(body, dict) for body in declared.values()):
-        raise UserError(
-            "data sets are not declared",
-            expected="a mapping from names to what each data set is",
-            found=str(declared)[:60],
-            where=PARAMS / "datasets.yaml",
-        )
-    if dataset not in declared:
-        raise UserError(
-            f"unknown data set `{dataset}`{nearest(dataset, declared)}",
-            expected=", ".join(declared),
-            found=dataset,
-            where=PARAMS / "datasets.yaml",
-        )
-    return declared[dataset]
+    # Not above: it brings the readers of archives and images along.
+    from stages.obtaining.declarations import read_declaration
+
+    return read_declaration(dataset, PARAMS / "datasets.yaml")
 
 
 def data_hash(dataset: str) -> str:
@@ -89,8 +77,14 @@ def data_hash(dataset: str) -> str:
     decides = {name: declared.get(name) for name in ("splits", "validation", "image")}
     if "layout" in declared:
         decides |= {name: declared[name] for name in LISTING if name in declared}
-        decides["listed_by"] = [module_hash(module) for module in LISTING_CODE]
+        decides["listed_by"] = [module_hash(module) for module in listing_code(declared["layout"])]
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def listing_code(layout: str) -> tuple[str, ...]:
+    """The modules that list the photographs of a layout: its own, and what that reaches of the same room."""
+    room = LAYOUTS.rpartition(".")[0]
+    return tuple(module for module in reached(f"{LAYOUTS}.{layout}") if module.startswith(f"{room}."))
 
 
 def accepted_code(stage: str, code: str) -> str:

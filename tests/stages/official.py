@@ -13,9 +13,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from common import files
-from stages.data import datasets
+from stages.obtaining import declarations
 
-DECLARED = files.read_yaml(datasets.DECLARATIONS)
+DECLARED = files.read_yaml(declarations.DECLARATIONS)
 Expected = dict[str, list[tuple[str, Any]]]
 
 

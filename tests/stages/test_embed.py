@@ -5,8 +5,9 @@ import pytest
 
 from common import files
 from common.errors import UserError
-from stages import embed, prepare
+from stages import embed
 from stages.data import datasets
+from stages.obtaining import arrays, declarations
 
 RNG = np.random.default_rng(0)
 COMMITTED = datasets.REPOSITORY / "data" / "cifar10_subset"
@@ -38,7 +39,9 @@ def full(tmp_path):
             kind: {"dtype": a.dtype.name, "shape": list(a.shape), "sha256": datasets.array_sha256(a)}
             for kind, a in pair.items()
         }
-    files.write_json(tmp_path / "full" / "manifest.json", {"name": "full", **about, "splits": splits})
+    sha256 = datasets.manifest_sha256(splits, about["validation"])
+    manifest = {"name": "full", **about, "splits": splits, "sha256": sha256}
+    files.write_json(tmp_path / "full" / "manifest.json", manifest)
     images, _ = datasets.load(tmp_path / "full", "train+validation")
     return {"name": "full", **about, "image": [4, 4, 3], "channels": channels(images)}
 
@@ -57,7 +60,7 @@ def test_the_subset_is_balanced_and_comes_back_without_loss(full, subset, tmp_pa
         "format": "class_sheets",
         "splits": {"train": ["index.csv", "train"], "test": ["index.csv", "test"]},
     }
-    found = prepare.read_source(source, subset, tmp_path)
+    found = arrays.read_source(source, subset, tmp_path)
     rows = [line.split(",") for line in (tmp_path / "small" / "index.csv").read_text().splitlines()[1:]]
     for split, of, each in (("train", "train+validation", 5), ("test", "test", 2)):
         images, labels = datasets.load(tmp_path / "full", of)
@@ -107,7 +110,7 @@ def test_a_damaged_sheet_is_named(full, subset, tmp_path, damage):
         "splits": {"train": ["index.csv", "train"], "test": ["index.csv", "test"]},
     }
     with pytest.raises(UserError, match="wrong checksum") as caught:
-        prepare.read_source(source, subset, tmp_path)
+        arrays.read_source(source, subset, tmp_path)
     assert caught.value.where == str(path)
 
 
@@ -122,7 +125,7 @@ def test_the_committed_subset_is_small_and_all_there():
 
 def test_the_committed_subset_is_of_the_declared_full_set_and_declares_what_it_holds():
     manifest = files.read_json(COMMITTED / "manifest.json")
-    full, small = datasets.read_declaration("cifar10"), datasets.read_declaration("cifar10_subset")
+    full, small = declarations.read_declaration("cifar10"), declarations.read_declaration("cifar10_subset")
     for split in datasets.STORED:
         for kind in ("images", "labels"):
             assert manifest["of"]["splits"][split][kind]["sha256"] == full["splits"][split][kind]

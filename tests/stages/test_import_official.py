@@ -20,10 +20,6 @@ from stages.planning import plans
 from tests.simclr.conftest import our_weights
 from tests.stages import tiny
 
-# TensorFlow is never imported here: in one process with PyTorch's compiler it crashes.
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("tensorflow") is None, reason="optional: `make official` installs it"
-)
 SAVE = """
 import sys, numpy, tensorflow
 with numpy.load(sys.argv[1]) as file:
@@ -63,6 +59,9 @@ def official_variables(case: dict) -> dict[str, np.ndarray]:
 
 
 def save(prefix: Path, variables: dict[str, np.ndarray]) -> Path:
+    """As TensorFlow writes it. It is never imported here: in one process with PyTorch's compiler it crashes."""
+    if importlib.util.find_spec("tensorflow") is None:
+        pytest.skip("optional: `make official` installs it")
     prefix.parent.mkdir(parents=True, exist_ok=True)
     arrays = prefix.with_name("arrays.npz")
     np.savez(arrays, **variables)
@@ -168,3 +167,54 @@ def test_a_wrong_path_and_a_wrong_run_are_named(run, checkpoint, capsys):
     words = ["--checkpoint", str(checkpoint), "--exhibit", "table_06", "--run", "run-seed1"]
     assert import_official.main(words) == 2
     assert "run-seed0" in capsys.readouterr().err
+
+
+def supervised(variables: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    """The same with a head as no loss has seen it: kernels and averages drawn, scales and shifts as initialized."""
+    as_initialized = {"gamma": np.ones_like, "beta": np.zeros_like}
+    return {
+        name: torch.from_numpy(
+            np.asarray(as_initialized.get(name.rsplit("/", 1)[-1], np.asarray)(value))
+            if name.startswith("head_contrastive/")
+            else np.asarray(value)
+        )
+        for name, value in variables.items()
+        if "Momentum" not in name
+    }
+
+
+@pytest.fixture
+def read_as(monkeypatch, case, tmp_path) -> Path:
+    """Stands for a checkpoint of a supervised network, read without TensorFlow."""
+    variables = supervised(official_variables(case[1]))
+    monkeypatch.setattr(import_official, "read_checkpoint", lambda prefix: variables)
+    return tmp_path / "supervised" / "model.ckpt-1"
+
+
+def test_a_supervised_network_is_refused_as_a_pretraining(run, read_as):
+    with pytest.raises(UserError, match="projection head of this checkpoint was never trained") as caught:
+        import_official.import_checkpoint(read_as, run, tiny.RESULTS)
+    assert "--parity" in caught.value.remedy and "supervised" in caught.value.found
+    assert not run.folder(tiny.RESULTS).exists()
+
+
+def test_with_parity_it_is_imported_without_its_head_and_says_so(run, read_as, case, tmp_path, capsys):
+    parity = parity_file(tmp_path / "logits.npz", case[0])
+    import_official.import_checkpoint(read_as, run, tiny.RESULTS, parity)
+    assert "is no contrastive pretraining" in capsys.readouterr().err
+    saved = files.read_tensors(run.folder(tiny.RESULTS) / "weights.safetensors")
+    assert {name.split(".")[0] for name in saved} == {"encoder", "classifier"}
+    said = files.read_json(run.folder(tiny.RESULTS) / "run.json")["imported"]["parity"]
+    assert "agree within" in said and "never trained" in said
+
+
+def test_a_trained_head_is_told_from_one_as_initialized(case):
+    untouched = supervised(official_variables(case[1]))
+    assert not import_official.head_was_trained(untouched)
+    for name in untouched:
+        if name.startswith("head_contrastive/") and name.endswith(("/gamma", "/beta")):
+            value = untouched[name].clone()
+            value[0] += 1e-6
+            assert import_official.head_was_trained({**untouched, name: value})
+    without = {name: value for name, value in untouched.items() if not name.startswith("head_contrastive/")}
+    assert import_official.head_was_trained(without)

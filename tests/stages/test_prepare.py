@@ -15,6 +15,8 @@ from PIL import Image
 from common import files
 from stages import prepare
 from stages.data import datasets
+from stages.obtaining import arrays as obtaining_arrays
+from stages.obtaining import declarations
 
 RNG = np.random.default_rng(0)
 IMAGES = {
@@ -136,7 +138,7 @@ def test_arrays_manifest_and_source_are_left(run, out):
 
 def test_the_manifest_has_the_declared_hash(run, out, tmp_path):
     run()
-    assert datasets.read_manifest(out)["sha256"] == datasets.declared_sha256(
+    assert datasets.read_manifest(out)["sha256"] == declarations.declared_sha256(
         "tiny", tmp_path / "datasets.yaml"
     )
 
@@ -269,7 +271,7 @@ def test_an_unknown_name_suggests_the_nearest(tmp_path, run, capsys):
     run()
     where = ["--out", str(tmp_path), "--declarations", str(tmp_path / "datasets.yaml")]
     assert prepare.main(["--dataset", "tony", *where]) == 2
-    assert "did you mean 'tiny'?" in capsys.readouterr().err
+    assert "did you mean `tiny`?" in capsys.readouterr().err
 
 
 def test_the_embedded_source_is_never_overwritten(capsys):
@@ -325,7 +327,7 @@ def test_fashion_mnist_is_read_from_its_four_files(tmp_path, root):
         (root / "fashion" / name).write_bytes(gzip.compress(data))
         source["files"][name] = "gunzip-" + source["files"][name]
     sizes = {split: {"size": len(labels)} for split, (_, labels) in arrays.items()}
-    found = prepare.read_source(source, {"image": [4, 4, 1], "classes": 2, "splits": sizes}, root)
+    found = obtaining_arrays.read_source(source, {"image": [4, 4, 1], "classes": 2, "splits": sizes}, root)
     for split, (images, labels) in arrays.items():
         np.testing.assert_array_equal(found[split][0], images, strict=True)
         np.testing.assert_array_equal(found[split][1], labels, strict=True)
@@ -340,4 +342,4 @@ def test_what_needs_no_download_is_prepared_without_importing_torch(name, tmp_pa
     )
     command = [sys.executable, "-c", program, "--dataset", name, "--out", tmp_path, "--root", tmp_path]
     subprocess.run(command, check=True, timeout=60, cwd=datasets.REPOSITORY)
-    assert datasets.read_manifest(tmp_path / name)["sha256"] == datasets.declared_sha256(name)
+    assert datasets.read_manifest(tmp_path / name)["sha256"] == declarations.declared_sha256(name)

@@ -1,19 +1,22 @@
 """Prepared arrays are read back whole or not at all, and declarations are complete."""
 
+import copy
 import hashlib
 import re
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from common import files
 from common.errors import UserError
 from stages.data import datasets
+from stages.obtaining import declarations, layouts
 from stages.obtaining.formats import FORMATS
-from stages.obtaining.layouts import LAYOUTS
 from stages.obtaining.sources import KINDS
 
-DECLARED = files.read_yaml(datasets.DECLARATIONS)
+DECLARED = files.read_yaml(declarations.DECLARATIONS)
 CHECK = re.compile(r"(gunzip-)?sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}")
 
 
@@ -30,13 +33,16 @@ def folder(tmp_path):
         arrays = {"images": images, "labels": np.arange(n) % 3}
         files.write_arrays(tmp_path, {f"{split}.{kind}": array for kind, array in arrays.items()})
         splits[split] = {"size": n, **{kind: stored(array) for kind, array in arrays.items()}}
-    manifest = {"name": "tiny", "splits": splits, "validation": {"fraction": 0.2, "seed": 0}}
-    files.write_json(tmp_path / "manifest.json", manifest)
+    about = {"name": "tiny", "title": "Tiny", "classes": 3, "metric": "top1", "splits": splits}
+    files.write_json(tmp_path / "manifest.json", about)
+    declare_validation(tmp_path, {"fraction": 0.2, "seed": 0})
     return tmp_path
 
 
 def declare_validation(folder, value):
-    files.write_json(folder / "manifest.json", {**datasets.read_manifest(folder), "validation": value})
+    manifest = files.read_json(folder / "manifest.json")
+    sha256 = datasets.manifest_sha256(manifest["splits"], value)
+    files.write_json(folder / "manifest.json", {**manifest, "validation": value, "sha256": sha256})
 
 
 def test_splits_are_disjoint_balanced_and_together_everything(folder):
@@ -123,6 +129,35 @@ def test_a_missing_data_set_says_how_to_prepare_it(tmp_path, make):
     assert "stages prepare" in caught.value.remedy
 
 
+anything = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+anything |= st.lists(anything, max_size=2) | st.dictionaries(st.text(max_size=5), anything, max_size=2)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_stands_in_a_manifest_it_is_read_or_refused(folder, data):
+    """Any node replaced by anything, or removed."""
+    manifest = files.read_json(folder / "manifest.json")
+    whole, node = copy.deepcopy(manifest), manifest
+    while True:
+        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        if not (isinstance(node[key], dict | list) and node[key]) or data.draw(st.booleans()):
+            break
+        node = node[key]
+    if data.draw(st.booleans()):
+        del node[key]
+    else:
+        node[key] = data.draw(anything)
+    files.write_json(folder / "manifest.json", manifest)
+    try:
+        images, labels = datasets.load(folder, data.draw(st.sampled_from(datasets.SPLITS)))
+        assert len(images) == len(labels)
+    except UserError as error:
+        assert error.where
+    finally:
+        files.write_json(folder / "manifest.json", whole)
+
+
 def test_an_unknown_split_is_refused(folder):
     with pytest.raises(UserError, match="no such split") as caught:
         datasets.load(folder, "val")
@@ -130,9 +165,9 @@ def test_an_unknown_split_is_refused(folder):
 
 
 def test_an_unknown_data_set_gets_the_nearest_name():
-    with pytest.raises(UserError, match="cifar_10") as caught:
-        datasets.read_declaration("cifar_10")
-    assert "'cifar10'" in caught.value.remedy
+    with pytest.raises(UserError, match="did you mean `cifar10`") as caught:
+        declarations.read_declaration("cifar_10")
+    assert "datasets.yaml" in caught.value.where
 
 
 def test_array_sha256_is_what_the_declarations_say_it_is():
@@ -149,12 +184,12 @@ def test_array_sha256_depends_on_content_type_and_shape_but_not_on_layout():
 
 
 def test_the_declared_hash_changes_with_any_array_and_with_the_validation_split():
-    base = datasets.read_declaration("digits")
+    base = declarations.read_declaration("digits")
     other_array = {**base, "splits": {**base["splits"], "test": {**base["splits"]["test"], "images": "0"}}}
     other_validation = {**base, "validation": {"fraction": 0.1, "seed": 1}}
     hashes = {datasets.combined_sha256(one) for one in (base, other_array, other_validation)}
     assert len(hashes) == 3
-    assert datasets.declared_sha256("digits") in hashes
+    assert declarations.declared_sha256("digits") in hashes
 
 
 @pytest.mark.parametrize("name", DECLARED)
@@ -211,7 +246,7 @@ def test_the_transfer_sets_are_those_of_the_paper(name):
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_source_can_be_opened_by_some_code_and_every_file_has_a_checksum(name):
     if "layout" in DECLARED[name]:
-        assert DECLARED[name]["layout"] in LAYOUTS
+        assert DECLARED[name]["layout"] in layouts.known()
         return
     for source in DECLARED[name]["sources"]:
         assert source["kind"] in KINDS

@@ -148,3 +148,10 @@ def test_photographs_are_read_as_every_collection_is(tmp_path, keep):
         check_collection(images, expected)
     check_collection(Rows(images, torch.tensor([4, 0, 2])), [expected[4], expected[0], expected[2]])
     assert isinstance(images, ReadsAhead)
+
+
+def test_grey_of_sixteen_bits_keeps_its_upper_eight(tmp_path):
+    values = np.array([[0, 255, 256], [32767, 32768, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    found = decoding.photograph(listed(tmp_path), 0)
+    assert found.tolist() == [(values >> 8).tolist()] * 3

@@ -15,6 +15,7 @@ from stages import prepare
 from stages.data import datasets, file_lists
 from stages.data.loading import dataset
 from stages.data.photographs import Photographs
+from stages.obtaining import declarations
 from stages.planning import fingerprint
 from tests.stages import official, tiny
 
@@ -58,7 +59,7 @@ def test_every_data_set_is_prepared_and_loaded(name, tmp_path):
     for split, samples in (("train+validation", expected["train"]), ("test", expected["test"])):
         found, labels = datasets.load(folder, split)
         assert labels.tolist() == [label for _, label in samples]
-        assert found.names == [path.rsplit("/", 1)[-1] for path, _ in samples]
+        assert found.names == [path for path, _ in samples]
         for image, (path, _) in zip(Photographs(found)[:], samples, strict=True):
             pixels = np.asarray(Image.open(root / declared["folder"] / path).convert("RGB"))
             assert torch.equal(image, torch.from_numpy(pixels.transpose(2, 0, 1).copy()))
@@ -100,14 +101,14 @@ def test_every_colour_model_becomes_three_channels(mode, tmp_path):
 def test_a_prepared_set_is_kept_and_only_new_files_are_hashed(pets, capsys, monkeypatch):
     declared, _, folder, root = pets
     times = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    monkeypatch.setattr("stages.obtaining.verification.picture", None)  # nothing may be decoded again
+    monkeypatch.setattr("stages.obtaining.inspection.picture", None)  # nothing may be decoded again
     prepare.prepare(declared, folder, root)
     assert "already prepared" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == times
 
 
 def test_a_long_survey_goes_by_parts_and_says_how_far_it_is(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("stages.obtaining.verification.CHUNK", 2)
+    monkeypatch.setattr("stages.obtaining.inspection.CHUNK", 2)
     _, expected, folder, _ = prepared("caltech101", tmp_path)
     assert [entry.path for entry in datasets.load(folder, "train+validation")[0].entries] == [
         path for path, _ in expected["train"]
@@ -152,15 +153,46 @@ def test_a_photograph_that_changed_after_preparing_is_named(pets, damage, says):
     assert caught.value.where == str(path)
 
 
-def test_a_photograph_cut_short_is_named_when_it_is_read(tmp_path):
-    """Its header is whole, so that `prepare` takes it where it does not read whole files."""
+def damaged_within(tmp_path):
+    """ImageNet, of which only sizes are recorded, prepared; then a photograph that is damaged and as long as before."""
     declared, expected = official.build("imagenet", tmp_path)
     path = tmp_path / declared["folder"] / expected["test"][0][0]
-    path.write_bytes(path.read_bytes()[:-200])
+    official.photograph(path, "PNG")
     prepare.prepare(declared, tmp_path / "out", tmp_path)
+    data = path.read_bytes()
+    path.write_bytes(data[:200] + bytes(100) + data[300:])
+    return declared, path
+
+
+def test_a_damaged_photograph_is_named_when_it_is_read(tmp_path):
+    _, path = damaged_within(tmp_path)
     with pytest.raises(UserError, match="cannot be read") as caught:
         photographs(tmp_path / "out")[:]
+    assert caught.value.where == str(path) and "restore it" in caught.value.remedy
+
+
+def test_verify_reads_every_photograph_to_its_end(tmp_path):
+    declared, path = damaged_within(tmp_path)
+    prepare.prepare(declared, tmp_path / "out", tmp_path)  # of known files only sizes are asked for
+    with pytest.raises(UserError, match="cannot be read") as caught:
+        prepare.prepare(declared, tmp_path / "out", tmp_path, verify=True)
     assert caught.value.where == str(path)
+
+
+def test_verify_compares_with_what_was_recorded(pets):
+    declared, expected, folder, root = pets
+    prepare.prepare(declared, folder, root, verify=True)
+    path = root / declared["folder"] / expected["train"][1][0]
+    data = path.read_bytes()
+    for value in range(256):  # until another picture of the same size comes out
+        path.write_bytes(data[:-40] + bytes([value]) + data[-39:])
+        if path.read_bytes() != data:
+            break
+    before = (folder / "train.files.txt").read_bytes()
+    with pytest.raises(UserError, match="has changed") as caught:
+        prepare.prepare(declared, folder, root, verify=True)
+    assert caught.value.where == str(path)
+    assert (folder / "train.files.txt").read_bytes() == before
 
 
 def test_where_only_sizes_are_recorded_another_size_is_named(tmp_path):
@@ -195,7 +227,7 @@ def test_nothing_is_written_for_a_broken_tree(tmp_path):
 
 def test_a_scale_goes_on_without_photographs_that_are_missing(tmp_path, capsys):
     declared, _ = official.build("oxford_pets", tmp_path / "root")
-    gone = datasets.read_declaration("stanford_cars")
+    gone = declarations.read_declaration("stanford_cars")
     files.write_yaml(tmp_path / "d.yaml", {"oxford_pets": declared, "stanford_cars": gone})
     prepare.prepare_all(
         ["stanford_cars", "oxford_pets"], tmp_path / "data", tmp_path / "root", tmp_path / "d.yaml"

@@ -141,7 +141,7 @@ def test_an_official_list_becomes_ascending_indices(tmp_path):
 @pytest.mark.parametrize(
     ("names", "says", "found"),
     [
-        (["n00_0.JPEG", "n09_0.JPEG", "n09_1.JPEG"], "has not", "n09_0.JPEG and 1 more"),
+        (["n00_0.JPEG", "n09_0.JPEG", "n09_1.JPEG"], "does not have", "n09_0.JPEG and 1 more"),
         (["n00_0.JPEG", "n01_0.JPEG", "n00_0.JPEG"], "twice", "n00_0.JPEG"),
         ([], "empty", "no name"),
         (["n00_0.JPEG", "n01_0.JPEG"], "class without an image", "none of label 2"),
@@ -160,6 +160,44 @@ def test_a_missing_list_and_names_that_repeat_are_refused(tmp_path):
     assert caught.value.where == str(tmp_path / "none.txt")
     with pytest.raises(UserError, match="do not tell"):
         splits.read_subset_file(write_list(tmp_path, "n00_0.JPEG"), [*NAMES, NAMES[0]])
+
+
+def test_lists_come_with_marks_folders_and_labels(tmp_path):
+    """A byte-order mark, Windows line ends, folders of another machine, labels behind names, names with blanks."""
+    path = tmp_path / "list.txt"
+    for text in (
+        "\ufeffn02_1.JPEG\r\nn00_3.JPEG\r\nn01_0.JPEG\r\n",
+        "/home/me/train/n02/n02_1.JPEG\nn00/n00_3.JPEG\n./n01_0.JPEG\n",
+        "train\\n02\\n02_1.JPEG\ntrain\\n00\\n00_3.JPEG\ntrain\\n01\\n01_0.JPEG\n",
+        "n02_1.JPEG 7\nn00_3.JPEG\t5\nn01_0.JPEG, 6\n",
+        "train/n02/n02_1.JPEG n02\ntrain/n00/n00_3.JPEG n00\ntrain/n01/n01_0.JPEG n01\n",
+    ):
+        path.write_text(text, newline="")
+        for names in (NAMES, [f"train/{name[:3]}/{name}" for name in NAMES]):
+            assert splits.read_subset_file(path, names, LABELS).tolist() == [3, 4, 9]
+    path.write_text("my cat.jpg 1\nmy dog.jpg\n")
+    assert splits.read_subset_file(path, ["a/my cat.jpg", "a/my", "b/my dog.jpg"]).tolist() == [0, 2]
+
+
+def test_folders_tell_equal_file_names_apart(tmp_path):
+    names = ["train/cat/1.jpg", "train/dog/1.jpg", "train/dog/old/1.jpg", "train/dog/2.jpg"]
+    path = write_list(tmp_path, "dog/1.jpg", "old/1.jpg 0", "2.jpg")
+    assert splits.read_subset_file(path, names).tolist() == [1, 2, 3]
+    with pytest.raises(UserError, match="do not tell") as caught:
+        splits.read_subset_file(write_list(tmp_path, "1.jpg 4"), names)
+    assert caught.value.found == "1.jpg 4"
+    with pytest.raises(UserError, match="twice"):
+        splits.read_subset_file(write_list(tmp_path, "2.jpg", "dog/2.jpg"), names)
+
+
+def test_labels_of_another_data_set_are_refused(tmp_path):
+    wrong = ["n02_1.JPEG 1", "n00_3.JPEG 0", "n01_0.JPEG 0"]
+    with pytest.raises(UserError, match="labels that are not those") as caught:
+        splits.read_subset_file(write_list(tmp_path, *wrong), NAMES, LABELS)
+    assert "0 for class 0, 0 for class 1" in caught.value.found
+    two = ["n02_1.JPEG c", "n02_2.JPEG d", "n00_3.JPEG a", "n01_0.JPEG b"]
+    with pytest.raises(UserError, match="labels that are not those"):
+        splits.read_subset_file(write_list(tmp_path, *two), NAMES, LABELS)
 
 
 def test_a_stored_subset_says_index_and_label(tmp_path):

@@ -1,0 +1,214 @@
+"""Declare a folder of your own images in params/datasets.yaml, so that runs can be bound to them.
+
+    python -m stages declare_dataset --folder data/mine --name mine
+
+The folder has a folder per class, or train/, val/ and test/ with a folder per class each (layout `imagefolder`; the
+page docs/own_images.md says more). Every image is decoded once. The entry has the sizes of the splits and the checksums
+of their lists, which hold the SHA-256 of every file: `prepare` refuses a folder that is no longer the declared one, and
+runs on other images are other runs. All else in the file stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from common import files
+from common.documents import read_yaml_with_lines
+from common.errors import UserError, command
+from stages.data import datasets
+from stages.data.records import Declaration, Validation
+from stages.obtaining import verification
+from stages.obtaining.declarations import read_declarations
+from stages.obtaining.layouts import imagefolder
+from stages.obtaining.verification import Surveyed
+from stages.planning.declaration import PARAMS
+
+LAYOUT = "imagefolder"
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@command
+def main(arguments: list[str] | None = None) -> None:
+    """`python -m stages declare_dataset --folder FOLDER --name NAME`; --help has the rest."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stages declare_dataset", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--folder", required=True, type=Path, help="the images")
+    parser.add_argument("--name", required=True, help="what recipes call them: small letters, digits and _")
+    parser.add_argument("--title", help="what figures and messages call them (the name)")
+    parser.add_argument(
+        "--root", default=Path("data"), type=Path, help="where `prepare` looks for data (data)"
+    )
+    parser.add_argument(
+        "--test-fraction",
+        default=0.2,
+        type=float,
+        help="part that is held out as the test split where none is (0.2)",
+    )
+    parser.add_argument(
+        "--validation-fraction",
+        default=0.1,
+        type=float,
+        help="the same for validation, of what remains (0.1)",
+    )
+    parser.add_argument("--seed", default=0, type=int, help="which images are held out (0)")
+    parser.add_argument(
+        "--skip-undecodable", action="store_true", help="leave out, by name, files that cannot be decoded"
+    )
+    parser.add_argument("--replace", action="store_true", help="replace your earlier entry of this name")
+    parser.add_argument(
+        "--declarations", default=PARAMS / "datasets.yaml", type=Path, help="params/datasets.yaml"
+    )
+    options = parser.parse_args(arguments)
+    check_name(options.name, options.declarations, options.replace)
+    declared = declaration(options)
+    write_entry(options.declarations, options.name, {key: declared[key] for key in declared if key != "name"})
+    sizes = ", ".join(f"{split} {one['size']:,}" for split, one in declared["splits"].items())
+    print(f"{options.name}: {len(declared['classes'])} classes, {sizes}; declared in {options.declarations}")
+    print(
+        f"Bind it in a recipe with `dataset.name = '{options.name}'`; docs/own_images.md goes on from here."
+    )
+
+
+def check_name(name: str, declarations: Path, replace: bool) -> None:
+    """UserError if the name cannot be one, or is taken by a data set that may not be replaced."""
+    if not NAME.fullmatch(name):
+        raise UserError(
+            "not a name for a data set",
+            expected="small letters, digits and _, the first a letter",
+            found=name,
+            remedy="choose another --name; --title may be anything",
+        )
+    taken = read_declarations(declarations).get(name)
+    if taken and not (replace and taken.get("layout") == LAYOUT):
+        raise UserError(
+            f"a data set is called `{name}` already",
+            expected="a new name, or --replace for an entry that this command wrote",
+            found=taken["title"],
+            where=declarations,
+            remedy="choose another --name",
+        )
+
+
+def declaration(options: argparse.Namespace) -> Declaration:
+    """What the folder is, its images looked at: the entry with `name`."""
+    tree = options.folder
+    if not tree.is_dir():
+        raise UserError(
+            "no such folder", expected="a folder with a folder of images per class", found="none", where=tree
+        )
+    parts, classes = imagefolder.parts_of(tree), imagefolder.class_names(tree)
+    if len(classes) < 2:
+        raise UserError(
+            "no classes to tell apart",
+            expected="two or more folders, each with the images of one class",
+            found=", ".join(classes) or "no folder",
+            where=tree / parts["train"],
+            remedy="sort the images into a folder per class; for pretraining alone any two groups will do",
+        )
+    declared: Declaration = {
+        "name": options.name,
+        "title": options.title or options.name,
+        "classes": classes,
+        "image": None,
+        "metric": "top1",
+        "folder": _below(tree, options.root),
+        "layout": LAYOUT,
+        "splits": {},
+        "validation": {"fraction": options.validation_fraction, "seed": options.seed},
+        "by_hand": f"These are your own images: bring back their folder, {tree}.\n",
+    }
+    if len(parts) == 1:
+        declared["hold_out_test"] = {"fraction": options.test_fraction, "seed": options.seed}
+    if options.skip_undecodable:
+        declared["undecodable"] = "skip"
+    return _with_splits(declared, tree)
+
+
+def _with_splits(declared: Declaration, tree: Path) -> Declaration:
+    """The declaration with sizes and checksums as they are, and the official validation split if there is one."""
+    listing = imagefolder.listing(tree, declared)
+    declared["splits"] = {split: {"size": len(samples)} for split, samples in listing.items()}
+    parts = imagefolder.parts_of(tree)
+    if {"val", "test"} <= parts.keys():
+        official = sum(path.startswith(f"{parts['val']}/") for path, _ in listing["train"])
+        declared["validation"] = {"official": official}
+    found = verification.hold(listing, declared, tree, {})
+    for split, one in verification.described(found).items():
+        declared["splits"][split] |= {"files": one["files"]["sha256"], "labels": one["labels"]["sha256"]}
+    if declared.pop("undecodable", None) and (
+        left_out := [path for one in found.values() for path in one.left_out]
+    ):
+        declared["undecodable"] = left_out  # these, and no other that breaks later
+    _check_validation(found["train"], declared["validation"], tree)
+    return declared
+
+
+def _check_validation(train: Surveyed, validation: Validation, tree: Path) -> None:
+    """UserError if training or validation would have no image: found now, not amid a training."""
+    parts = datasets.validation_split(train.labels, validation)
+    if not all(map(len, parts)):
+        raise UserError(
+            "train and validation need images each",
+            expected="one or more",
+            found=" and ".join(str(len(part)) for part in parts),
+            where=tree,
+        )
+
+
+def _below(folder: Path, root: Path) -> str:
+    """The folder as the declaration has it: below root where it lies there, else by its whole path."""
+    # not resolved: data/mine may be a link to a larger disk, and is data/mine all the same
+    whole, above = Path(os.path.abspath(folder)), Path(os.path.abspath(root))
+    return str(whole.relative_to(above)) if whole.is_relative_to(above) and whole != above else str(whole)
+
+
+def write_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
+    """Put the entry at the end of the file, or in the place of the one of this name; every other byte stays."""
+    from ruamel.yaml import YAML
+
+    text = path.read_text("utf-8")
+    expected = {**files.read_yaml(path), name: entry}
+    lines = text.splitlines(keepends=True)
+    start, end = _lines_of(path, name, lines)
+    before, after = "".join(lines[:start]), "".join(lines[end:])
+    blank = "" if not before or before.endswith("\n\n") else "\n" if before.endswith("\n") else "\n\n"
+    text = before + blank + _as_yaml({name: entry}) + ("\n" if after.strip() else "") + after
+    if YAML(typ="safe").load(text) != expected:
+        raise UserError(
+            "the entry cannot be written without changing others",
+            expected="a file in block style, as in the repository",
+            found="another style",
+            where=path,
+            remedy="add this entry by hand:\n" + _as_yaml({name: entry}),
+        )
+    files.write_text(path, text)
+
+
+def _lines_of(path: Path, name: str, lines: list[str]) -> tuple[int, int]:
+    """The lines [start, end) of an entry; comments above the next entry belong to that. The end of the file if none."""
+    document = read_yaml_with_lines(path)
+    if name not in document:
+        return len(lines), len(lines)
+    start = document.lc.key(name)[0]
+    following = [line for key in document if (line := document.lc.key(key)[0]) > start]
+    end = min(following, default=len(lines))
+    while following and end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
+        end -= 1
+    return start, end
+
+
+def _as_yaml(value: dict[str, Any]) -> str:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style, yaml.sort_base_mapping_type_on_output, yaml.width = False, False, 110
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = io.StringIO()
+    yaml.dump(value, stream)
+    return stream.getvalue()

@@ -1,0 +1,105 @@
+"""What a declaration expects of photographs: how many of each split, which labels, and what may be missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from common.errors import UserError
+from stages.data.datasets import STORED, class_count
+from stages.data.records import Declaration
+from stages.obtaining.inspection import some
+
+if TYPE_CHECKING:
+    from stages.obtaining.verification import Surveyed
+
+WHERE = "of {name} in params/datasets.yaml"
+
+
+def check(found: dict[str, Surveyed], declared: Declaration, where: Path) -> None:
+    """Numbers and labels of both splits are the declared ones; UserError otherwise. Says what is left out."""
+    sizes = {split: len(found[split].entries) + len(found[split].left_out) for split in STORED}
+    check_sizes(sizes, declared, where)
+    for split in STORED:
+        check_labels(found[split].labels, split, declared, where)
+        _check_usable(found[split], split, declared, where)
+        _tell_empty_classes(found[split].labels, split, declared)
+
+
+def check_sizes(sizes: dict[str, int], declared: Declaration, tree: Path) -> None:
+    """Both splits have as many images as declared."""
+    for split in STORED:
+        if sizes[split] != declared["splits"][split]["size"]:
+            asked = ", ".join(f"{split}: {{size: {size}}}" for split, size in sizes.items())
+            raise UserError(
+                f"{split} has another number of images",
+                expected=f"{declared['splits'][split]['size']:,}, as declared",
+                found=f"{sizes[split]:,}",
+                where=tree,
+                remedy="use the whole official distribution; or, to work with the images that are there, write "
+                f"`splits: {{{asked}}}` into the entry {WHERE.format(**declared)}. "
+                "That is another data set, and its numbers are not comparable with the paper's",
+            )
+
+
+def _check_usable(found: Surveyed, split: str, declared: Declaration, tree: Path) -> None:
+    """What is left after leaving out is as much as declared; where nothing is declared the user is told what to."""
+    usable, expected = len(found.entries), declared["splits"][split].get("usable")
+    if expected is not None and usable != expected:
+        raise UserError(
+            f"{split} has another number of usable images",
+            expected=f"{expected:,}, as declared",
+            found=f"{usable:,}; left out are {some(found.left_out) or 'none'}",
+            where=tree,
+            remedy=f"restore what is missing, or write `usable: {usable}` for {split} {WHERE.format(**declared)}",
+        )
+    if found.left_out:
+        print(
+            f"{declared['name']}: {split} does without {len(found.left_out):,} images: {some(found.left_out)}"
+        )
+        if expected is None and "skip" in (declared.get("absent"), declared.get("undecodable")):
+            print(
+                f"  Write `usable: {usable}` for {split} {WHERE.format(**declared)}: "
+                "runs on another part of the set are then told apart."
+            )
+
+
+def check_labels(labels: np.ndarray, split: str, declared: Declaration, tree: Path) -> None:
+    """Every label is that of a class, and every class has a sample where its metric or training needs one."""
+    classes = class_count(declared)
+    if not len(labels):
+        raise UserError(f"{split} has no image", expected="images", found="none", where=tree)
+    if labels.ndim == 1 and not 0 <= labels.min() <= labels.max() < classes:
+        raise UserError(
+            f"{split} has labels outside the classes",
+            expected=f"0 to {classes - 1}",
+            found=f"{labels.min()} to {labels.max()}",
+            where=tree,
+        )
+    empty = empty_classes(labels, declared)
+    if not empty or (split == "test" and declared["metric"] == "top1"):
+        return  # of images of fewer classes accuracy is defined all the same
+    raise UserError(
+        f"{split} has a class without a sample",
+        expected=f"images of each of {classes} classes",
+        found=f"none of {some(empty)}",
+        where=tree,
+        remedy="training needs an image of every class"
+        if split == "train"
+        else f"the metric {declared['metric']} needs a test image of every class",
+    )
+
+
+def empty_classes(labels: np.ndarray, declared: Declaration) -> list[str]:
+    """The classes without a sample, by name or, where only their number is declared, by label."""
+    classes = class_count(declared)
+    counts = np.bincount(labels, minlength=classes) if labels.ndim == 1 else (labels == 1).sum(axis=0)
+    names = declared["classes"] if isinstance(declared["classes"], list) else range(classes)
+    return [str(names[i]) for i in np.flatnonzero(counts == 0)]
+
+
+def _tell_empty_classes(labels: np.ndarray, split: str, declared: Declaration) -> None:
+    if empty := empty_classes(labels, declared):
+        print(f"{declared['name']}: {split} has no image of {len(empty)} classes: {some(empty)}")

@@ -1,0 +1,35 @@
+"""Birdsnap: images.txt (tab-separated, with "path" and "species_id" from 1), test_images.txt, images/<path>.
+
+The official download script puts images into download/images; both places are looked at.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from common.errors import UserError
+from stages.data.records import Declaration
+from stages.obtaining import official_lists
+from stages.obtaining.official_lists import Listing
+
+
+def listing(tree: Path, declared: Declaration) -> Listing:
+    folder = next((name for name in ("images", "download/images") if (tree / name).is_dir()), "images")
+    header, *rows = (line.split("\t") for line in official_lists.lines(tree / "images.txt"))
+    path, species = (
+        official_lists.column(header, name, tree / "images.txt") for name in ("path", "species_id")
+    )
+    of = {row[path]: official_lists.number(row[species], tree / "images.txt") - 1 for row in rows}
+    test = set(official_lists.lines(tree / "test_images.txt")[1:])
+    if not test <= of.keys():
+        raise UserError(
+            "a test image is not among the images",
+            expected="a path in images.txt",
+            found=min(test - of.keys()),
+            where=tree / "test_images.txt",
+        )
+    samples = {name: (f"{folder}/{name}", label) for name, label in of.items()}
+    return {
+        "train": [sample for name, sample in samples.items() if name not in test],
+        "test": [sample for name, sample in samples.items() if name in test],
+    }
