@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from common.errors import UserError
 from common.names import nearest
 
@@ -26,3 +29,13 @@ def check_scale(scale: str) -> str:
 def reaches(scale: str, smallest: str) -> bool:
     """Whether `scale` is `smallest` or a larger one."""
     return names().index(scale) >= names().index(smallest)
+
+
+def value_at(scale: str, by_scale: Mapping[str, Any]) -> Any:
+    """What a mapping from scales has for this one."""
+    return by_scale[scale]
+
+
+def entry_of(exhibit: Mapping[str, Any], scale: str) -> dict[str, Any]:
+    """What an exhibit differs by at a scale: `thinned`, `set`, `runs`, `seeds`."""
+    return exhibit["scales"].get(scale) or {}

@@ -1,75 +1,45 @@
 """Ours beside the paper's: mean and spread over seeds per cell, found by the knobs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import NamedTuple
+from statistics import fmean
+from typing import Any
 
 import pandas as pd
 
-from reports.evidence import Evidence, canonical, sort_key
-
-
-class Measured(NamedTuple):
-    """A mean over n seeds; spread is their standard deviation (with n - 1), None for one seed."""
-
-    mean: float
-    spread: float | None
-    n: int
-
-
-class Metric(NamedTuple):
-    """How a metric is written: its label, its unit, and the format of one number."""
-
-    label: str
-    unit: str
-    format: str = ".1f"
-
-
-METRICS = {
-    "top1": Metric("Top-1 accuracy", "%"),
-    "top5": Metric("Top-5 accuracy", "%"),
-    "knn_top1": Metric("kNN top-1", "%"),
-    "online_top1": Metric("On-line top-1 accuracy", "%"),
-    "accuracy": Metric("Accuracy", "%"),
-    "params": Metric("Parameters", "M", ".3g"),
-    "mean_per_class": Metric("mean per class", "%"),
-    "map11": Metric("11-point mAP", "%"),
-    "contrastive_accuracy": Metric("Contrastive accuracy", "%"),
-    "entropy": Metric("Entropy", "nat"),
-    "max_error": Metric("Largest difference", "", ".1e"),
-    "cases": Metric("Cases", "", ".0f"),
-    "top2": Metric("Top-2 accuracy", "%"),
-    "knn_accuracy": Metric("Nearest neighbour accuracy", "%"),
-    "silhouette": Metric("Silhouette", "", ".3f"),
-    "effective_rank": Metric("Effective rank", ""),
-    "top5_share": Metric("Share of the largest 5 %", "%"),
-}
-
-
-def metric(name: str) -> Metric:
-    """The notation of a metric; an unknown one is written by its own name, to four digits."""
-    return METRICS.get(name, Metric(name.replace("_", " "), "", ".4g"))
-
-
-def written(measured: Measured, name: str) -> str:
-    """Mean and spread, for example 43.4 ± 0.5, or 43.4 of a single seed."""
-    form = metric(name).format
-    spread = "" if measured.spread is None else f" ± {measured.spread:{form}}"
-    return f"{measured.mean:{form}}{spread}"
+from common.names import cell_name
+from reports.reading.exhibit import Evidence
+from reports.reading.knobs import canonical, in_order, sort_key
+from reports.reading.notation import Measured
 
 
 def summarize(measured: pd.DataFrame, knobs: list[str]) -> pd.DataFrame:
-    """One row per cell and metric, ordered as `measured`: knobs, metric, n, mean, spread (NaN if n = 1)."""
+    """One row per cell and metric, ordered as `measured`: knobs, metric, n, mean, spread (NaN if n = 1), diverged.
+
+    diverged: how many seeds did; n counts the others.
+    """
     groups = measured.groupby([*knobs, "metric"], sort=False)["value"]
-    return groups.agg(n="size", mean="mean", spread="std").reset_index()
+    found = groups.agg(n="count", mean="mean", spread="std", diverged="size").reset_index()
+    return found.assign(diverged=found["diverged"] - found["n"])
 
 
 def beside(evidence: Evidence) -> pd.DataFrame:
-    """One row per cell that we or the paper have: knobs, metric, n, ours, spread, the paper's."""
+    """One row per cell that we or the paper have: knobs, metric, n, ours, spread, diverged seeds, the paper's."""
     ours = summarize(evidence.measured, evidence.knobs)
     keys = [column for column in ours.columns if column in evidence.paper.columns]
     both = ours.merge(evidence.paper, on=keys, how="outer", sort=False)
     return both.rename(columns={"value": "paper", "mean": "ours"}).drop(columns="number")
+
+
+def cell_means(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """{cell: {metric: mean over seeds to 4 decimals}} of collected rows; a cell is called by its place in the grid."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for row in rows:
+        values.setdefault(cell_name(row["run"]), {}).setdefault(row["metric"], []).append(row["value"])
+    return {
+        cell: {metric: round(fmean(found), 4) for metric, found in sorted(metrics.items())}
+        for cell, metrics in sorted(values.items())
+    }
 
 
 class Lookup:
@@ -88,7 +58,8 @@ class Lookup:
         if rows.empty:
             return None
         row = rows.iloc[0]
-        return Measured(float(row["mean"]), None if pd.isna(row.spread) else float(row.spread), int(row.n))
+        spread = None if pd.isna(row.spread) else float(row.spread)
+        return Measured(float(row["mean"]), spread, int(row.n), int(row.diverged))
 
     def paper(self, name: str, **knobs: object) -> str | None:
         """The paper's value as printed, or None if it has none."""
@@ -104,7 +75,7 @@ class Lookup:
 
 def values_of(frame: pd.DataFrame, knob: str) -> list[str]:
     """The distinct values of a knob: numbers by size, or, with a word among them, as they come."""
-    return _in_order(frame[knob]) if knob in frame else []
+    return in_order(frame[knob]) if knob in frame else []
 
 
 def settings(evidence: Evidence, knob: str, printed: Iterable[str] | None = None) -> list[str]:
@@ -114,7 +85,7 @@ def settings(evidence: Evidence, knob: str, printed: Iterable[str] | None = None
     `printed` stands in for the paper's values where params/paper has none, as for a formula or a picture.
     """
     theirs = values_of(evidence.paper, knob) if printed is None else list(printed)
-    return _in_order([*theirs, *sorted(values_of(evidence.measured, knob), key=sort_key)])
+    return in_order([*theirs, *sorted(values_of(evidence.measured, knob), key=sort_key)])
 
 
 def settings_together(evidence: Evidence, outer: str, inner: str) -> list[tuple[str, str]]:
@@ -123,12 +94,6 @@ def settings_together(evidence: Evidence, outer: str, inner: str) -> list[tuple[
     pairs = {pair for frame in frames for pair in zip(frame[outer], frame[inner], strict=True)}
     inners = settings(evidence, inner)
     return [(one, two) for one in settings(evidence, outer) for two in inners if (one, two) in pairs]
-
-
-def _in_order(values: Iterable[str]) -> list[str]:
-    distinct = list(dict.fromkeys(values))
-    has_word = any(sort_key(value)[0] for value in distinct)
-    return distinct if has_word else sorted(distinct, key=sort_key)
 
 
 def _rows(frame: pd.DataFrame, name: str, knobs: dict[str, object]) -> pd.DataFrame:

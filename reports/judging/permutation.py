@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from reports.files import ReportError
+from common.errors import UserError
 
 DRAWS = 100_000
 LEVEL = 0.05
@@ -33,7 +33,7 @@ def p_value(
 
     a, b: bool (n,) or (n, classes). Without `labels` the measure is accuracy, over examples or over all labels (for
     VOC the paper exchanges accuracies, not average precisions). With labels (n,) it is the mean of the classes'
-    accuracies. ReportError if the shapes do not fit.
+    accuracies. UserError if the shapes do not fit.
     """
     values = _differences(a, b, labels)
     if labels is None and a.ndim == 1:
@@ -91,13 +91,15 @@ def _accuracy_draws(values: np.ndarray, name: str, draws: int) -> np.ndarray:
 def _differences(a: np.ndarray, b: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     """What each example adds to the difference of the measures, up to a factor."""
     if a.shape != b.shape or a.ndim not in (1, 2) or len(a) == 0 or a.dtype != bool or b.dtype != bool:
-        raise ReportError(
-            f"expected two models' outcomes on the same test set, bool (n,) or (n, classes); found {a.dtype} {a.shape} "
-            f"and {b.dtype} {b.shape}. Evaluate both on one data set at one scale."
+        raise UserError(
+            "two models cannot be compared",
+            expected="outcomes on the same test set, bool (n,) or (n, classes)",
+            found=f"{a.dtype} {a.shape} and {b.dtype} {b.shape}",
+            remedy="evaluate both on one data set at one scale",
         )
     if labels is not None and labels.shape != a.shape:
-        raise ReportError(
-            f"expected a label for each of {a.shape} outcomes; found labels of shape {labels.shape}."
+        raise UserError(
+            "outcomes without labels", expected=f"a label for each of {a.shape}", found=f"labels of {labels.shape}"
         )
     difference = a.astype(np.int64) - b.astype(np.int64)
     if labels is not None:
