@@ -197,9 +197,7 @@ def parse_csv(text: str, where: str | Path, remedy: str = "") -> tuple[list[str]
     """The header and the rows of a CSV text. UserError, naming `where`, unless rows are as wide as the header."""
     lines = [line for line in csv.reader(text.removeprefix("\ufeff").splitlines()) if line]
     if not lines:
-        raise UserError(
-            "a table is empty", expected="a header", found="no line", where=where, remedy=remedy
-        )
+        raise UserError("a table is empty", expected="a header", found="no line", where=where, remedy=remedy)
     header, *rows = lines
     if len(set(header)) < len(header):
         raise UserError(

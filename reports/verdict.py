@@ -30,7 +30,9 @@ from reports.reading.verdicts import FILE
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.verdict", description=__doc__.splitlines()[0])
-    parser.add_argument("--exhibit", help="test the claims of this one; the default is all, and their verdicts")
+    parser.add_argument(
+        "--exhibit", help="test the claims of this one; the default is all, and their verdicts"
+    )
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale), folders_of(options)
@@ -63,7 +65,9 @@ def not_run(exhibit: Declaration, folders: Folders) -> list[Tested]:
 
 def update(exhibit: str, scale: str, folders: Folders) -> Judged:
     """What was tested on an exhibit's evidence: as it lies there, or tested anew if it was made from other inputs."""
-    with suppress(UserError):  # there is none, it is damaged, or it was made from other inputs: it is made again
+    with suppress(
+        UserError
+    ):  # there is none, it is damaged, or it was made from other inputs: it is made again
         return read_fresh(exhibit, scale, folders)
     path, inputs = folders.judged(exhibit, scale), made_from(exhibit, scale, folders)
     write_text(path, record_text(judged(load(exhibit, scale, folders), inputs)))

@@ -9,11 +9,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import INK, MUTED, PALETTE, blank, notes
-from reports.evidence import Evidence
-from reports.summary import settings, summarize
+from reports.drawing.style import INK, MUTED, PALETTE, Drawing, blank, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import settings, summarize
 
 LINEAR = "linear eval"
 LEAST = 3  # points that a correlation is said of: two are always on a line
@@ -53,7 +52,7 @@ class Points:
     alone: str = ""
 
 
-def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
+def draw_agreement(evidence: Evidence, shown: Points) -> Drawing:
     """A panel per share of labels: top-1 after fine-tuning over that of linear evaluation.
 
     The paper's plot could not be seen. What its tables say of the same settings stands at scale paper, as crosses, and
@@ -75,8 +74,7 @@ def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
     panels[0, 0].set_ylabel("After fine-tuning, top-1 (%)")
     theirs = {fraction: pairs(paper, shown.knob, fraction) for fraction in fractions}
     alone = _alone(paper, shown.knob)
-    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, alone, shown))
-    return figure
+    return notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, alone, shown))
 
 
 def pairs(cells: pd.DataFrame, knob: str, fraction: str) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.drawing.style import INK, MUTED
-from reports.evidence import Evidence
-from reports.summary import summarize
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import summarize
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,11 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from reports.drawing.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
-from reports.drawing.style import INK, MUTED, PALETTE, like_paper, notes
-from reports.evidence import Evidence
+from reports.drawing.style import INK, MUTED, PALETTE, Drawing, like_paper, notes
+from reports.reading.exhibit import Evidence
 
 LITERATURE = Mark("o", PALETTE[4], above=True, size=4, filled=False, tint=MUTED)
 SIMCLR = Mark("*", PALETTE[5], line=":", size=10, tint=INK)
@@ -16,7 +15,7 @@ SUPERVISED = Mark("x", MUTED, above=True, size=7, tint=INK)
 LIMITS, TICKS = (53, 79), (25, 50, 100, 200, 400, 626)
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Left what we ran. Right what was published: dots are other papers' numbers, stars SimCLR's."""
     ours, paper = measured_points(evidence), printed_points(evidence)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 4.2), width_ratios=[2, 3])
@@ -26,13 +25,12 @@ def draw(evidence: Evidence) -> Figure:
     if not ours.empty:
         _ticks(left, sorted(set(ours["params"])))
     left.set_ylabel("Top-1 accuracy (%)")
-    notes(
+    return notes(
         figure,
         evidence,
         *explanations(evidence, ours),
         "Hollow dots: numbers of other papers, none of them run here.",
     )
-    return figure
 
 
 def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, float]) -> None:

@@ -3,11 +3,11 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from reports.drawing.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
-from reports.drawing.style import PALETTE, like_paper, notes
-from reports.evidence import Evidence, sort_key
+from reports.drawing.style import PALETTE, Drawing, like_paper, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.knobs import sort_key
 
 SHORT = Mark("o", PALETTE[4], line="-")
 LONG = Mark("*", PALETTE[5], line="-", size=9)
@@ -15,15 +15,14 @@ SUPERVISED = Mark("x", PALETTE[2], line="-", above=True, size=6)
 LIMITS = (50, 80)
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Blue dots: the shortest pretraining, joined by depth. Red stars: longer. Green crosses: with labels."""
     ours, paper = measured_points(evidence), printed_points(evidence)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.9))
     _panel(left, ours, f"Ours ({evidence.exhibit.scale})", like_paper(list(ours["top1"]), LIMITS))
     _panel(right, paper, "Paper (ImageNet)", LIMITS)
     left.set_ylabel("Top-1 accuracy (%)")
-    notes(figure, evidence, *explanations(evidence, ours))
-    return figure
+    return notes(figure, evidence, *explanations(evidence, ours))
 
 
 def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, float]) -> None:

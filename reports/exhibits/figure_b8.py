@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from reports.drawing.bars import (
     Bars,
@@ -16,9 +15,10 @@ from reports.drawing.bars import (
     measured_bars,
     spread_notes,
 )
-from reports.drawing.style import blank, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup, metric, values_of
+from reports.drawing.style import Drawing, blank, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import metric
+from reports.reading.summary import Lookup, values_of
 
 SPLIT = 300
 BARS = Bars(
@@ -32,7 +32,7 @@ BARS = Bars(
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Ours only: of the paper's bars none is published."""
     halves = split(values_of(evidence.measured, "epochs"))
     cells = [_bars(evidence, lengths) for lengths in halves.values()]
@@ -46,14 +46,13 @@ def draw(evidence: Evidence) -> Figure:
             blank(axes, "not run")
     panels[0].set_ylabel(f"{metric('top1').label} ({metric('top1').unit})")
     draw_legend(figure, panels, values_of(evidence.measured, "temperature"), BARS.hue_label)
-    notes(
+    return notes(
         figure,
         evidence,
         f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}.",
         *spread_notes(evidence, pd.concat(cells), BARS),
         *_in_words(evidence),
     )
-    return figure
 
 
 def split(lengths: Sequence[str]) -> dict[str, list[str]]:

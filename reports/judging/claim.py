@@ -72,7 +72,11 @@ def _at(scale: str, body: Any) -> Any:
     """The same tree with every {scale: number} replaced by the number."""
     if isinstance(body, Mapping):
         by_scale = bool(body) and set(body) <= set(scales.names())
-        return scales.value_at(scale, body) if by_scale else {key: _at(scale, each) for key, each in body.items()}
+        return (
+            scales.value_at(scale, body)
+            if by_scale
+            else {key: _at(scale, each) for key, each in body.items()}
+        )
     return [_at(scale, each) for each in body] if isinstance(body, list) else body
 
 

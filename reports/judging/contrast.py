@@ -80,7 +80,9 @@ def rows_of(
     for step in steps:
         ((name, body),) = step.items()
         if name not in STEPS:
-            raise UserError("not a step of a contrast", expected=", ".join(STEPS), found=name, where="a claim")
+            raise UserError(
+                "not a step of a contrast", expected=", ".join(STEPS), found=name, where="a claim"
+            )
         rows = minus(rows, body, printed) if name == "minus" else STEPS[name](rows, body)
     return rows
 

@@ -99,7 +99,9 @@ def _differences(a: np.ndarray, b: np.ndarray, labels: np.ndarray | None) -> np.
         )
     if labels is not None and labels.shape != a.shape:
         raise UserError(
-            "outcomes without labels", expected=f"a label for each of {a.shape}", found=f"labels of {labels.shape}"
+            "outcomes without labels",
+            expected=f"a label for each of {a.shape}",
+            found=f"labels of {labels.shape}",
         )
     difference = a.astype(np.int64) - b.astype(np.int64)
     if labels is not None:

@@ -33,7 +33,12 @@ OWN_NUMBERS = {
     False: "Its own numbers say the opposite.",
     None: "Its own numbers do not decide.",
 }
-NOTHING = dict.fromkeys(Result.__dataclass_fields__) | {"unit": "", "missing": [], "diverged": [], "below_scale": False}
+NOTHING = dict.fromkeys(Result.__dataclass_fields__) | {
+    "unit": "",
+    "missing": [],
+    "diverged": [],
+    "below_scale": False,
+}
 COMPARED = "method"  # the knob whose values a permutation test compares
 
 
@@ -45,7 +50,7 @@ def judged(evidence: Evidence, made_from: Mapping[str, str]) -> Judged:
         exhibit=exhibit.id,
         scale=exhibit.scale,
         made_from=dict(made_from),
-        claims=[_tested(claim, evidence) for claim in claims],
+        claims=[_said(claim, exhibit, evidence.paper) | _measured(claim, evidence) for claim in claims],
         choices=[choice for metric, knobs in _tuned(claims) for choice in _choices(evidence, metric, knobs)],
         bold=list(_bold(evidence)),
     )
@@ -53,7 +58,10 @@ def judged(evidence: Evidence, made_from: Mapping[str, str]) -> Judged:
 
 def untested(exhibit: Declaration, paper: pd.DataFrame, why: str) -> list[Tested]:
     """The claims of an exhibit of which there is nothing to test."""
-    return [_said(claim, exhibit, paper) | NOTHING | {"missing": [why]} for claim in parse(exhibit.claims)]
+    return [
+        _said(claim, exhibit, paper) | NOTHING | {"missing": [why]}
+        for claim in parse(exhibit.claims, exhibit.scale)
+    ]
 
 
 def evaluate(
@@ -63,7 +71,9 @@ def evaluate(
 
     Missing if the table lacks some. printed: the paper's cells. noise: of one cell, where it is known.
     """
-    results, lost = zip(*(_condition(claim, each, table, printed, noise) for each in claim.conditions), strict=True)
+    results, lost = zip(
+        *(_condition(claim, each, table, printed, noise) for each in claim.conditions), strict=True
+    )
     return both(results), list(dict.fromkeys(name for names in lost for name in names))
 
 
@@ -84,21 +94,22 @@ def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
     return {"effect": result.effect, "unit": _unit(claim, result, paper), "supports": supports}
 
 
-def _tested(claim: Claim, evidence: Evidence) -> Tested:
-    said = _said(claim, evidence.exhibit, evidence.paper) | NOTHING
+def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
+    """What the claim comes to here."""
     if not claim.sensible_at(evidence.exhibit.scale):
-        return said | {"below_scale": True}
+        return NOTHING | {"below_scale": True}
     try:
         table = tables.of_evidence(evidence, claim.metrics)
         found, lost = evaluate(claim, table, _printed(evidence.paper))
     except Missing as missing:
-        return said | {"missing": missing.cells}
-    return said | asdict(found) | {"unit": _unit(claim, found, evidence.paper), "diverged": lost}
+        return NOTHING | {"missing": missing.cells}
+    return NOTHING | asdict(found) | {"unit": _unit(claim, found, evidence.paper), "diverged": lost}
 
 
 def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame) -> dict[str, Any]:
-    """What does not depend on our runs."""
-    found = on_paper(claim, paper)
+    """What does not depend on our runs; the paper's numbers are judged as at its own scale."""
+    (theirs,) = parse({claim.id: exhibit.claims[claim.id]})
+    found = on_paper(theirs, paper)
     numbers = OWN_NUMBERS[found["supports"]] if found["effect"] is not None else None
     words = [claim.paper_text, claim.paper_differs or numbers]
     return {
@@ -176,7 +187,9 @@ def _bold(evidence: Evidence) -> Iterator[dict[str, str]]:
         group[model.key[COMPARED]] = model
     for group, models in groups.items():
         ordered = {name: models[name] for name in settings(evidence, COMPARED) if name in models}
-        labels = next(iter(ordered.values())).labels if any(each.by_class for each in models.values()) else None
+        labels = (
+            next(iter(ordered.values())).labels if any(each.by_class for each in models.values()) else None
+        )
         outcomes = {name: model.predictions == model.labels for name, model in ordered.items()}
         best = bold(outcomes, dict(group).get("dataset", evidence.exhibit.id), labels)
         yield from (model.key for name, model in ordered.items() if name in best)

@@ -74,20 +74,34 @@ def _verdict(claim: Tested, tests: Family) -> tuple[str, str, int | None]:
     if claim["type"] == "A":
         return (CONTRADICTED if claim["p"] else CONFIRMED), "compared exactly", None
     sides = tests.claims.get(claim["id"], ())
-    for verdict, side, what in zip((CONFIRMED, CONTRADICTED), sides, ("the claim", "its opposite"), strict=False):
+    for verdict, side, what in zip(
+        (CONFIRMED, CONTRADICTED), sides, ("the claim", "its opposite"), strict=False
+    ):
         if side.bh < LEVEL:
-            return verdict, f"p of {what} {side.bh:.2g} after Benjamini and Hochberg over {tests.tests} tests", None
+            return (
+                verdict,
+                f"p of {what} {side.bh:.2g} after Benjamini and Hochberg over {tests.tests} tests",
+                None,
+            )
     return _inconclusive(claim, tests)
 
 
 def _inconclusive(claim: Tested, tests: Family) -> tuple[str, str, int | None]:
-    seeds = seeds_needed(Result(**{name: claim[name] for name in Result.__dataclass_fields__}), tests.next_level)
+    seeds = seeds_needed(
+        Result(**{name: claim[name] for name in Result.__dataclass_fields__}), tests.next_level
+    )
     if claim["effect"] is None:
         seeds, more = None, ""
     elif seeds > MOST:
         seeds, more = None, f"; more than {MOST} seeds would be needed"
     else:
-        more = f"; about {seeds} seeds would settle it" if claim["sd"] else f"; at least {seeds} seeds are needed"
+        more = (
+            f"; about {seeds} seeds would settle it"
+            if claim["sd"]
+            else f"; at least {seeds} seeds are needed"
+        )
     sides = tests.claims.get(claim["id"])
-    why = f"p {claim['p']:.2g}, after Benjamini and Hochberg {sides[0].bh:.2g}" if sides else str(claim["test"])
+    why = (
+        f"p {claim['p']:.2g}, after Benjamini and Hochberg {sides[0].bh:.2g}" if sides else str(claim["test"])
+    )
     return INCONCLUSIVE, why + more, seeds

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common import scales
 from common.errors import UserError
 from common.files import read_csv, read_yaml
 from common.names import nearest
-from common import scales
 
 CHECK_OUT = "run from the repository root, with the params folder as committed"
 CORRECT = "correct the file"

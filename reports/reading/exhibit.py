@@ -13,6 +13,7 @@ import pandas as pd
 from common.files import read_text
 from reports.reading.declarations import Declaration, load_declaration
 from reports.reading.folders import Folders
+from reports.reading.judged import Judged
 from reports.reading.paper import load_paper
 from reports.reading.tidy import COLUMNS, DIVERGED, Provenance, Tidy, from_commit, load_arrays, load_collected
 
@@ -29,6 +30,7 @@ class Evidence:
         unit, confidence, note.
     arrays: panels and histograms by "<run>/<name>".
     missing: ids of runs that the plan names and that left no result.
+    judged: what was tested on all this, once it was.
     """
 
     exhibit: Declaration
@@ -38,6 +40,7 @@ class Evidence:
     arrays: Mapping[str, np.ndarray]
     missing: tuple[str, ...]
     provenance: Provenance
+    judged: Judged | None = None
 
     @property
     def knobs(self) -> list[str]:
@@ -48,7 +51,11 @@ class Evidence:
 def load(exhibit: str, scale: str, folders: Folders) -> Evidence:
     """Read everything about `exhibit` at `scale`. UserError if a file is absent or does not hold what it should."""
     declaration = load_declaration(folders.params / "exhibits" / f"{exhibit}.yaml", scale)
-    folder, path, plan = folders.tidy(exhibit, scale), folders.rows(exhibit, scale), folders.plan(exhibit, scale)
+    folder, path, plan = (
+        folders.tidy(exhibit, scale),
+        folders.rows(exhibit, scale),
+        folders.plan(exhibit, scale),
+    )
     if folders.committed:
         planned = read_text(plan) if plan.exists() else None
         tidy = from_commit(read_text(path, COMMIT_AGAIN), planned, exhibit, scale, path, COMMIT_AGAIN)
@@ -58,9 +65,7 @@ def load(exhibit: str, scale: str, folders: Folders) -> Evidence:
     return gather(declaration, tidy, arrays, folders.params)
 
 
-def gather(
-    declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray], params: Path
-) -> Evidence:
+def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray], params: Path) -> Evidence:
     """The evidence that tidy results make, with the paper's values beside them."""
     return Evidence(
         exhibit=declaration,
@@ -82,4 +87,8 @@ def _measured(rows: pd.DataFrame, declared: tuple[str, ...]) -> pd.DataFrame:
         alike = measured[(measured[knobs] == row[knobs]).all(axis=1)]
         names = list(dict.fromkeys(alike["metric"])) or declared or list(dict.fromkeys(measured["metric"]))
         added += [{**row, "metric": name, "value": math.nan} for name in names]
-    return pd.concat([measured, pd.DataFrame(added)], ignore_index=True) if added else measured.reset_index(drop=True)
+    return (
+        pd.concat([measured, pd.DataFrame(added)], ignore_index=True)
+        if added
+        else measured.reset_index(drop=True)
+    )

@@ -25,7 +25,11 @@ class Folders(NamedTuple):
 
     def rows(self, exhibit: str, scale: str) -> Path:
         """The file without which an exhibit has no results."""
-        return self.evidence / scale / f"{exhibit}.csv" if self.committed else self.tidy(exhibit, scale) / "rows.csv"
+        return (
+            self.evidence / scale / f"{exhibit}.csv"
+            if self.committed
+            else self.tidy(exhibit, scale) / "rows.csv"
+        )
 
     def plan(self, exhibit: str, scale: str) -> Path:
         """What every run of an exhibit is bound to."""
@@ -38,7 +42,11 @@ class Folders(NamedTuple):
     def inputs(self, exhibit: str, scale: str) -> list[Path]:
         """Every file that an exhibit's evidence is made from."""
         paper = self.params / "paper"
-        declared = [self.params / "exhibits" / f"{exhibit}.yaml", paper / f"{exhibit}.csv", paper / "contents.csv"]
+        declared = [
+            self.params / "exhibits" / f"{exhibit}.yaml",
+            paper / f"{exhibit}.csv",
+            paper / "contents.csv",
+        ]
         rows = self.rows(exhibit, scale)
         beside = [rows.with_name(name) for name in ("provenance.json", "arrays.npz")]
         return [*declared, rows, *([self.plan(exhibit, scale)] if self.committed else beside)]
@@ -54,9 +62,15 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         default="results",
         help="what `collect` left under results, or the rows that are committed",
     )
-    parser.add_argument("--results", type=Path, default=Path("results"), help="where tidy/<exhibit> lies, by scale")
-    parser.add_argument("--params", type=Path, default=Path("params"), help="declarations and the paper's values")
-    parser.add_argument("--evidence", type=Path, default=Path("reports/evidence"), help="committed rows, by scale")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="where tidy/<exhibit> lies, by scale"
+    )
+    parser.add_argument(
+        "--params", type=Path, default=Path("params"), help="declarations and the paper's values"
+    )
+    parser.add_argument(
+        "--evidence", type=Path, default=Path("reports/evidence"), help="committed rows, by scale"
+    )
     parser.add_argument("--out", type=Path, default=Path("reports/out"), help="products go to <out>/<scale>")
 
 
@@ -68,7 +82,8 @@ def folders_of(options: argparse.Namespace) -> Folders:
 def hashes(paths: list[Path]) -> dict[str, str]:
     """SHA-256 of each file by its folder and name, "none" for one that is not there: equal ones make equal products."""
     return {
-        "/".join(path.parts[-2:]): sha256_bytes(path.read_bytes()) if path.is_file() else "none" for path in paths
+        "/".join(path.parts[-2:]): sha256_bytes(path.read_bytes()) if path.is_file() else "none"
+        for path in paths
     }
 
 

@@ -90,7 +90,9 @@ def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
     found = read_judged(path, exhibit, scale)
     now = made_from(exhibit, scale, folders)
     if found["made_from"] != now:
-        changed = [name for name in {**now, **found["made_from"]} if found["made_from"].get(name) != now.get(name)]
+        changed = [
+            name for name in {**now, **found["made_from"]} if found["made_from"].get(name) != now.get(name)
+        ]
         raise UserError(
             "an exhibit was judged on other evidence",
             expected="a record made from what lies there now",
@@ -133,5 +135,7 @@ def is_bold(bold: Sequence[Mapping[str, str]], cell: Mapping[str, str]) -> bool:
 def choices_of(judged: Judged, metric: str, **cell: str) -> Iterator[Choice]:
     """What validation chose for the cells with these values."""
     for choice in judged["choices"]:
-        if choice["metric"] == metric and all(choice["cell"].get(knob) == value for knob, value in cell.items()):
+        if choice["metric"] == metric and all(
+            choice["cell"].get(knob) == value for knob, value in cell.items()
+        ):
             yield choice

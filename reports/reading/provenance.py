@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reports.evidence import MEASURED_COLUMNS, sort_key
-from reports.record import runs_of
-from reports.summary import Measured, metric, written
+from reports.reading.knobs import sort_key
+from reports.reading.tidy import COLUMNS, Provenance, Run
 
-Runs = Mapping[str, Mapping[str, Any]]  # "<stage>/<run>" -> what decided its numbers
+Runs = Mapping[str, Run]  # by "<stage>/<run>"
+OF_A_RUN = ("fingerprint", "upstream", "seed")  # even where a stage has one run
 OF_A_STAGE = ("code", "data")  # hashes that its runs mostly have in common
 SHORT = 12  # characters of a hash that are shown; the whole is in the JSON
 
@@ -38,18 +38,6 @@ class Trail(NamedTuple):
     steps: list[Step]
 
 
-class Number(NamedTuple):
-    """A row of ours beside the paper's. `ours` and `paper` are (as written, as a number to sort by)."""
-
-    cell: list[str]
-    metric: str
-    ours: tuple[str, str]
-    n: str
-    paper: tuple[str, str]
-    source: str
-    runs: list[Trail]
-
-
 def command(record: Mapping[str, Any], stage: str, run: str) -> str:
     """What makes exactly this run of this stage, after the stages that it reads."""
     return f"python -m stages {stage} --scale {record['scale']} --sweep {record['exhibit']} --run {run}"
@@ -75,21 +63,6 @@ def trails(record: Mapping[str, Any]) -> list[Trail]:
 def absent(record: Mapping[str, Any]) -> dict[str, str]:
     """The command of each missing run, by its name."""
     return {name: command(record, *name.split("/", 1)) for name in record["missing"] if "/" in name}
-
-
-def numbers(
-    record: Mapping[str, Any], header: Sequence[str], rows: Sequence[Sequence[str]]
-) -> tuple[list[str], list[Number]]:
-    """The knobs, and the rows of the exhibit's CSV with links to the runs of each; measured cells come first."""
-    knobs = [name for name in header[: header.index("metric")] if name not in MEASURED_COLUMNS]
-    by_run = {trail.run: trail for trail in trails(record)}
-    runs: dict[tuple[str, ...], list[Trail]] = {}
-    for row in record["raw"]:
-        key = tuple(str(row.get(knob) or "") for knob in (*knobs, "metric"))
-        if row["run"] in by_run:
-            runs.setdefault(key, []).append(by_run[row["run"]])
-    found = [_number(dict(zip(header, row, strict=True)), knobs, runs) for row in rows]
-    return knobs, sorted(found, key=lambda row: (not row.ours[1], [sort_key(text) for text in row.cell]))
 
 
 def shared(runs: Runs) -> dict[str, dict[str, str]]:
@@ -132,7 +105,7 @@ def _values(runs: Runs) -> dict[str, dict[str, list[str]]]:
 
 
 def _trail(exhibit: str, run: str, steps: list[Step], row: Mapping[str, Any]) -> Trail:
-    cell = {name: str(value) for name, value in row.items() if name not in MEASURED_COLUMNS and value}
+    cell = {name: str(value) for name, value in row.items() if name not in COLUMNS and value}
     seed = re.search(r"seed(\d+)$", run)
     return Trail(run, anchor(exhibit, run), cell, str(row.get("seed") or (seed[1] if seed else "")), steps)
 
@@ -167,23 +140,52 @@ def _depth(name: str, runs: Runs) -> int:
     return depth
 
 
-def _number(row: Mapping[str, str], knobs: Sequence[str], runs: Mapping[tuple[str, ...], Any]) -> Number:
-    form = metric(row["metric"])
-    ours = ""
-    if row["ours"]:
-        spread = float(row["spread"]) if row["spread"] else None
-        ours = written(Measured(float(row["ours"]), spread, int(float(row["n"]))), row["metric"])
-    cell = [row[knob] for knob in knobs]
-    return Number(
-        cell=cell,
-        metric=f"{form.label} ({form.unit})" if form.unit else form.label,
-        ours=(ours, row["ours"]),
-        n=row["n"].removesuffix(".0"),
-        paper=(row["paper"], row["paper"]),
-        source=": ".join(filter(None, (row["confidence"].replace("_", " "), row["note"]))),
-        runs=runs.get((*cell, row["metric"]), []),
-    )
-
-
 def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def factored(provenance: Provenance) -> dict[str, Any]:
+    """Provenance that says once, under "stages", what the runs of a stage share; `runs_of` puts it together again."""
+    runs: dict[str, Run] = provenance["runs"]
+    by_stage: dict[str, list[Run]] = {}
+    for name, run in runs.items():
+        by_stage.setdefault(name.split("/", 1)[0], []).append(run)
+    stages = {stage: _common(of_stage) for stage, of_stage in sorted(by_stage.items())}
+    own = {name: _own(run, stages[name.split("/", 1)[0]]) for name, run in runs.items()}
+    return {**provenance, "stages": stages, "runs": own}
+
+
+def runs_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What decided the numbers of each run, "<stage>/<run>", whole: of its stage and its own."""
+    provenance = record["provenance"]
+    found = {}
+    for name, own in provenance["runs"].items():
+        stage = provenance.get("stages", {}).get(name.split("/", 1)[0], {})
+        found[name] = {**stage, **own}
+        if "bindings" in found[name]:
+            found[name]["bindings"] = {**(stage.get("bindings") or {}), **(own.get("bindings") or {})}
+    return found
+
+
+def _common(runs: Sequence[Run]) -> dict[str, Any]:
+    """The entries that are equal in all runs, and of bindings those that are."""
+    first, *rest = runs
+    kept = {
+        key: value
+        for key, value in first.items()
+        if key not in (*OF_A_RUN, "bindings") and all(key in run and run[key] == value for run in rest)
+    }
+    bindings = [run.get("bindings") or {} for run in runs]
+    shared = {
+        name: value
+        for name, value in bindings[0].items()
+        if all(name in each and each[name] == value for each in bindings)
+    }
+    return kept | ({"bindings": shared} if shared else {})
+
+
+def _own(run: Run, common: Run) -> dict[str, Any]:
+    own = {key: value for key, value in run.items() if key not in common}
+    shared = common.get("bindings", {})
+    bindings = {name: value for name, value in (run.get("bindings") or {}).items() if name not in shared}
+    return own | {"bindings": bindings} if bindings else own

@@ -71,7 +71,7 @@ def load_collected(folder: Path, exhibit: str, scale: str, knobs: Sequence[str] 
     told = {*rows["run"], *map(_run_of, provenance["missing"])}
     for name in known:
         if _run_of(name) not in told:  # a run of which a stage is missing may have no number
-            raise _damaged(f"rows of run {name}, which provenance.json beside it lists", "none", path)
+            raise damaged(f"rows of run {name}, which provenance.json beside it lists", "none", path)
     diverged = set(map(_run_of, provenance.get("diverged", {})))
     provenance["missing"] = [name for name in provenance["missing"] if _run_of(name) not in diverged]
     return Tidy(rows, provenance)
@@ -86,7 +86,9 @@ def from_commit(text: str, plan: str | None, exhibit: str, scale: str, where: Pa
         measured = set(rows["run"])
         missing = [name for name in bindings if _run_of(name) not in measured]
         runs = {name: Run(bindings=bound) for name, bound in bindings.items() if name not in missing}
-    datasets = {run["bindings"]["dataset.name"]: None for run in runs.values() if "dataset.name" in run["bindings"]}
+    datasets = {
+        run["bindings"]["dataset.name"]: None for run in runs.values() if "dataset.name" in run["bindings"]
+    }
     return Tidy(
         rows,
         Provenance(
@@ -117,9 +119,9 @@ def parse_rows(text: str, path: Path, knobs: Sequence[str] = ()) -> pd.DataFrame
     header, lines = parse_csv(text, path, COLLECT_AGAIN)
     absent = [column for column in (*knobs, *COLUMNS) if column not in header]
     if absent:
-        raise _damaged(f"column {', '.join(absent)}", ", ".join(header), path)
+        raise damaged(f"column {', '.join(absent)}", ", ".join(header), path)
     if not text.endswith("\n"):
-        raise _damaged("a last row that ends its line", f"it cut after {text[-40:]!r}", path)
+        raise damaged("a last row that ends its line", f"it cut after {text[-40:]!r}", path)
     rows = pd.DataFrame(lines, columns=header, dtype=object)
     for column in header:
         if column not in ("metric", "value", "run"):
@@ -137,10 +139,10 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise _damaged("an .npz archive", str(error), path) from error
+        raise damaged("an .npz archive", str(error), path) from error
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not (np.abs(array) <= LARGEST).all():
-            raise _damaged(f"finite numbers, at most {LARGEST:g} in size", f"others in array {name}", path)
+            raise damaged(f"finite numbers, at most {LARGEST:g} in size", f"others in array {name}", path)
     return arrays
 
 
@@ -152,14 +154,14 @@ def check_types(
         if not isinstance(found, Mapping) or not isinstance(found.get(key), kind):
             names = [each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,))]
             value = found.get(key) if isinstance(found, Mapping) else found
-            raise _damaged(f"a {' or '.join(names)} under {key!r}", f"{value!r:.80}", path, remedy)
+            raise damaged(f"a {' or '.join(names)} under {key!r}", f"{value!r:.80}", path, remedy)
 
 
 def check_of(found: Mapping[str, Any], exhibit: str, scale: str, path: Path, remedy: str) -> None:
     """UserError unless the object in `path` says that it is of this exhibit and scale."""
     for key, expected in {"scale": scale, "exhibit": exhibit}.items():
         if found.get(key) != expected:
-            raise _damaged(f"{key} {expected!r}", repr(found.get(key)), path, remedy)
+            raise damaged(f"{key} {expected!r}", repr(found.get(key)), path, remedy)
 
 
 def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
@@ -169,9 +171,9 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
     check_of(tree, exhibit, scale, path, COLLECT_AGAIN)
     for name, run in tree["runs"].items():
         if not isinstance(run, dict) or not isinstance(run.get("bindings"), dict):
-            raise _damaged(f"an object with bindings for run {name}", f"{run!r:.80}", path)
+            raise damaged(f"an object with bindings for run {name}", f"{run!r:.80}", path)
     if not all(isinstance(name, str) for name in tree["missing"]):
-        raise _damaged("names of runs under 'missing'", "others", path)
+        raise damaged("names of runs under 'missing'", "others", path)
     return tree
 
 
@@ -191,12 +193,14 @@ def _check_values(rows: pd.DataFrame, path: Path) -> None:
         row = broken.iloc[0]
         found = f"{row.value:g} ({len(broken)} such rows)"
         expected = f"a finite number, at most {LARGEST:g} in size, for {row.metric} of run {row.run}"
-        raise _damaged(expected, found, path, f"{COLLECT_AGAIN}; a run that diverged has a row `diverged` instead")
+        raise damaged(
+            expected, found, path, f"{COLLECT_AGAIN}; a run that diverged has a row `diverged` instead"
+        )
     repeated = rows[rows.duplicated([name for name in rows.columns if name not in ("value", "run")])]
     if len(repeated):
         row = repeated.iloc[0]
         found = f"a second {row.metric} of seed {row.seed} by run {row.run}"
-        raise _damaged("one row per cell, seed and metric", found, path)
+        raise damaged("one row per cell, seed and metric", found, path)
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
@@ -211,5 +215,6 @@ def _run_of(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _damaged(expected: str, found: str, path: Path, remedy: str = COLLECT_AGAIN) -> UserError:
+def damaged(expected: str, found: str, path: Path, remedy: str = COLLECT_AGAIN) -> UserError:
+    """The error of a file that does not hold what it should."""
     return UserError("a file is damaged", expected=expected, found=found, where=path, remedy=remedy)
