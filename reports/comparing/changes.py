@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from reports.digest import cell_name
-from reports.evidence import MEASURED_COLUMNS
-from reports.sides import Side, aligned
-from reports.summary import metric
+from common.names import cell_name
+from reports.comparing.sides import Side, aligned
+from reports.reading.notation import metric
+from reports.reading.tidy import COLUMNS
 
 LEVEL = 0.95
 NAMED = 4  # runs that a difference names; of more it says how many
@@ -45,8 +45,8 @@ class Move(NamedTuple):
 def differences(base: Side, here: Side) -> list[Difference]:
     """Bindings that differ, run by run, with equal differences of one stage of an exhibit put together."""
     base, found = aligned(base, here), {}
-    for exhibit in sorted({*base.parameters, *here.parameters}):
-        old, new = base.parameters.get(exhibit, {}), here.parameters.get(exhibit, {})
+    for exhibit in sorted({*base.tidy, *here.tidy}):
+        old, new = base.parameters(exhibit), here.parameters(exhibit)
         for name in sorted({*old, *new}):
             stage, _, run = name.partition("/")
             for binding, left, right in _unequal(old.get(name), new.get(name)):
@@ -57,10 +57,10 @@ def differences(base: Side, here: Side) -> list[Difference]:
 
 
 def moves(base: Side, here: Side) -> list[Move]:
-    """Every cell and metric of either side; reports.sides.aligned says which cells meet."""
+    """Every cell and metric of either side; reports.comparing.sides.aligned says which cells meet."""
     base, found = aligned(base, here), []
-    for exhibit in sorted({*base.rows, *here.rows}):
-        sides = [_cells(side.rows.get(exhibit)) for side in (base, here)]
+    for exhibit in sorted({*base.tidy, *here.tidy}):
+        sides = [_cells(side.rows(exhibit)) for side in (base, here)]
         for key in sorted({*sides[0], *sides[1]}):
             found.append(_move(exhibit, key, *(side.get(key) for side in sides)))
     return found
@@ -88,7 +88,7 @@ def _said(bindings: Mapping[str, Any], key: str) -> str:
 
 
 def _count(exhibit: str, stage: str, *sides: Side) -> int:
-    names = {name for side in sides for name in side.parameters.get(exhibit, {})}
+    names = {name for side in sides for name in side.parameters(exhibit)}
     return sum(name.startswith(f"{stage}/") for name in names)
 
 
@@ -102,7 +102,7 @@ def _cells(measured: pd.DataFrame | None) -> dict[tuple[str, str], tuple[str, li
     """{(cell, metric): (its knobs in words, values over seeds)}."""
     if measured is None:
         return {}
-    knobs = [name for name in measured.columns if name not in MEASURED_COLUMNS]
+    knobs = [name for name in measured.columns if name not in COLUMNS]
     cells: dict[tuple[str, str], tuple[str, list[float]]] = {}
     for row in measured.to_dict(orient="records"):
         words = ", ".join(f"{knob} {row[knob]}" for knob in knobs if row[knob] != "")

@@ -6,6 +6,7 @@ for git, and enough to judge an exhibit's claims and to draw it again, but for i
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,30 +15,37 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 
-from reports.digest import cell_name, cells_of
-from reports.evidence import MEASURED_COLUMNS, check_named, load_arrays, load_collected, measured_from
-from reports.files import ReportError, parse_json, rounded
+from common.errors import UserError
+from common.names import cell_name
+from reports.reading.plain import rounded
+from reports.reading.summary import cell_means
+from reports.reading.tidy import COLUMNS, Provenance, Tidy, damaged, from_commit, load_arrays, load_collected
 
 EVIDENCE, METRICS = "reports/evidence", "reports/metrics"
-COMMIT_AGAIN = "Name a revision with evidence, metrics and plan as one `make reports` leaves them."
-Parameters = dict[str, dict[str, Any]]  # {"pretrain/part1-seed0": {"nt_xent.temperature": 0.1}}
+COMMIT_AGAIN = "name a revision with evidence, metrics and plan as one `make reports` leaves them"
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side: its name for readers, and by exhibit its tidy rows, the bindings of every run, and runs without result.
+    """One side: its name for readers, and the tidy results of each exhibit.
 
     folder: the results it was read from, which hold pictures too; None for a revision.
     """
 
     name: str
     scale: str
-    rows: dict[str, pd.DataFrame] = field(default_factory=dict)
-    parameters: dict[str, Parameters] = field(default_factory=dict)
-    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tidy: dict[str, Tidy] = field(default_factory=dict)
     folder: Path | None = None
+
+    def rows(self, exhibit: str) -> pd.DataFrame | None:
+        """The tidy rows of an exhibit, if it has any."""
+        return self.tidy[exhibit].rows if exhibit in self.tidy else None
+
+    def parameters(self, exhibit: str) -> dict[str, dict[str, Any]]:
+        """{"pretrain/part1-seed0": {"nt_xent.temperature": 0.1}} of an exhibit."""
+        runs = self.tidy[exhibit].provenance["runs"] if exhibit in self.tidy else {}
+        return {name: run["bindings"] for name, run in runs.items()}
 
     def arrays(self, exhibit: str) -> dict[str, np.ndarray]:
         """Pictures and outcomes of an exhibit, by "<run>/<name>"."""
@@ -45,67 +53,57 @@ class Side:
 
 
 def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
-    """What `collect` left under folder/<scale>/tidy. ReportError if it holds none of the exhibits."""
+    """What `collect` left under folder/<scale>/tidy. UserError if it holds none of the exhibits."""
     side = Side(str(folder), scale, folder=folder)
     for exhibit in exhibits:
         tidy = folder / scale / "tidy" / exhibit
         if (tidy / "rows.csv").is_file():
-            rows, cause = load_collected(tidy, exhibit, scale)
-            side.rows[exhibit] = _as_committed(rows)
-            side.parameters[exhibit] = {name: run["bindings"] for name, run in cause["runs"].items()}
-            side.missing[exhibit] = tuple(cause["missing"])
-    if not side.rows:
-        raise ReportError(
-            f"expected results of scale {scale} in {folder}; found no {scale}/tidy/<exhibit>/rows.csv there. "
-            f"Run `make reports SCALE={scale}` for that folder, or name another."
-        )
-    return side
+            side.tidy[exhibit] = _as_committed(load_collected(tidy, exhibit, scale))
+    return _with_results(
+        side, f"{scale}/tidy/<exhibit>/rows.csv in {folder}", "run `make reports` for that folder"
+    )
 
 
 def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
-    """The evidence and the plans that a git revision holds. ReportError if it has none for this scale."""
+    """The evidence and the plans that a git revision holds. UserError if it has none for this scale."""
     commit = _commit(revision)
     digests = _committed_digests(revision, commit, scale)
     side = Side(f"{revision} ({commit[:9]})", scale)
     for exhibit in exhibits:
         text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}.csv")
         plan = _git("show", f"{commit}:params/plan/{scale}/{exhibit}.yaml")
-        if plan is not None:
-            side.parameters[exhibit] = planned_bindings(YAML(typ="safe").load(plan))
         if text is not None:
             path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}.csv")
-            side.rows[exhibit] = _as_committed(measured_from(text, path))
-            if plan is not None:
-                check_named(side.rows[exhibit], side.parameters[exhibit], path, COMMIT_AGAIN)
+            side.tidy[exhibit] = _as_committed(from_commit(text, plan, exhibit, scale, path, COMMIT_AGAIN))
             if digests is not None:
-                _check_whole(side.rows[exhibit], digests.get(exhibit) or {}, path)
-            side.missing[exhibit] = _drop_unmeasured(side.parameters.get(exhibit, {}), side.rows[exhibit])
-    if not side.rows:
-        raise ReportError(
-            f"expected committed evidence of scale {scale} at {revision}; found no {EVIDENCE}/{scale}/ there. "
-            f"Commit what `make reports SCALE={scale}` writes to {EVIDENCE}/, or compare with a folder of results."
+                _check_whole(side.tidy[exhibit].rows, digests.get(exhibit) or {}, path)
+    return _with_results(
+        side,
+        f"{EVIDENCE}/{scale}/ at {revision}",
+        f"commit what `make reports SCALE={scale}` writes to {EVIDENCE}/",
+    )
+
+
+def _with_results(side: Side, expected: str, remedy: str) -> Side:
+    if not side.tidy:
+        raise UserError(
+            f"no results of scale {side.scale}",
+            expected=expected,
+            found="none",
+            remedy=f"{remedy}, or name another base",
         )
     return side
 
 
 def with_knobs_of(side: Side, other: Side) -> Side:
     """`side` with a column for every knob of `other`, empty, so that one code draws both: knobs come with time."""
-    rows = dict(side.rows)
-    for exhibit in rows.keys() & other.rows.keys():
-        absent = [name for name in other.rows[exhibit].columns if name not in rows[exhibit].columns]
-        columns = [*absent, *rows[exhibit].columns]
-        rows[exhibit] = rows[exhibit].assign(**dict.fromkeys(absent, ""))[columns]
-    return replace(side, rows=rows)
-
-
-def planned_bindings(plan: Mapping[str, Any]) -> Parameters:
-    """{stage/run: {configurable.parameter: value}} of a plan file's content."""
-    found = {}
-    for stage, entry in plan["stages"].items():
-        for run, own in entry["runs"].items():
-            bound = {name: body for name, body in own.items() if name not in ("seed", "labels")}
-            found[f"{stage}/{run}"] = _flat(entry["shared"]) | _flat(bound)
-    return found
+    tidy = dict(side.tidy)
+    for exhibit in tidy.keys() & other.tidy.keys():
+        rows = tidy[exhibit].rows
+        absent = [name for name in other.tidy[exhibit].rows.columns if name not in rows.columns]
+        columns = [*absent, *rows.columns]
+        tidy[exhibit] = tidy[exhibit]._replace(rows=rows.assign(**dict.fromkeys(absent, ""))[columns])
+    return replace(side, tidy=tidy)
 
 
 def aligned(base: Side, here: Side) -> Side:
@@ -115,15 +113,14 @@ def aligned(base: Side, here: Side) -> Side:
     stands. The others meet by place, so that an edited value is one number that moved; but not between scales, whose
     grids have other places.
     """
-    rows, parameters = dict(base.rows), dict(base.parameters)
-    for exhibit in base.rows.keys() & here.rows.keys():
-        names = _names(base.rows[exhibit], here.rows[exhibit], base.scale == here.scale)
-        run_ids = base.rows[exhibit]["run"].map(lambda run, names=names: _renamed(run, names))
-        rows[exhibit] = base.rows[exhibit].assign(run=run_ids)
-        parameters[exhibit] = {
-            _renamed(name, names): bound for name, bound in base.parameters.get(exhibit, {}).items()
-        }
-    return replace(base, rows=rows, parameters=parameters)
+    tidy = dict(base.tidy)
+    for exhibit in base.tidy.keys() & here.tidy.keys():
+        rows, causes = tidy[exhibit]
+        names = _names(rows, here.tidy[exhibit].rows, base.scale == here.scale)
+        renamed = rows.assign(run=rows["run"].map(lambda run, names=names: _renamed(run, names)))
+        runs = {_renamed(name, names): run for name, run in causes["runs"].items()}
+        tidy[exhibit] = Tidy(renamed, Provenance(**{**causes, "runs": runs}))
+    return replace(base, tidy=tidy)
 
 
 def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, str]:
@@ -138,7 +135,7 @@ def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, 
 
 def _settings(rows: pd.DataFrame) -> dict[tuple[tuple[str, str], ...], str]:
     """{knobs that are set, with their values: the cell}; without settings that do not tell cells apart."""
-    knobs = [name for name in rows.columns if name not in MEASURED_COLUMNS]
+    knobs = [name for name in rows.columns if name not in COLUMNS]
     found: dict[tuple[tuple[str, str], ...], set[str]] = {}
     for row in rows.to_dict(orient="records"):
         setting = tuple(sorted((knob, row[knob]) for knob in knobs if row[knob] != ""))
@@ -153,51 +150,39 @@ def _renamed(run: str, names: Mapping[str, str]) -> str:
     return f"{stage}{slash}{names.get(cell, cell)}{name.removeprefix(cell)}"
 
 
-def _drop_unmeasured(planned: Parameters, rows: pd.DataFrame) -> tuple[str, ...]:
-    """Take the runs that left no row out of what was planned, and name them."""
-    measured = set(rows["run"])
-    missing = tuple(name for name in planned if name.partition("/")[2] not in measured)
-    for name in missing:
-        del planned[name]
-    return missing
-
-
 def _committed_digests(revision: str, commit: str, scale: str) -> dict[str, Any] | None:
-    """What the metrics file of a revision says of each exhibit; None if it has none. ReportError if it is broken."""
+    """What the metrics file of a revision says of each exhibit; None if it has none. UserError if it is broken."""
     text, path = _git("show", f"{commit}:{METRICS}/{scale}.json"), Path(f"{revision}:{METRICS}/{scale}.json")
-    return None if text is None else parse_json(text, "metrics", path, COMMIT_AGAIN)
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise damaged("metrics in JSON", str(error), path, COMMIT_AGAIN) from error
 
 
 def _check_whole(rows: pd.DataFrame, digested: Mapping[str, Any], path: Path) -> None:
-    """ReportError unless the rows give the means that were committed with them: a cut file has lost some."""
-    found = cells_of(rows.to_dict(orient="records"))
+    """UserError unless the rows give the means that were committed with them: a cut file has lost some."""
+    found = cell_means(rows.to_dict(orient="records"))
     for cell in sorted({*found, *digested}):
         if found.get(cell) != digested.get(cell):
-            raise ReportError(
-                f"expected the means {digested.get(cell, 'of no cell')} of {cell}, as the metrics of its commit have "
-                f"them, in {path}; found {found.get(cell, 'no rows')}. {COMMIT_AGAIN}"
-            )
+            expected = f"the means {digested.get(cell, 'of no cell')} of {cell}, as the metrics of its commit have them"
+            raise damaged(expected, str(found.get(cell, "no rows")), path, COMMIT_AGAIN)
 
 
-def _as_committed(rows: pd.DataFrame) -> pd.DataFrame:
+def _as_committed(tidy: Tidy) -> Tidy:
     """Rows to ten digits, so that a number on its way through a record is the number that it was."""
-    return rows.assign(value=rows["value"].map(rounded))
+    return tidy._replace(rows=tidy.rows.assign(value=tidy.rows["value"].map(rounded)))
 
 
 def _commit(revision: str) -> str:
     found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if found is None:
-        raise ReportError(
-            f"expected a git revision or a folder of results as BASE; found {revision}, which is neither. "
-            "Try HEAD, a branch, or the path of another results folder."
+        raise UserError(
+            "nothing to compare with",
+            expected="a git revision or a folder of results as BASE",
+            found=f"{revision}, which is neither",
+            remedy="try HEAD, a branch, or the path of another results folder",
         )
     return found.strip()
-
-
-def _flat(nested: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {
-        f"{name}.{parameter}": value for name, body in nested.items() for parameter, value in body.items()
-    }
 
 
 def _git(*words: str) -> str | None:

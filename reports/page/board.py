@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from reports.files import ReportError, read_json
-from reports.verdict import FIELDS, VERDICTS
+from common.files import read_json
+from reports.reading.tidy import damaged
+from reports.reading.verdicts import FIELDS, FILE, VERDICTS, Verdict
 
 KINDS = {
     "D": "difference",
@@ -29,7 +30,6 @@ PARTS = {  # the paper's sections by what they are about
     "B": "More results",
     "C": "Related methods",
 }
-FILE = "verdicts.json"
 NAMED = 6  # of what a claim misses; its file names all
 MINUS = "\N{MINUS SIGN}"
 WIDTH, MARGIN = 136, 8  # of an interval, in pixels
@@ -48,7 +48,7 @@ class Interval(NamedTuple):
 class Claim(NamedTuple):
     """One claim with its verdict and the words around it."""
 
-    found: Mapping[str, Any]
+    found: Verdict
     id: str
     anchor: str
     verdict: str
@@ -70,21 +70,20 @@ class Part(NamedTuple):
 
 
 def load(folder: Path, scale: str, exhibits: Sequence[str]) -> list[Claim] | None:
-    """The claims in the order of `exhibits`, or None if nothing has judged yet. ReportError for a broken file."""
+    """The claims in the order of `exhibits`, or None if nothing has judged yet. UserError for a broken file."""
     path = folder / FILE
     if not path.exists():
         return None
-    again = f"Judge again: {judge(scale)}."
-    found = read_json(path, "the verdicts", again).get("claims")
+    again = f"judge again: {judge(scale)}"
+    document = read_json(path, again)
+    found = document.get("claims") if isinstance(document, dict) else None
     if not isinstance(found, list) or not all(isinstance(claim, dict) for claim in found):
-        raise ReportError(
-            f"expected a list of objects under 'claims' in {path}; found {found!r:.60}. {again}"
-        )
+        raise damaged("a list of objects under 'claims'", f"{found!r:.60}", path, again)
     known = {exhibit: place for place, exhibit in enumerate(exhibits)}
     claims = [_claim(dict.fromkeys(FIELDS) | claim, path, again) for claim in found]
     repeated = [name for name, times in Counter(claim.id for claim in claims).items() if times > 1]
     if repeated:
-        raise ReportError(f"expected each claim once in {path}; found {repeated[0]} twice. {again}")
+        raise damaged("each claim once", f"{repeated[0]} twice", path, again)
     return sorted(claims, key=lambda claim: known.get(claim.found["exhibit"], len(known)))
 
 
@@ -111,10 +110,8 @@ def parts(claims: Iterable[Claim]) -> list[Part]:
 def _claim(found: Mapping[str, Any], path: Path, again: str) -> Claim:
     name, verdict = str(found["id"]), found["verdict"] or "not run"
     if found["id"] is None or verdict not in VERDICTS:
-        raise ReportError(
-            f"expected an id and a verdict ({', '.join(VERDICTS)}) of each claim in {path}; "
-            f"found {verdict!r} of {found['id']!r}. {again}"
-        )
+        expected = f"an id and a verdict ({', '.join(VERDICTS)}) of each claim"
+        raise damaged(expected, f"{verdict!r} of {found['id']!r}", path, again)
     return Claim(
         found=found,
         id=name,
@@ -123,7 +120,7 @@ def _claim(found: Mapping[str, Any], path: Path, again: str) -> Claim:
         slug=verdict.replace(" ", "-"),
         kind=KINDS.get(found["type"], found["type"] or ""),
         effect=_effect(found),
-        paper=_effect({**found, "effect": found["paper_effect"], "low": None}),
+        paper=_effect(_of_paper(found)),
         numbers=_numbers(found),
         notes=_notes(found),
         interval=_interval(found),
@@ -132,7 +129,7 @@ def _claim(found: Mapping[str, Any], path: Path, again: str) -> Claim:
 
 def _numbers(found: Mapping[str, Any]) -> list[str]:
     """What was measured, each fact a phrase: effect with interval, n, test, p, the paper's effect."""
-    said, paper = [], {**found, "effect": found["paper_effect"], "low": None}
+    said = []
     if found["effect"] is not None:
         said.append(f"effect {_effect(found)}")
     if found["n"] is not None:
@@ -140,10 +137,14 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
     if found["test"] and found["test"] not in (found["reason"] or ""):
         said.append(str(found["test"]))
     if found["p"] is not None and found["type"] != "A":
-        corrected = "" if found["p_holm"] is None else f" ({_p(found['p_holm'], 'Holm')})"
-        said.append(_p(found["p"], "p") + corrected)
+        corrected = [
+            _p(found[name], method)
+            for name, method in {"p_bh": "Benjamini-Hochberg", "p_holm": "Holm"}.items()
+            if found[name] is not None
+        ]
+        said.append(_p(found["p"], "p") + (f" ({', '.join(corrected)})" if corrected else ""))
     if found["paper_effect"] is not None:
-        said.append(f"paper {_effect(paper)}")
+        said.append(f"paper {_effect(_of_paper(found))}")
     return said
 
 
@@ -157,6 +158,7 @@ def _notes(found: Mapping[str, Any]) -> list[str]:
         "Seeds that would settle it: ": None if f"{seeds} seeds" in reason else seeds,
         "Smallest scale at which it makes sense: ": smallest,
         "Missing: ": _listed(found["missing"]),
+        "Left out: ": _listed(found["diverged"]),
         "The paper: ": found["paper_says"],
     }
     return [f"{before}{after}" for before, after in notes.items() if after not in (None, "")]
@@ -198,6 +200,11 @@ def _effect(found: Mapping[str, Any]) -> str:
     bounds = (found["low"], found["high"])
     interval = "" if None in bounds else f" [{signed(bounds[0])}, {signed(bounds[1])}]"
     return f"{signed(effect)}{interval} {unit}".rstrip()
+
+
+def _of_paper(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The paper's effect in the place of ours."""
+    return {**found, "effect": found["paper_effect"], "unit": found["paper_unit"], "low": None}
 
 
 def _p(value: Any, name: str) -> str:

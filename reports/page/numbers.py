@@ -9,7 +9,7 @@ from reports.reading.knobs import sort_key
 from reports.reading.notation import Measured, metric, written
 from reports.reading.provenance import Trail, trails
 from reports.reading.record import Record
-from reports.reading.tidy import COLUMNS
+from reports.reading.tidy import COLUMNS, DIVERGED
 
 
 class Number(NamedTuple):
@@ -36,22 +36,25 @@ def numbers(
         if row["run"] in by_run:
             runs.setdefault(key, []).append(by_run[row["run"]])
     found = [_number(dict(zip(header, row, strict=True)), knobs, runs) for row in rows]
-    return knobs, sorted(found, key=lambda row: (not row.ours[1], [sort_key(text) for text in row.cell]))
+    return knobs, sorted(found, key=lambda row: (not row.ours[0], [sort_key(text) for text in row.cell]))
 
 
 def _number(row: Mapping[str, str], knobs: Sequence[str], runs: Mapping[tuple[str, ...], Any]) -> Number:
-    form = metric(row["metric"])
     ours = ""
-    if row["ours"]:
-        spread = float(row["spread"]) if row["spread"] else None
-        ours = written(Measured(float(row["ours"]), spread, int(float(row["n"]))), row["metric"])
+    if row["n"]:
+        spread, n, diverged = (float(row[name] or "nan") for name in ("spread", "n", "diverged"))
+        mean = float(row["ours"] or "nan")
+        ours = written(
+            Measured(mean, spread if row["spread"] else None, int(n), int(diverged)), row["metric"]
+        )
     cell = [row[knob] for knob in knobs]
+    lost = runs.get((*cell, DIVERGED), [])
     return Number(
         cell=cell,
-        metric=f"{form.label} ({form.unit})" if form.unit else form.label,
+        metric=metric(row["metric"]).header,
         ours=(ours, row["ours"]),
         n=row["n"].removesuffix(".0"),
         paper=(row["paper"], row["paper"]),
         source=": ".join(filter(None, (row["confidence"].replace("_", " "), row["note"]))),
-        runs=runs.get((*cell, row["metric"]), []),
+        runs=[*runs.get((*cell, row["metric"]), []), *lost],
     )

@@ -62,3 +62,10 @@ def written(measured: Measured, name: str) -> str:
     spread = "" if measured.spread is None else f" ± {measured.spread:{form}}"
     lost = f" ({measured.diverged} of {measured.n + measured.diverged} diverged)" if measured.diverged else ""
     return f"{measured.mean:{form}}{spread}{lost}"
+
+
+def written_effect(effect: float | None, unit: str) -> str:
+    """For example +3.6 points, or 9 of 12."""
+    if effect is None:
+        return ""
+    return f"{effect:.0f} {unit}" if unit.startswith("of ") else f"{effect:+.3g} {unit}".strip()
