@@ -48,7 +48,8 @@ one setting do (64.4, 64.5, 64.6). *From* is the smallest scale at which a claim
   verdict at all. Claims of exhibits that the paper does not have are a family apart.
 - **A training that diverged is no number.** A seed in which one of the cells that are compared diverged is left out of
   that comparison, and the claim names the cell. If fewer than two seeds are left (or none of one), the claim is *not
-  run*, and its reason is *diverged*. Among settings of which validation chooses one, one that diverged in any seed is no candidate.
+  run*, and its reason is *diverged*. Where validation chooses among settings, one of which a seed diverged is no
+  candidate.
 - **What is ours changes no claim of the paper.** `others` are the paper's others where the paper prints the values that
   the claim names: a temperature or a loss of one's own, beside them, is drawn and not judged. A block of runs with
   `label: {{own: yes}}` is left out of the exhibit's claims altogether.

@@ -53,8 +53,10 @@ def draw_bars(evidence: Evidence, bars: Bars, *lines: str) -> Drawing:
     ours, paper = measured_bars(evidence, bars), printed_bars(evidence, bars)
     groups = [values_of(ours, bars.x), [*bars.paper_grid.get(bars.x, values_of(paper, bars.x))]]
     grid = len(groups[1]) * len(bars.paper_grid.get(bars.hue, set(paper[bars.hue])))
-    colors, limits = hue_colors(evidence, bars), fitting_limits(ours, bars)
-    widths = [max(4, len(each) + 1) for each in groups[: 2 if len(paper) > KNOWN * grid else 1]]
+    limits, both = fitting_limits(ours, bars), len(paper) > KNOWN * grid
+    bars = bars if both else replace(bars, paper_grid={})
+    colors = hue_colors(evidence if both else replace(evidence, paper=evidence.paper[:0]), bars)
+    widths = [max(4, len(each) + 1) for each in groups[: 1 + both]]
     figure, panels = plt.subplots(1, len(widths), figsize=(7.4, 3.6), width_ratios=widths, squeeze=False)
     left, *right = panels[0]
     draw_panel(left, ours, bars, colors, limits)
@@ -68,7 +70,7 @@ def draw_bars(evidence: Evidence, bars: Bars, *lines: str) -> Drawing:
             axes.set_ylabel(metric(bars.paper_metric).header)
     draw_legend(figure, bars, colors)
     said = _compared(paper, bars, groups, grid, limits) if right else _few(paper, bars, grid)
-    return notes(figure, evidence, dataset_of(evidence), *spread_notes(ours, bars), *lines, *said)
+    return notes(figure, evidence, *said, dataset_of(evidence), *spread_notes(ours, bars), *lines)
 
 
 def measured_bars(evidence: Evidence, bars: Bars) -> pd.DataFrame:
@@ -90,8 +92,10 @@ def hue_colors(evidence: Evidence, bars: Bars) -> dict[str, tuple[float, ...]]:
     shown = evidence.measured[evidence.measured["metric"] == bars.metric]
     theirs = [*bars.paper_grid.get(bars.hue, values_of(printed_bars(evidence, bars), bars.hue))]
     hues = settings(replace(evidence, measured=shown), bars.hue, printed=theirs)
-    words = any(sort_key(hue)[0] for hue in hues)
-    return dict(zip(hues, sns.color_palette(PALETTE if words else "viridis_r", len(hues)), strict=True))
+    if any(sort_key(hue)[0] for hue in hues):
+        return dict(zip(hues, sns.color_palette(PALETTE, len(hues)), strict=True))
+    ramp = sns.color_palette("viridis_r", as_cmap=True)
+    return {hue: ramp(0.04 + 0.96 * place / max(1, len(hues) - 1))[:3] for place, hue in enumerate(hues)}
 
 
 def fitting_limits(ours: pd.DataFrame, bars: Bars) -> tuple[float, float]:
@@ -179,15 +183,16 @@ def _compared(
         bar = "bars are" if len(rows) > 1 else "bar is"
         yield f"The paper's {bar} {confidence.replace('third_party', 'read by a third party')}: {note}."
     if bars.assumed:
-        yield f"We could not see the paper's plot: its grid of {grid} bars is assumed ({bars.assumed}), its axis is ours."
+        yield f"We could not see the paper's plot: its grid of {grid} bars is assumed ({bars.assumed})."
 
 
 def _few(paper: pd.DataFrame, bars: Bars, grid: int) -> Iterator[str]:
     """What is known of a plot of which hardly a bar is."""
     known = [
-        f"{row.value} {row.unit} at {bars.hue_label.lower()} {row[bars.hue]}, {bars.x_label.lower()} {row[bars.x]}"
-        + (f" ({row.confidence.replace('_', ' ')}: {row.note})" if row.note else "")
-        for _, row in paper.assign(value=paper["number"].map("{:g}".format)).iterrows()
+        f"{row.number:g} {row.unit} ({bars.hue_label.lower()} {row[bars.hue]}, {bars.x_label.lower()} {row[bars.x]}; "
+        f"{row.note})"
+        for _, row in paper.iterrows()
     ]
-    grid_of = f" ({bars.assumed})" if bars.assumed else ""
-    yield f"Of the paper's {grid} bars{grid_of} {len(known)} is known: {'; '.join(known) or 'none'}."
+    yield f"Of the paper's {grid} bars we know {len(known) or 'none'}{': ' if known else ''}{'; '.join(known)}."
+    if bars.assumed:
+        yield f"Its grid is assumed: {bars.assumed}."

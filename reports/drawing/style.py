@@ -13,10 +13,10 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from PIL import Image
 
 from reports.drawing.standing import standing
 from reports.reading.exhibit import Evidence
@@ -57,11 +57,8 @@ def svg_bytes(figure: Figure) -> bytes:
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG in 256 colours, for screens: print has the SVG. Without the name of the program."""
-    picture = Image.open(io.BytesIO(_bytes(figure, "png", {"Software": None}))).convert("RGB")
-    buffer = io.BytesIO()
-    picture.quantize(dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
-    return buffer.getvalue()
+    """The figure as PNG at 200 dpi, for screens: print has the SVG. Without the name of the program."""
+    return _bytes(figure, "png", {"Software": None})
 
 
 def like_paper(values: Sequence[float], limits: tuple[float, float], step: float = 10) -> tuple[float, float]:
@@ -80,15 +77,27 @@ def like_paper(values: Sequence[float], limits: tuple[float, float], step: float
 def notes(figure: Figure, evidence: Evidence, *lines: str) -> Drawing:
     """The figure with what a reader must know under it, in MOST_LINES at most: scale, thinning, then `lines`."""
     width = int(NOTES_WIDTH * figure.get_figwidth())
-    shown: list[str] = []
-    for line in (*standing(evidence), *lines):
-        wrapped = textwrap.wrap(line, width)
-        if len(shown) + len(wrapped) > MOST_LINES:
+    shown = [row for line in standing(evidence) for row in textwrap.wrap(line, width)][:MOST_LINES]
+    room, flowing = MOST_LINES - len(shown), ""
+    for line in lines:  # as many as fit, one after the other
+        longer = f"{flowing} {line}".strip()
+        if len(textwrap.wrap(longer, width)) > room:
             break
-        shown += wrapped
-    if shown:
-        figure.supxlabel("\n".join(shown), fontsize=7.5, color=MUTED, x=0.01, ha="left")
+        flowing = longer
+    text = "\n".join([*shown, *textwrap.wrap(flowing, width)])
+    if text:
+        figure.supxlabel(text, fontsize=7.5, color=MUTED, x=0.01, ha="left")
     return Drawing(figure, list(lines))
+
+
+def draw_spread(
+    axes: Axes, x: pd.Series, y: pd.Series, spread: pd.Series, color: str, across: bool = False
+) -> None:
+    """Error bars (of x, if across) of the points that have a spread, of several seeds; no legend tells of them."""
+    several = spread.notna()
+    if several.any():
+        look = {"fmt": "none", "ecolor": color, "elinewidth": 0.8, "capsize": 2}
+        axes.errorbar(x[several], y[several], **{"xerr" if across else "yerr": spread[several]}, **look)
 
 
 def mark_diverged(axes: Axes, x: float) -> None:

@@ -16,7 +16,7 @@ Tree = dict[str, dict[str, dict[str, float]]]
 
 
 def keep(metrics: Path, folder: Path, records: Sequence[Record]) -> None:
-    """Write the file `metrics`, and into `folder` <exhibit>.csv of each exhibit with numbers; what else is there goes."""
+    """Write the file `metrics`, and into `folder` <exhibit>.csv of each exhibit with numbers; other tables go."""
     write_text(metrics, json_text(digest(records)), only_if_changed=True)
     kept = {f"{record['exhibit']}.csv": tidy_rows(record) for record in records if record["raw"]}
     for path in folder.glob("*.csv"):
