@@ -85,15 +85,13 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     words = table.map(lambda value: format(value, panel.form) if np.isfinite(value) else "-")
     look = {"cmap": panel.colors, "annot_kws": {"fontsize": 6.5}, "fmt": "", "cbar_kws": {"pad": 0.02}}
     sns.heatmap(table, annot=words, ax=axes, linewidths=0.4, **limits, **look)
-    for row, column in zip(
-        *np.where(table.isna()), strict=True
-    ):  # seaborn writes nothing where nothing is known
+    # seaborn writes nothing where nothing is known
+    for row, column in zip(*np.where(table.isna()), strict=True):
         axes.text(column + 0.5, row + 0.5, "-", ha="center", va="center", fontsize=6.5, color=MUTED)
     axes.axvline(len(names), color="white", linewidth=3)  # the average is no transformation
     axes.set(title=panel.title, xlabel="2nd transformation", ylabel="1st transformation", facecolor="#F4F4F4")
-    axes.set_xticks(
-        axes.get_xticks(), axes.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor"
-    )
+    axes.set_xticks(axes.get_xticks(), table.columns, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(axes.get_yticks(), names, rotation=0)
     axes.grid(False)
 
 

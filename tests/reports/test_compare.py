@@ -5,10 +5,10 @@ import json
 import numpy as np
 
 from reports import compare
-from reports.changes import moves
-from reports.sides import from_results
+from reports.comparing.changes import moves
+from reports.comparing.sides import from_results
+from tests.reports.comparing.two_sides import CLAIM, HEADS, cells, measure, page, sides
 from tests.reports.conftest import SCALE
-from tests.reports.two_sides import CLAIM, HEADS, cells, measure, page, sides
 
 
 def test_a_verdict_that_changed_is_named_with_both(two):

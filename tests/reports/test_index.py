@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from reports import index
-from reports.evidence import measured_from
-from reports.files import ReportError, exit_code
+from reports.reading.tidy import parse_rows
 
 CONTENTS = Path(__file__).resolve().parents[2] / "params" / "paper" / "contents.csv"
 VOID = {"meta", "img", "source", "br", "hr", "link", "input", "path"}
@@ -182,13 +182,13 @@ def test_metrics_are_nested_and_have_safe_keys(nine):
 def test_a_broken_record_says_how_to_draw_it_again(nine):
     nine.draw("table_01")
     (nine.out / "smoke" / "table_01.json").write_text("{")
-    with pytest.raises(ReportError, match=r"python -m reports.draw --scale smoke --exhibit table_01"):
+    with pytest.raises(UserError, match=r"python -m reports.draw --scale smoke --exhibit table_01"):
         nine.index()
 
 
 def test_a_wrong_scale_is_answered_with_the_nearest(nine, capsys):
     places = [f"--params={nine.params}", f"--out={nine.out}", f"--metrics={nine.metrics}"]
-    assert exit_code(lambda: index.main(["--scale=smokey", *places])) == 2
+    assert index.main(["--scale=smokey", *places]) == 2
     said = capsys.readouterr().err
     assert "(smoke); found smokey. Did you mean smoke?" in said and said.count("\n") == 1
     assert not nine.out.exists() and not nine.metrics.exists()
@@ -201,7 +201,7 @@ def test_the_rows_are_kept_for_comparisons_and_only_those_of_what_is_drawn(nine)
     (kept / "figure_05.csv").write_text("of an exhibit that is gone")
     nine.index()
     assert [path.name for path in kept.iterdir()] == ["table_05.csv"]
-    again = measured_from((kept / "table_05.csv").read_text(), kept)
+    again = parse_rows((kept / "table_05.csv").read_text(), kept)
     assert again.equals(nine.load("table_05").measured)
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.evidence import load_paper
-from reports.files import read_csv
+from common.files import read_csv
+from reports.reading.paper import load_paper
 
 PAPER = Path(__file__).resolve().parents[2] / "params" / "paper"
 FILES = sorted(path for path in PAPER.glob("*.csv") if path.name != "contents.csv")

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from reports import trace
-from reports.files import exit_code
 
 
 @pytest.fixture
@@ -86,14 +85,14 @@ def test_changes_that_were_not_committed_and_a_lost_record_are_said(traced, caps
     ],
 )
 def test_what_cannot_be_traced_is_said(traced, capsys, more, message):
-    assert exit_code(lambda: trace.main(options(traced, *more))) == 2
+    assert trace.main(options(traced, *more)) == 2
     found = capsys.readouterr()
     assert message in found.err and found.out == ""
 
 
 def test_a_broken_record_of_a_run_is_said(traced, capsys):
     (traced.results / "smoke" / "pretrain" / "table_05" / "t0-seed0" / "record.json").write_text("{")
-    assert exit_code(lambda: trace.main(options(traced))) == 2
+    assert trace.main(options(traced)) == 2
     assert "found broken JSON" in capsys.readouterr().err
 
 

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.files import ReportError
+from common.errors import UserError
 from reports.judging.cells import Cells, of_evidence
 from reports.judging.claim import parse
 from reports.judging.contrast import Missing
-from reports.verdict import FIELDS, VERDICTS, evaluate, judge, main, results
+from reports.judging.testing import evaluate
+from reports.judging.verdicts import judge
+from reports.reading.verdicts import FIELDS, VERDICTS
+from reports.verdict import main
 from tests.reports.conftest import SCALE, Lab
 
 HEADS = """
@@ -75,7 +78,7 @@ def heads(lab: Lab, measured: list[list], missing: tuple[str, ...] = (), claims:
 
 
 def verdicts(lab: Lab) -> dict[str, dict]:
-    return {claim["id"]: claim for claim in judge([{"claims": results(lab.load("figure_08"))}])}
+    return {claim["id"]: claim for claim in judge(lab.load("figure_08").judged["claims"])}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +189,7 @@ def test_a_family_without_effects_is_rarely_wrong_at_all(monkeypatch):
     keys = [{"k": kind, "d": str(d), "metric": "m"} for kind in "ab" for d in range(3)]
     generator, wrong = np.random.default_rng(3), 0
     for _ in range(60):
-        found = [evaluate(claims[0], Cells(keys, generator.normal(size=(6, 3)))) for _ in range(12)]
+        found = [evaluate(claims[0], Cells(keys, generator.normal(size=(6, 3))))[0] for _ in range(12)]
         base = dict.fromkeys(FIELDS) | {
             "type": "D",
             "below_scale": False,
@@ -213,7 +216,7 @@ def test_order_names_of_seeds_and_a_shift_of_all_numbers_change_nothing(
     other = of_evidence(lab.load("figure_08"), ["top1"])
     for claim in parse(lab.load("figure_08").exhibit.claims):
         if claim.id in ("C1", "C4"):
-            one, two = evaluate(claim, plain), evaluate(claim, other)
+            one, two = evaluate(claim, plain)[0], evaluate(claim, other)[0]
             assert (two.p, two.low, two.high) == pytest.approx((one.p, one.low, one.high), rel=1e-6, abs=1e-9)
 
 
@@ -285,7 +288,7 @@ def test_a_damaged_record_is_refused_by_name(lab, claims):
     heads(lab, rows(8.0)).draw("figure_08")
     path = lab.out / SCALE / "figure_08.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"claims": claims}))
-    with pytest.raises(ReportError, match=r"figure_08\.json"):
+    with pytest.raises(UserError, match=r"figure_08\.json"):
         main(["--scale", SCALE, "--out", str(lab.out), "--params", str(lab.params)])
     assert not (lab.out / SCALE / "verdicts.json").exists()
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.files import ReportError
+from common.errors import UserError
 from reports.judging.contrast import Missing, in_order, rows_of
 
 GRID = [{"kind": kind, "dim": str(dim)} for kind in ("a", "b") for dim in (9, 10, 100)]
@@ -102,7 +102,7 @@ def test_an_empty_text_makes_a_value_optional():
 
 
 def test_an_unknown_step_is_refused_by_name():
-    with pytest.raises(ReportError, match=r"minus, swap, pairs, mean, trend.*found median"):
+    with pytest.raises(UserError, match=r"minus, swap, pairs, mean, trend.*found median"):
         values([{"median": "dim"}])
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from reports import trails
-from reports.record import factored, runs_of
+from reports.reading import provenance as trails
+from reports.reading.provenance import factored, runs_of
 
 
 def run(seed=0, width=32, **more):

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reports.changes import differences, interval, moves
+from reports.comparing.changes import differences, interval, moves
+from tests.reports.comparing.two_sides import cells, measure, sides
 from tests.reports.conftest import Lab
-from tests.reports.two_sides import cells, measure, sides
 
 
 def test_an_edited_value_is_one_difference_and_one_number_that_moved(two):

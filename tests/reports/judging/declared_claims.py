@@ -6,7 +6,7 @@ from ruamel.yaml import YAML
 
 from reports.judging.claim import Claim, parse
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAPER = ROOT / "params" / "paper"
 FILES = sorted((ROOT / "params" / "exhibits").glob("*.yaml"))
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from reports import compare, draw
-from reports.evidence import canonical, sort_key
-from reports.files import ReportError
+from reports.reading.knobs import canonical, sort_key
 
 KNOBS = ["projection", "output_dim"]
 ROW = ["linear", 32, 0, "top1", 40.0, "a"]
@@ -94,7 +94,7 @@ def test_a_broken_result_is_named(one, name, content, message):
     if isinstance(content, dict):
         content = json.dumps(json.loads(path.read_text()) | content)
     path.unlink() if content is None else path.write_text(content)
-    with pytest.raises(ReportError, match=message) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         one.load("figure_08")
     assert str(path) in str(caught.value)
     assert any(word in str(caught.value) for word in ("again", "Correct"))
@@ -103,7 +103,7 @@ def test_a_broken_result_is_named(one, name, content, message):
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e308])
 def test_an_array_that_cannot_be_drawn_is_named(one, value):
     np.savez(one.tidy("figure_08") / "arrays.npz", **{"a/picture": np.array([1.0, value])})
-    with pytest.raises(ReportError, match=r"at most 1e\+12 in size, in array a/picture of .*arrays.npz"):
+    with pytest.raises(UserError, match=r"at most 1e\+12 in size, in array a/picture of .*arrays.npz"):
         one.load("figure_08")
 
 
@@ -119,7 +119,7 @@ def test_rows_cut_anywhere_are_refused_by_every_reader(lab, command):
     options.append("--exhibit=figure_08" if command is draw else f"--base={lab.results}")
     for length in range(len(whole)):
         path.write_text(whole[:length])
-        with pytest.raises(ReportError, match=r"rows\.csv"):
+        with pytest.raises(UserError, match=r"rows\.csv"):
             command.main(options)
     assert not lab.out.exists()
 
@@ -147,13 +147,13 @@ def test_a_run_of_which_a_stage_is_missing_needs_no_rows(one):
 def test_a_broken_declaration_is_named(one, old, new, message):
     path = one.params / "exhibits" / "figure_08.yaml"
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(ReportError, match=message):
+    with pytest.raises(UserError, match=message):
         one.load("figure_08")
 
 
 def test_a_broken_header_of_paper_values_is_named(one):
     (one.params / "paper" / "figure_08.csv").write_text("projection,value,metric\n")
-    with pytest.raises(ReportError, match="expected knob columns and then metric, value"):
+    with pytest.raises(UserError, match="expected knob columns and then metric, value"):
         one.load("figure_08")
 
 

@@ -1,4 +1,5 @@
-from reports.digest import cell_name, digest
+from common.names import cell_name
+from reports.page.committed import digest
 
 
 def record(*rows: tuple) -> dict:

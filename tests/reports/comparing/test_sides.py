@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.changes import differences
-from reports.files import ReportError
-from reports.sides import EVIDENCE, METRICS, from_results, from_revision, planned_bindings
+from common.errors import UserError
+from reports.comparing.changes import differences
+from reports.comparing.sides import EVIDENCE, METRICS, from_results, from_revision
+from reports.reading.tidy import _planned_bindings
+from tests.reports.comparing.two_sides import KNOBS, cells, measure, page
 from tests.reports.conftest import SCALE
-from tests.reports.two_sides import KNOBS, cells, measure, page
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def planned(temperatures: Mapping[str, float]) -> str:
 
 
 def test_a_plan_s_runs_bind_what_they_share_and_then_their_own():
-    found = planned_bindings(json.loads(planned({"a-seed0": 0.1})))
+    found = _planned_bindings(json.loads(planned({"a-seed0": 0.1})))
     assert found == {"pretrain/a-seed0": {"Lars.momentum": 0.9, "nt_xent.temperature": 0.1}}
 
 
@@ -114,7 +115,7 @@ def test_a_revision_has_no_pictures_and_the_page_says_so(lab, git):
 )
 def test_what_cannot_be_compared_is_said(lab, git, base, said):
     measure(lab, cells([0.1], [[30.0]]))
-    with pytest.raises(ReportError, match=said.replace(".", r"\.")):
+    with pytest.raises(UserError, match=said.replace(".", r"\.")):
         page(base, lab)
     assert not lab.out.exists()
 
@@ -122,9 +123,7 @@ def test_what_cannot_be_compared_is_said(lab, git, base, said):
 def test_committed_evidence_that_is_broken_is_said(lab, git):
     measure(lab, cells([0.1], [[30.0]]))
     keep(git, [["yes", 0.1, 0, "top1"]])
-    with pytest.raises(
-        ReportError, match=r"expected 6 fields .* of HEAD:reports/evidence/smoke/table_05\.csv"
-    ):
+    with pytest.raises(UserError, match=r"expected 6 fields .* of HEAD:reports/evidence/smoke/table_05\.csv"):
         page("HEAD", lab)
 
 
@@ -144,7 +143,7 @@ def test_committed_evidence_that_was_cut_is_said_wherever_that_was(lab, git):
     for cut in [10, *range(len(whole) - 70, len(whole), 3)]:
         evidence.write_text(whole[:cut])
         commit_all(git)
-        with pytest.raises(ReportError, match=r"table_05\.csv"):
+        with pytest.raises(UserError, match=r"table_05\.csv"):
             from_revision("HEAD", SCALE, ["table_05"])
 
 
@@ -167,17 +166,17 @@ def test_committed_evidence_that_its_metrics_belie_is_said(lab, git, rows, metri
     path.parent.mkdir(parents=True)
     path.write_text("[]" if metrics is None else json.dumps({"table_05": metrics}))
     commit_all(git)
-    with pytest.raises(ReportError, match=said):
+    with pytest.raises(UserError, match=said):
         from_revision("HEAD", SCALE, ["table_05"])
 
 
 def test_committed_evidence_of_a_run_that_its_plan_does_not_name_is_said(lab, git):
     keep(git, cells([0.1, 0.5], [[30.0], [40.0]]))  # planned: the first
-    with pytest.raises(ReportError, match="found run temperature2-seed0, which it does not"):
+    with pytest.raises(UserError, match="found run temperature2-seed0, which it does not"):
         from_revision("HEAD", SCALE, ["table_05"])
 
 
 def test_this_side_must_have_results(lab, git):
     lab.declare("table_05", KNOBS)
-    with pytest.raises(ReportError, match="Run `make reports SCALE=smoke`"):
+    with pytest.raises(UserError, match="Run `make reports SCALE=smoke`"):
         page("HEAD", lab)

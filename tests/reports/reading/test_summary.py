@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from reports.summary import Lookup, Measured, beside, metric, settings, settings_together, values_of, written
+from reports.reading.notation import Measured, metric, written
+from reports.reading.summary import Lookup, beside, settings, settings_together, values_of
 
 KNOBS = ["projection", "output_dim"]
 

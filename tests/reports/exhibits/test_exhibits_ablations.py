@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 
-from reports.drawing.selection import chosen
 from reports.drawing.sizes import measured_points
-from reports.evidence import canonical, load_paper
+from reports.reading.knobs import canonical
+from reports.reading.paper import load_paper
 from tests.reports.conftest import ROOT, Lab
 
 EXHIBITS = ("figure_01", "figure_05", "figure_07", "table_03", "table_04", "table_06", "table_c1")

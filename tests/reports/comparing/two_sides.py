@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reports import compare
-from reports.sides import Side, from_results
+from reports.comparing.sides import Side, from_results
 from tests.reports.conftest import SCALE, Lab
 
 KNOBS = ("l2_norm", "temperature")
