@@ -172,18 +172,21 @@ def _compared(
     limits: tuple[float, float],
 ) -> Iterator[str]:
     """What keeps the two panels from being laid over each other, and how sure the paper's bars are."""
-    differ = [bars.x_label.lower()] if groups[0] != groups[1] else []
+    if groups[0] != groups[1]:
+        yield f"The panels differ in their {bars.x_label.lower()}."
     if limits != bars.limits:
         (low, high), (paper_low, paper_high) = limits, bars.limits
-        differ += [f"vertical axes ({low:g} to {high:g}, {paper_low:g} to {paper_high:g})"]
-    if differ:
-        yield f"The panels differ in {' and '.join(differ)}."
+        whose = "the right one's" if bars.assumed else "the paper's"
+        yield f"The vertical axes differ: ours {low:g} to {high:g}, {whose} {paper_low:g} to {paper_high:g}."
     unsure = paper[paper["confidence"].isin(UNSURE)]
     for (confidence, note), rows in unsure.groupby(["confidence", "note"], sort=False):
         bar = "bars are" if len(rows) > 1 else "bar is"
         yield f"The paper's {bar} {confidence.replace('third_party', 'read by a third party')}: {note}."
     if bars.assumed:
-        yield f"We could not see the paper's plot: its grid of {grid} bars is assumed ({bars.assumed})."
+        yield (
+            f"We could not see the paper's plot: its grid of {grid} bars is assumed ({bars.assumed}), and the right "
+            "panel's vertical axis is ours."
+        )
 
 
 def _few(paper: pd.DataFrame, bars: Bars, grid: int) -> Iterator[str]:

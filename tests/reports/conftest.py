@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from common.errors import UserError
 from reports import draw, index, verdict
 from reports.drawing.style import Drawing, style
 from reports.judging import testing
@@ -26,6 +29,19 @@ SCALE = "smoke"
 def call(main: Callable[..., int], *words: str) -> None:
     """A command as its code, so that what it refuses is raised and not printed."""
     main.__wrapped__(list(words))
+
+
+def flat(said: str) -> str:
+    """What an error says, in one line."""
+    return re.sub(r"\s+", " ", re.sub(r"(expected|found|where|what to do): +", r"\1 ", said)).strip()
+
+
+@contextmanager
+def refused(pattern: str) -> Iterator[pytest.ExceptionInfo]:
+    """Something that a user can mend is refused in these words."""
+    with pytest.raises(UserError) as caught:
+        yield caught
+    assert re.search(pattern, flat(str(caught.value))), str(caught.value)
 
 
 class Lab:
@@ -116,10 +132,17 @@ class Lab:
         call(draw.main, "--scale", SCALE, "--exhibit", exhibit, *options)
         return {path.suffix[1:]: path.read_bytes() for path in (self.out / SCALE).glob(f"{exhibit}.*")}
 
-    def figure(self, exhibit: str) -> Figure:
-        """The figure as drawn, before it becomes bytes."""
+    def drawing(self, exhibit: str) -> Drawing:
+        """The figure as drawn, before it becomes bytes, with its notes."""
         with style(exhibit):
-            return Drawing.of(import_module(f"reports.exhibits.{exhibit}").draw(self.load(exhibit))).figure
+            return Drawing.of(import_module(f"reports.exhibits.{exhibit}").draw(self.load(exhibit)))
+
+    def figure(self, exhibit: str) -> Figure:
+        return self.drawing(exhibit).figure
+
+    def notes(self, exhibit: str) -> str:
+        """All that a figure says in words."""
+        return " ".join(self.drawing(exhibit).notes)
 
     def judge(self, *more: str) -> dict[str, Any]:
         """Run the command over all exhibits; the verdicts it wrote."""
@@ -255,7 +278,15 @@ def nine(lab: Lab) -> Lab:
 
 def claims() -> list[dict[str, Any]]:
     """One claim of each verdict, as the verdicts of a scale hold them: absent fields are null."""
-    measured = {"effect": 3.25, "low": 1.5, "high": 5.0, "unit": "points", "paper_unit": "points", "n": 9, "test": "paired t"}
+    measured = {
+        "effect": 3.25,
+        "low": 1.5,
+        "high": 5.0,
+        "unit": "points",
+        "paper_unit": "points",
+        "n": 9,
+        "test": "paired t",
+    }
     found = [
         {"id": "C1", "exhibit": "figure_08", "section": "4.2", "type": "D", "verdict": "confirmed"}
         | measured

@@ -12,7 +12,6 @@ import pytest
 from ruamel.yaml import YAML
 from statsmodels.stats.multitest import multipletests
 
-from common.errors import UserError
 from reports.claims import main, page
 from reports.judging import cells
 from reports.judging.claim import parse
@@ -20,6 +19,7 @@ from reports.judging.contrast import Missing
 from reports.judging.testing import evaluate, on_paper
 from reports.reading.paper import COLUMNS as PAPER_COLUMNS
 from reports.reading.paper import load_paper
+from tests.reports.conftest import refused
 from tests.reports.judging.declared_claims import FILES, PAPER, ROOT, claims
 
 CLAIMS = claims()
@@ -199,7 +199,7 @@ def test_a_claim_is_its_conditions_with_what_they_share():
     ],
 )
 def test_a_broken_claim_is_refused_by_name(body):
-    with pytest.raises(UserError, match="claim D8"):
+    with refused("claim: D8"):
         parse({"D8": body})
 
 

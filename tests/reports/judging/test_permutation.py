@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 
-from common.errors import UserError
 from reports.judging.permutation import DRAWS, bold, measure, p_value, swapped
+from tests.reports.conftest import refused
 
 
 def outcomes(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -136,9 +136,9 @@ def test_bold_goes_by_the_measure_of_the_data_set():
 
 def test_outcomes_that_do_not_belong_together_are_refused():
     a, b = outcomes(5, 2, 2, 1)
-    with pytest.raises(UserError, match="same test set"):
+    with refused("same test set"):
         p_value(a, b[:-1], "digits")
-    with pytest.raises(UserError, match="same test set"):
+    with refused("same test set"):
         p_value(a.astype(float), b, "digits")
-    with pytest.raises(UserError, match="a label for each"):
+    with refused("a label for each"):
         p_value(a, b, "digits", np.zeros(3))
