@@ -154,9 +154,12 @@ def _committed_digests(revision: str, commit: str, scale: str) -> dict[str, Any]
     """What the metrics file of a revision says of each exhibit; None if it has none. UserError if it is broken."""
     text, path = _git("show", f"{commit}:{METRICS}/{scale}.json"), Path(f"{revision}:{METRICS}/{scale}.json")
     try:
-        return None if text is None else json.loads(text)
+        found = {} if text is None else json.loads(text)
     except ValueError as error:
         raise damaged("metrics in JSON", str(error), path, COMMIT_AGAIN) from error
+    if not isinstance(found, dict):
+        raise damaged("metrics in JSON", f"a {type(found).__name__}", path, COMMIT_AGAIN)
+    return None if text is None else found
 
 
 def _check_whole(rows: pd.DataFrame, digested: Mapping[str, Any], path: Path) -> None:

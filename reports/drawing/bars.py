@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from pandas.core.groupby import SeriesGroupBy
 
 from reports.drawing.style import HALO, INK, PALETTE, Drawing, like_paper, mark_diverged, notes
 from reports.reading.exhibit import Evidence
@@ -53,7 +54,7 @@ def draw_bars(evidence: Evidence, bars: Bars, *lines: str) -> Drawing:
     ours, paper = measured_bars(evidence, bars), printed_bars(evidence, bars)
     groups = [values_of(ours, bars.x), [*bars.paper_grid.get(bars.x, values_of(paper, bars.x))]]
     grid = len(groups[1]) * len(bars.paper_grid.get(bars.hue, set(paper[bars.hue])))
-    limits, both = fitting_limits(ours, bars), len(paper) > KNOWN * grid
+    limits, both = fitting_limits([ours], bars), len(paper) > KNOWN * grid
     bars = bars if both else replace(bars, paper_grid={})
     colors = hue_colors(evidence if both else replace(evidence, paper=evidence.paper[:0]), bars)
     widths = [max(4, len(each) + 1) for each in groups[: 1 + both]]
@@ -70,7 +71,7 @@ def draw_bars(evidence: Evidence, bars: Bars, *lines: str) -> Drawing:
             axes.set_ylabel(metric(bars.paper_metric).header)
     draw_legend(figure, bars, colors)
     said = _compared(paper, bars, groups, grid, limits) if right else _few(paper, bars, grid)
-    return notes(figure, evidence, *said, dataset_of(evidence), *spread_notes(ours, bars), *lines)
+    return notes(figure, evidence, *said, dataset_of(evidence), *spread_notes([ours], bars), *lines)
 
 
 def measured_bars(evidence: Evidence, bars: Bars) -> pd.DataFrame:
@@ -98,11 +99,11 @@ def hue_colors(evidence: Evidence, bars: Bars) -> dict[str, tuple[float, ...]]:
     return {hue: ramp(0.04 + 0.96 * place / max(1, len(hues) - 1))[:3] for place, hue in enumerate(hues)}
 
 
-def fitting_limits(ours: pd.DataFrame, bars: Bars) -> tuple[float, float]:
-    """The vertical limits of a panel that holds `ours`."""
-    groups = ours.groupby([bars.x, bars.hue])["value"]
-    mean, spread = groups.mean(), groups.std().fillna(0)
-    return like_paper([*(mean - spread), *(mean + spread), *bars.references.values()], bars.limits)
+def fitting_limits(panels: Sequence[pd.DataFrame], bars: Bars) -> tuple[float, float]:
+    """The vertical limits of panels that hold our bars."""
+    groups = pd.concat([_groups(panel, bars).agg(["mean", "std"]).fillna({"std": 0}) for panel in panels])
+    ends = [*(groups["mean"] - groups["std"]), *(groups["mean"] + groups["std"])]
+    return like_paper([*ends, *bars.references.values()], bars.limits)
 
 
 def draw_panel(
@@ -155,13 +156,18 @@ def dataset_of(evidence: Evidence) -> str:
     return f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}."
 
 
-def spread_notes(ours: pd.DataFrame, bars: Bars) -> Iterator[str]:
+def spread_notes(panels: Sequence[pd.DataFrame], bars: Bars) -> Iterator[str]:
     """What the error bars of ours are, if there are any."""
-    counts = ours.groupby([bars.x, bars.hue])["value"].count()
+    counts = pd.concat([_groups(panel, bars).count() for panel in panels])
     if (counts > 1).any():
         count = f"{counts.max()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
         over = " and ".join(f"{knob.replace('_', ' ').removesuffix('s')}s" for knob in bars.over)
         yield f"Error bars: standard deviation over {count} {f'settings ({over})' if over else 'seeds'}."
+
+
+def _groups(rows: pd.DataFrame, bars: Bars) -> SeriesGroupBy:
+    """The values by bar."""
+    return rows.groupby([bars.x, bars.hue])["value"]
 
 
 def _compared(

@@ -9,12 +9,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from reports.drawing.style import MUTED, Drawing, notes
+from reports.drawing.style import INK, MUTED, Drawing, notes
 from reports.reading.exhibit import Evidence
 from reports.reading.notation import written
 from reports.reading.summary import Lookup, settings, summarize
 
 AVERAGE = ("Average", "row_mean_top1")  # the paper's last column
+MIDDLE = 0.18  # luminance on which dark and white letters are equally legible
 BOTH = {"first": "Crop+Color", "second": "both branches"}
 
 
@@ -85,6 +86,11 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     words = table.map(lambda value: format(value, panel.form) if np.isfinite(value) else "-")
     look = {"cmap": panel.colors, "annot_kws": {"fontsize": 6.5}, "fmt": "", "cbar_kws": {"pad": 0.02}}
     sns.heatmap(table, annot=words, ax=axes, linewidths=0.4, **limits, **look)
+    axes.collections[0].update_scalarmappable()
+    cells = axes.collections[0].get_facecolors().reshape(*table.shape, 4)
+    for text in axes.texts:
+        column, row = map(int, text.get_position())
+        text.set_color(INK if _luminance(cells[row, column]) > MIDDLE else "white")
     # seaborn writes nothing where nothing is known
     for row, column in zip(*np.where(table.isna()), strict=True):
         axes.text(column + 0.5, row + 0.5, "-", ha="center", va="center", fontsize=6.5, color=MUTED)
@@ -93,6 +99,12 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
     axes.set_xticks(axes.get_xticks(), table.columns, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(axes.get_yticks(), names, rotation=0)
     axes.grid(False)
+
+
+def _luminance(color: np.ndarray) -> float:
+    """Relative luminance (WCAG) of a colour, (4,) in sRGB."""
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    return float(linear[:3] @ [0.2126, 0.7152, 0.0722])
 
 
 def _explanations(evidence: Evidence, lookup: Lookup, ours: np.ndarray) -> list[str]:

@@ -37,7 +37,7 @@ def draw(evidence: Evidence) -> Drawing:
     """Ours only: of the paper's bars none is published."""
     halves = split(values_of(evidence.measured, "epochs"))
     cells = [_bars(evidence, lengths) for lengths in halves.values()]
-    colors, limits = hue_colors(evidence, BARS), fitting_limits(pd.concat(cells), BARS)
+    colors, limits = hue_colors(evidence, BARS), fitting_limits(cells, BARS)
     figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.4), sharey=True)
     for axes, ours, title in zip(panels, cells, halves, strict=True):
         axes.set_title(title)
@@ -47,7 +47,7 @@ def draw(evidence: Evidence) -> Drawing:
             blank(axes, "not run")
     panels[0].set_ylabel(metric("top1").header)
     draw_legend(figure, BARS, colors)
-    said = [dataset_of(evidence), *spread_notes(pd.concat(cells), BARS), *_in_words(evidence)]
+    said = [dataset_of(evidence), *spread_notes(cells, BARS), *_in_words(evidence)]
     return notes(figure, evidence, *said)
 
 

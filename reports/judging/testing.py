@@ -201,8 +201,15 @@ def _models(evidence: Evidence) -> Iterator[_Model]:
     for values, rows in evidence.measured.groupby(evidence.knobs, sort=False):
         arrays = [_array(evidence, rows["run"].iloc[0], kind) for kind in ("predictions", "labels")]
         if all(array is not None for array in arrays):
-            by_class = "mean_per_class" in set(rows["metric"])
-            yield _Model(dict(zip(evidence.knobs, values, strict=True)), by_class, *arrays)
+            key = dict(zip(evidence.knobs, values, strict=True))
+            yield _Model(key, "mean_per_class" in _metrics(evidence, key, rows), *arrays)
+
+
+def _metrics(evidence: Evidence, key: Key, rows: pd.DataFrame) -> set[str]:
+    """In what the paper measures the data set of a cell or, if it has no such set, in what we do."""
+    paper = evidence.paper
+    printed = paper.loc[paper["dataset"] == key["dataset"], "metric"] if {"dataset"} <= {*paper, *key} else []
+    return set(printed) or set(rows["metric"])
 
 
 def _array(evidence: Evidence, run: str, kind: str) -> np.ndarray | None:

@@ -203,8 +203,9 @@ def _effect(found: Mapping[str, Any]) -> str:
 
 
 def _of_paper(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The paper's effect in the place of ours."""
-    return {**found, "effect": found["paper_effect"], "unit": found["paper_unit"], "low": None}
+    """The paper's effect in the place of ours, over its own denominator if it counts."""
+    unit = found["unit"] if found["paper_unit"] is None else found["paper_unit"]
+    return {**found, "effect": found["paper_effect"], "unit": unit, "low": None}
 
 
 def _p(value: Any, name: str) -> str:

@@ -262,13 +262,13 @@ def lines(figure: Figure, panel: int) -> dict[str, list[list[tuple[float, float]
     names = {to_rgb(handle.get_color()): label for handle, label in zip(handles, labels, strict=True)}
     for line in axes.lines:
         if len(line.get_xdata()):
-            points = list(zip(line.get_xdata(), line.get_ydata(), strict=True))
+            points = [(round(float(x), 6), float(y)) for x, y in zip(*line.get_data(), strict=True)]
             found.setdefault(names[to_rgb(line.get_color())], []).append(points)
     for dots in axes.collections:
         found.setdefault(names[to_rgb(dots.get_edgecolor()[0])], []).append(
             list(map(tuple, dots.get_offsets()))
         )
-    return found
+    return {name: sorted(each) for name, each in found.items()}
 
 
 def test_figure_7_draws_sizes_from_the_models_and_the_papers_beside(seven):

@@ -327,8 +327,8 @@ def test_the_correlation_is_written_as_a_number(seven, exhibit):
 @pytest.mark.parametrize(("scale", "crosses"), [("smoke", 0), ("paper", 2)])
 def test_the_papers_points_are_in_words_and_at_scale_paper_crosses(seven, scale, crosses):
     evidence = seven.load("figure_b6")
-    figure = figure_b6.draw(replace(evidence, exhibit=replace(evidence.exhibit, scale=scale)))
-    said = " ".join(figure.get_supxlabel().split())
+    figure, notes = figure_b6.draw(replace(evidence, exhibit=replace(evidence.exhibit, scale=scale)))
+    said = " ".join(notes)
     assert "R50 69.3 / 48.3, R50 (2x) 74.2 / 58.5, R50 (4x) 76.5 / 63.0; r = 1.000." in said
     named = [line.get_label() for axes in figure.axes for line in axes.lines]
     assert named.count("Tables 6 and B.4, 1000 epochs") == crosses and "paper" not in named
@@ -338,13 +338,13 @@ def test_the_papers_points_are_in_words_and_at_scale_paper_crosses(seven, scale,
 def test_what_a_table_has_is_not_called_a_point_of_the_papers_plot(seven, scale, panels):
     """Figure B.5 was not seen: Tables 6 and B.4 have both accuracies of one length, Table B.1 one of four."""
     evidence = seven.load("figure_b5")
-    figure = figure_b5.draw(replace(evidence, exhibit=replace(evidence.exhibit, scale=scale)))
+    figure, notes = figure_b5.draw(replace(evidence, exhibit=replace(evidence.exhibit, scale=scale)))
     lines = [line for axes in figure.axes for line in axes.lines]
     assert not any("paper" in line.get_label() for line in lines)
     assert sum(line.get_label() == "Tables 6 and B.4" for line in lines) == panels
     marks = [line for line in lines if "Table B.1" in line.get_label()]
     assert [list(line.get_xdata()) for line in marks] == [[64.5, 66.8, 68.0, 69.1]] * panels
-    said = " ".join(figure.get_supxlabel().split())
+    said = " ".join(notes)
     assert "whether its points are among what the tables have is not known" in said
     assert "Tables 6 and B.4, linear / fine-tuned on 1%: 1000 epochs 69.3 / 48.3." in said
     assert "linear evaluation alone: 100 epochs 64.5, 200 epochs 66.8, 400 epochs 68.0" in said

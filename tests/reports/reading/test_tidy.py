@@ -49,7 +49,7 @@ def test_evidence_is_read_whole(one):
         (
             "rows.csv",
             "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,1e308,a\n",
-            r"for top1 of run a .*; found 1e\+308",
+            r"for top1 of run a found 1e\+308",
         ),
         (
             "rows.csv",
@@ -59,12 +59,12 @@ def test_evidence_is_read_whole(one):
         (
             "rows.csv",
             "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,4,another\n",
-            "expected rows of runs that a provenance or plan names .* found run another",
+            "expected rows of runs that a provenance or plan names( .*)? found run another",
         ),
         (
             "rows.csv",
             "projection,output_dim,seed,metric,value,run\n",
-            "expected rows of run pretrain/a, .* found none",
+            "expected rows of run pretrain/a,( .*)? found none",
         ),
         (
             "rows.csv",
@@ -76,7 +76,7 @@ def test_evidence_is_read_whole(one):
         ("provenance.json", "{", "a file is damaged expected JSON"),
         ("provenance.json", "[]", "found \\[\\]"),
         ("provenance.json", '{"missing": "none"}', "expected a list under 'missing'"),
-        ("provenance.json", '{"missing": [], "versions": {}}', "expected a dict under 'runs' .* found None"),
+        ("provenance.json", '{"missing": [], "versions": {}}', "expected a dict under 'runs'( .*)? found None"),
         ("provenance.json", {"runs": {"pretrain/a": {}}}, "an object with bindings for run pretrain/a"),
         ("provenance.json", {"runs": {"pretrain/a": None}}, "an object with bindings for run pretrain/a"),
         ("provenance.json", {"missing": [3]}, "expected names of runs under 'missing'"),
@@ -84,7 +84,7 @@ def test_evidence_is_read_whole(one):
         (
             "provenance.json",
             '{"missing": [], "runs": {}, "versions": {}, "scale": "paper", "exhibit": "figure_08"}',
-            "expected scale 'smoke' .* found 'paper'",
+            "expected scale 'smoke'( .*)? found 'paper'",
         ),
         ("arrays.npz", "not an archive", "expected an .npz archive"),
     ],
@@ -139,7 +139,6 @@ def test_a_run_of_which_a_stage_is_missing_needs_no_rows(one):
         ("kind: figure", "kind: chart", "expected kind: figure or table"),
         ('section: "4.2"', "section: 4.2", "in quotation marks"),
         ("caption: What it shows.", "caption:", "expected some text under caption"),
-        ("scales: {smoke: {}}", "scales: {paper: {}}", "unknown scale"),
         ("knobs: {", "knobs: 3 #", "expected a mapping under knobs"),
         ("id: figure_08", "id: [", "expected YAML"),
     ],
