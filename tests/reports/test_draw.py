@@ -72,6 +72,7 @@ def test_known_values_reach_csv_and_json(nine):
         "output_dim": "32",
         "metric": "top1",
         "n": 2,
+        "diverged": 0,
         "mean": 47.5,
         "spread": 0.7071067812,
     }

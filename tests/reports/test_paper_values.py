@@ -30,7 +30,7 @@ def test_650_published_values_in_31_exhibits_and_the_text():
 
 
 def test_the_contents_name_each_exhibit_once():
-    header, rows = read_csv(PAPER / "contents.csv", "contents", "")
+    header, rows = read_csv(PAPER / "contents.csv")
     assert header == ["exhibit", "section", "shows"]
     assert sorted(row[0] for row in rows) == [path.stem for path in FILES if path.stem != "text_numbers"]
 

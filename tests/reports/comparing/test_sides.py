@@ -84,7 +84,7 @@ def test_a_planned_run_without_evidence_is_no_result(lab, git):
     keep(git, cells([0.1], [[30.0]]), planned({"temperature1-seed0": 0.1, "temperature2-seed0": 0.5}))
     measure(lab, cells([0.1, 0.5], [[30.0], [40.0]]))
     base = from_revision("HEAD", SCALE, ["table_05"])
-    assert base.missing["table_05"] == ("pretrain/temperature2-seed0",)
+    assert base.tidy["table_05"].provenance["missing"] == ["pretrain/temperature2-seed0"]
     (found,) = differences(base, from_results(lab.results, SCALE, ["table_05"]))
     assert found[2:] == ("(the run)", "no result", "finished", "temperature2-seed0")
     assert "PARTIAL: 1 missing" in page("HEAD", lab)
@@ -107,7 +107,7 @@ def test_a_revision_has_no_pictures_and_the_page_says_so(lab, git):
             "HEAD",
             "no results of scale smoke expected reports/evidence/smoke/ at HEAD",
         ),
-        ("nowhere", "found nowhere, which is neither. Try HEAD"),
+        ("nowhere", "found nowhere, which is neither what to do try HEAD"),
         ("--version", "found --version, which is neither"),
         (".", "no results of scale smoke expected smoke/tidy/<exhibit>/rows.csv in ."),
     ],
@@ -138,7 +138,7 @@ def test_committed_evidence_that_was_cut_is_said_wherever_that_was(lab, git):
     means = {"temperature1": {"top1": 30.5}, "temperature2": {"top1": 42.0}}
     path.write_text(json.dumps({"table_05": means}))
     commit_all(git)
-    assert len(from_revision("HEAD", SCALE, ["table_05"]).rows["table_05"]) == 4
+    assert len(from_revision("HEAD", SCALE, ["table_05"]).rows("table_05")) == 4
     for cut in [10, *range(len(whole) - 70, len(whole), 3)]:
         evidence.write_text(whole[:cut])
         commit_all(git)

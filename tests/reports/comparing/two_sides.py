@@ -7,7 +7,7 @@ from typing import Any
 
 from reports import compare
 from reports.comparing.sides import Side, from_results
-from tests.reports.conftest import SCALE, Lab
+from tests.reports.conftest import SCALE, Lab, call
 
 KNOBS = ("l2_norm", "temperature")
 HEADS = ("projection", "output_dim", "representation")
@@ -54,5 +54,5 @@ def page(base: str | Path, here: Lab, *options: str) -> str:
     """Run the command; the page it wrote."""
     folders = {"--results": here.results, "--params": here.params, "--out": here.out}
     words = [text for name, path in folders.items() for text in (name, str(path))]
-    compare.main([f"--base={base}", "--scale", SCALE, *words, *options])
+    call(compare.main, f"--base={base}", "--scale", SCALE, *words, *options)
     return (here.out / SCALE / "compare" / "index.html").read_text()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reports.page.numbers import numbers as page_numbers
 from reports.reading import provenance as trails
 from reports.reading.provenance import factored, runs_of
 
@@ -68,13 +69,24 @@ def test_shared_and_varying_bindings_go_by_stage():
 
 
 def test_every_measured_row_leads_to_all_its_runs_and_the_papers_own_to_none():
-    header = ["output_dim", "metric", "n", "ours", "spread", "paper", "unit", "confidence", "note"]
-    rows = [
-        ["2048", "top1", "", "", "", "64.8", "%", "pdf_vector", "a note"],
-        ["128", "top1", "2", "30", "0.5", "64.3", "%", "pdf_vector", ""],
-        ["32", "top1", "2", "30", "0", "", "", "", ""],
+    header = [
+        "output_dim",
+        "metric",
+        "n",
+        "ours",
+        "spread",
+        "diverged",
+        "paper",
+        "unit",
+        "confidence",
+        "note",
     ]
-    knobs, numbers = trails.numbers(record(), header, rows)
+    rows = [
+        ["2048", "top1", "", "", "", "", "64.8", "%", "pdf_vector", "a note"],
+        ["128", "top1", "2", "30", "0.5", "0", "64.3", "%", "pdf_vector", ""],
+        ["32", "top1", "2", "30", "0", "0", "", "", "", ""],
+    ]
+    knobs, numbers = page_numbers(record(), header, rows)
     assert knobs == ["output_dim"]
     assert [(row.cell, row.ours[0], row.paper[0]) for row in numbers] == [
         (["32"], "30.0 ± 0.0", ""),

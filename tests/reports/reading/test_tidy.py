@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reports import compare, draw
 from reports.reading.knobs import canonical, sort_key
-from tests.reports.conftest import refused
+from tests.reports.conftest import call, refused
 
 KNOBS = ["projection", "output_dim"]
 ROW = ["linear", 32, 0, "top1", 40.0, "a"]
@@ -76,7 +76,11 @@ def test_evidence_is_read_whole(one):
         ("provenance.json", "{", "a file is damaged expected JSON"),
         ("provenance.json", "[]", "found \\[\\]"),
         ("provenance.json", '{"missing": "none"}', "expected a list under 'missing'"),
-        ("provenance.json", '{"missing": [], "versions": {}}', "expected a dict under 'runs'( .*)? found None"),
+        (
+            "provenance.json",
+            '{"missing": [], "versions": {}}',
+            "expected a dict under 'runs'( .*)? found None",
+        ),
         ("provenance.json", {"runs": {"pretrain/a": {}}}, "an object with bindings for run pretrain/a"),
         ("provenance.json", {"runs": {"pretrain/a": None}}, "an object with bindings for run pretrain/a"),
         ("provenance.json", {"missing": [3]}, "expected names of runs under 'missing'"),
@@ -120,7 +124,7 @@ def test_rows_cut_anywhere_are_refused_by_every_reader(lab, command):
     for length in range(len(whole)):
         path.write_text(whole[:length])
         with refused(r"rows\.csv"):
-            command.main(options)
+            call(command.main, *options)
     assert not lab.out.exists()
 
 
