@@ -185,9 +185,7 @@ def test_benjamini_and_hochberg_decide_and_holm_is_the_stricter_mark():
 
 def test_claims_of_our_own_exhibits_are_a_family_apart():
     alone = judge([tested(1, 0.02)])[0]
-    (papers, *own) = judge(
-        [tested(1, 0.02), *(tested(place, 0.9, is_papers=False) for place in range(2, 30))]
-    )
+    papers, *_ = judge([tested(1, 0.02), *(tested(place, 0.9, is_papers=False) for place in range(2, 30))])
     assert papers == alone and papers["verdict"] == "confirmed"
 
 
@@ -225,13 +223,11 @@ def test_the_share_of_wrong_verdicts_stays_at_5_percent(scene, uneven):
 def test_a_bound_that_cannot_be_met_changes_the_verdicts_without_a_drawing(lab):
     heads(lab, rows(8.0))
     before = {claim["id"]: claim["verdict"] for claim in lab.judge()["claims"]}
-    path = lab.params / "exhibits" / "figure_08.yaml"
-    path.write_text(
-        path.read_text().replace(
-            "    contrast:\n    - minus: [{projection: nonl",
-            "    above: 90\n    contrast:\n    - minus: [{projection: nonl",
-        )
+    path, nonlinear = (
+        lab.params / "exhibits" / "figure_08.yaml",
+        "    contrast:\n    - minus: [{projection: nonl",
     )
+    path.write_text(path.read_text().replace(nonlinear, f"    above: 90\n{nonlinear}"))
     after = {claim["id"]: claim["verdict"] for claim in lab.judge()["claims"]}
     assert (before["C1"], after["C1"]) == ("confirmed", "contradicted")
     assert not (lab.out / SCALE / "figure_08.json").exists()
