@@ -52,17 +52,17 @@ def page(judged):
     return judged.page()
 
 
-def test_all_31_exhibits_are_listed_in_the_papers_order(page):
-    statuses = re.findall(r"<td>(complete|partial|not drawn|not in this release)</td>", page)
-    assert len(statuses) == 31
-    assert [statuses.count(status) for status in ("complete", "not drawn", "not in this release")] == [
-        3,
-        6,
-        22,
-    ]
-    articles = re.findall(r'<article id="(\w+)"', page)
-    listed = [line.split(",")[0] for line in CONTENTS.read_text().splitlines()[1:]]
-    assert articles == listed and len(articles) == 31
+def test_every_declared_exhibit_is_listed_by_section(page):
+    statuses = re.findall(r"<td>(complete|partial|not drawn)</td>", page)
+    assert (statuses.count("complete"), statuses.count("not drawn")) == (3, 6)
+    assert len(re.findall(r'<article id="(\w+)"', page)) == 9
+
+
+def test_an_exhibit_of_our_own_comes_last_and_says_so(nine):
+    nine.put("figure_10", ["batch_size"], [[64, 0, "top1", 30.0, "a"]])
+    page = nine.index()
+    assert re.findall(r'<article id="(\w+)"', page)[-1] == "figure_10"
+    assert "Ours, not the paper" in article(page, "figure_10")
 
 
 def test_the_page_is_well_formed_and_loads_nothing(page):
@@ -81,7 +81,7 @@ def test_the_page_is_well_formed_and_loads_nothing(page):
 def test_every_link_leads_somewhere(judged, page):
     outline = Outline(page)
     links = [attrs["href"] for tag, attrs in outline.tags if tag == "a"]
-    assert len(links) > 100
+    assert len(links) > 60
     for link in links:
         assert link[1:] in outline.ids if link.startswith("#") else (judged.out / "smoke" / link).is_file()
 
@@ -90,7 +90,7 @@ def test_verdicts_come_first_and_stand_again_under_their_exhibits(page):
     board = page[page.index('id="verdicts"') : page.index('id="contents"')]
     assert page.index('id="verdicts"') < page.index('id="contents"') < page.index("<article")
     assert "1 confirmed 1 contradicted 1 inconclusive 1 not run 1 report" in text_of(board)
-    assert re.findall(r'href="#claim-(\w+)" title', board) == ["A12", "C1", "D5", "E1", "F1"]
+    assert re.findall(r'href="#claim-(\w+)" title', board) == re.findall(r'data-claim="(\w+)"><a', board)
     said = text_of(article(page, "figure_08"))
     assert "confirmed C1 a nonlinear head beats a linear one difference" in said
     assert "effect +3.25 [+1.5, +5] points · n = 9 · paired t · p < 0.001 (Holm = 0.028)" in said

@@ -59,7 +59,7 @@ def test_evidence_is_read_whole(one):
         (
             "rows.csv",
             "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,4,another\n",
-            "expected rows of runs that a provenance or plan names( .*)? found run another",
+            "expected runs that a provenance or plan names( .*)? found run another",
         ),
         (
             "rows.csv",
