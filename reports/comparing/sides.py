@@ -1,7 +1,7 @@
 """Two sides of a comparison: what was measured, with which parameters, here or at a revision or in another folder.
 
-Committed evidence, reports/evidence/<scale>/<exhibit>/, is what `collect` gathered from a run of the whole scale: small enough
-for git, and enough to judge an exhibit's claims and to draw it again.
+Committed evidence, reports/evidence/<scale>/<exhibit>/, is what `collect` gathered from a run of the whole scale:
+small enough for git, and enough to judge an exhibit's claims and to draw it again.
 """
 
 from __future__ import annotations
