@@ -7,6 +7,7 @@ keeps its modification time, so that a workflow engine sees no change.
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 import io
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PARTIAL = ".partial"
+RUN_AGAIN = "run the stage that makes it"
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry: no clock in our bytes
 
 
@@ -148,26 +150,74 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
         raise _damaged(path, "a whole safetensors file", error) from error
 
 
-def read_bytes(path: str | Path) -> bytes:
-    """The content of a file. UserError if there is none."""
+def read_bytes(path: str | Path, remedy: str = RUN_AGAIN) -> bytes:
+    """The content of a file. UserError, with the remedy, if there is none."""
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise UserError(
-            "a file is missing",
-            expected="a file",
-            found=error.strerror,
-            where=path,
-            remedy="run the stage that makes it",
+            "a file is missing", expected="a file", found=error.strerror, where=path, remedy=remedy
         ) from error
 
 
-def read_json(path: str | Path) -> Any:
+def read_text(path: str | Path, remedy: str = RUN_AGAIN) -> str:
+    """The text of a UTF-8 file. UserError if it is missing or not UTF-8."""
+    try:
+        return read_bytes(path, remedy).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            "a file cannot be read", expected="UTF-8", found=error, where=path, remedy=remedy
+        ) from error
+
+
+def read_json(path: str | Path, remedy: str = "") -> Any:
     """The value in a JSON file. UserError if it is missing or damaged."""
     try:
-        return json.loads(read_bytes(path))
-    except ValueError as error:
-        raise _damaged(path, "JSON", error) from error
+        return json.loads(read_bytes(path, remedy or RUN_AGAIN))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, "JSON", error, remedy) from error
+
+
+def parse_yaml(text: str | bytes, where: str | Path) -> Any:
+    """The value of a YAML text (plain types only). UserError, naming `where`, if it is none."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(text)
+    except (YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError("a file cannot be read", expected="YAML", found=error, where=where) from error
+
+
+def read_csv(path: str | Path, remedy: str = RUN_AGAIN) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a CSV file, as text. UserError if it is missing or ragged."""
+    return parse_csv(read_text(path, remedy), path, remedy)
+
+
+def parse_csv(text: str, where: str | Path, remedy: str = "") -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a CSV text. UserError, naming `where`, unless rows are as wide as the header."""
+    lines = [line for line in csv.reader(text.removeprefix("\ufeff").splitlines()) if line]
+    if not lines:
+        raise UserError("a table is empty", expected="a header", found="no line", where=where, remedy=remedy)
+    header, *rows = lines
+    if len(set(header)) < len(header):
+        raise UserError(
+            "two columns have one name",
+            expected="distinct names",
+            found=", ".join(header),
+            where=where,
+            remedy=remedy,
+        )
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise UserError(
+                "a row is not as wide as its header",
+                expected=f"{len(header)} fields ({', '.join(header)})",
+                found=f"{len(row)} in row {number}",
+                where=where,
+                remedy=remedy,
+            )
+    return header, rows
 
 
 def read_npz(path: str | Path) -> dict[str, np.ndarray]:
@@ -269,11 +319,11 @@ def _full_disk(path: Path, needed: int | None) -> UserError:
     )
 
 
-def _damaged(path: str | Path, expected: str, error: Exception) -> UserError:
+def _damaged(path: str | Path, expected: str, error: Exception, remedy: str = "") -> UserError:
     return UserError(
         "a file is damaged",
         expected=expected,
         found=f"{error} ({Path(path).stat().st_size:,} bytes)",
         where=path,
-        remedy="delete it and run the stage that makes it again",
+        remedy=remedy or "delete it and run the stage that makes it again",
     )

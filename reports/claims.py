@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.declaration import load_declaration
-from reports.evidence import load_paper
-from reports.files import exit_code, read_csv, write_bytes
-from reports.judging.claim import SCALES, Claim, in_order, parse
-from reports.verdict import on_paper, written_effect
+from common import scales
+from common.errors import command
+from common.files import write_text
+from reports.judging.claim import Claim, in_order, parse
+from reports.judging.testing import on_paper
+from reports.reading.declarations import Declaration, load_all
+from reports.reading.notation import written_effect
+from reports.reading.paper import load_paper
 
-COUNTS = {"A": 17, "B": 6, "C": 9, "D": 10, "E": 11, "F": 5, "G": 6, "H": 4, "I": 3}  # by the paper's subject
-ALL = [f"{subject}{number}" for subject, count in COUNTS.items() for number in range(1, count + 1)]
 TYPES = {
     "D": "difference",
     "R": "rank or trend",
@@ -31,13 +32,27 @@ COLUMNS = ("claim", "exhibit", "section", "says", "type", "from", "paper's effec
 INTRODUCTION = """# The paper's claims
 
 Made by `python -m reports.claims` from `claims:` in `params/exhibits/` and the numbers in `params/paper/`; edit those.
-{count} of {total} claims are declared.
+{count} claims of the paper are declared.
 
 *Paper's effect* is computed from the paper's numbers by the code that judges ours: of a claim about every cell the
 weakest difference, of one with several conditions the weakest of them, of a trend the rise of the straight line through
 all its cells, which is not quite the difference of the outermost. *Supported* says whether these numbers alone
 would confirm the claim, tested at 5 % as if a repeat of one of them varied by 0.15 points, as the paper's repeats of
 one setting do (64.4, 64.5, 64.6). *From* is the smallest scale at which a claim makes sense; below, it is *not run*.
+
+## How a claim is judged
+
+- **One family.** Every claim is tested from both sides. All these tests of a scale are one family, in which Benjamini
+  and Hochberg's procedure keeps the expected share of wrong ones among the verdicts at 5 % or less. A verdict that
+  stands by Holm's procedure too bears a mark of its own: with that one alone, 95 % of such boards would have no wrong
+  verdict at all. Claims of exhibits that the paper does not have are a family apart.
+- **A training that diverged is no number.** A seed in which one of the cells that are compared diverged is left out of
+  that comparison, and the claim names the cell. If fewer than two seeds are left (or none of one), the claim is *not
+  run*, and its reason is *diverged*. Where validation chooses among settings, one of which a seed diverged is no
+  candidate.
+- **What is ours changes no claim of the paper.** `others` are the paper's others where the paper prints the values that
+  the claim names: a temperature or a loss of one's own, beside them, is drawn and not judged. A block of runs with
+  `label: {{own: yes}}` is left out of the exhibit's claims altogether.
 """
 GRAMMAR = """## How a claim is declared
 
@@ -63,37 +78,30 @@ The steps (`minus`, `swap`, `pairs`, `mean`, `trend`) and the words that select 
 class Listed(NamedTuple):
     """A claim and where it is declared."""
 
-    exhibit: str
-    section: str
+    exhibit: Declaration
     claim: Claim
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.claims", description=__doc__.splitlines()[0])
     parser.add_argument("--params", type=Path, default=Path("params"))
     parser.add_argument("--out", type=Path, default=Path("docs/claims.md"))
     options = parser.parse_args(arguments)
-    write_bytes(options.out, page(options.params).encode())
+    write_text(options.out, page(options.params))
 
 
 def page(params: Path) -> str:
-    """The list as Markdown."""
-    found = {listed.claim.id: listed for listed in declared(params)}
-    ordered, absent = (
-        [found[name] for name in in_order(list(found))],
-        [name for name in ALL if name not in found],
-    )
-    table = [
-        _row(COLUMNS),
-        _row(["---"] * len(COLUMNS)),
-        *(_row(_cells(listed, params)) for listed in ordered),
-    ]
-    words = [f"- **{listed.claim.id}**: {said}" for listed in ordered if (said := _said(listed.claim))]
+    """The list as Markdown: the paper's claims, and then our own."""
+    found = declared(params)
+    papers, own = ([each for each in found if each.exhibit.is_papers == whose] for whose in (True, False))
+    words = [f"- **{listed.claim.id}**: {said}" for listed in papers if (said := _said(listed.claim))]
     parts = [
-        INTRODUCTION.format(count=len(found), total=len(ALL)),
-        "\n".join(table) + "\n",
-        *([f"Not declared: {', '.join(absent)}.\n"] if absent else []),
+        INTRODUCTION.format(count=len(papers)),
+        "## All of them\n",
+        _table(papers, params),
+        *(["## Of our own exhibits, not the paper's\n", _table(own, params)] if own else []),
         "\n".join(["## What the paper says in words", "", *words]) + "\n",
         GRAMMAR,
     ]
@@ -101,28 +109,26 @@ def page(params: Path) -> str:
 
 
 def declared(params: Path) -> list[Listed]:
-    """The claims of every exhibit that is declared, in the paper's order."""
-    contents = read_csv(
-        params / "paper" / "contents.csv", "the paper's contents", "Run from the repository root."
-    )
-    found = []
-    for exhibit, *_ in contents[1]:
-        path = params / "exhibits" / f"{exhibit}.yaml"
-        if path.exists():
-            declaration = load_declaration(path, SCALES[0])
-            found += [Listed(exhibit, declaration.section, claim) for claim in parse(declaration.claims)]
-    return found
+    """The claims of every exhibit that is declared, in the order of their ids."""
+    exhibits = load_all(params, scales.names()[0])
+    found = {claim.id: Listed(exhibit, claim) for exhibit in exhibits for claim in parse(exhibit.claims)}
+    return [found[name] for name in in_order(list(found))]
+
+
+def _table(listed: Sequence[Listed], params: Path) -> str:
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *(_cells(each, params) for each in listed)]
+    return "\n".join(map(_row, rows)) + "\n"
 
 
 def _cells(listed: Listed, params: Path) -> list[str]:
-    claim = listed.claim
-    found = on_paper(claim, load_paper(params / "paper" / f"{listed.exhibit}.csv"))
-    scale = "" if claim.min_scale == SCALES[0] else claim.min_scale
+    exhibit, claim = listed
+    found = on_paper(claim, load_paper(params / "paper" / f"{exhibit.id}.csv"))
+    scale = "" if claim.min_scale == scales.names()[0] else claim.min_scale
     if found["effect"] is None:
         judged = ["—", "in words only" if claim.paper_text else "—"]
     else:
         judged = [written_effect(found["effect"], found["unit"]), SUPPORTED[found["supports"]]]
-    return [claim.id, listed.exhibit, listed.section, claim.says, TYPES[claim.type], scale, *judged]
+    return [claim.id, exhibit.id, exhibit.section, claim.says, TYPES[claim.type], scale, *judged]
 
 
 def _said(claim: Claim) -> str:
@@ -134,4 +140,4 @@ def _row(cells: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(main))
+    sys.exit(main())

@@ -10,21 +10,26 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from reports import draw, verdict
-from reports.changes import differences, moves
-from reports.declaration import check_scale, load_declaration
-from reports.drawing.tables import render
-from reports.evidence import Evidence, load_paper
-from reports.files import exit_code, write_bytes
-from reports.record import label
-from reports.sides import Side, from_results, from_revision, with_knobs_of
+from common.errors import command
+from common.files import write_bytes, write_text
+from common.scales import check_scale
+from reports import draw
+from reports.comparing.changes import differences, moves
+from reports.comparing.sides import Side, from_results, from_revision, with_knobs_of
+from reports.drawing.markup import render
+from reports.judging.testing import judged
+from reports.judging.verdicts import judge
+from reports.reading.declarations import label, load_declaration
+from reports.reading.exhibit import Evidence, gather
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.compare", description=__doc__.splitlines()[0])
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     exhibits = [path.stem for path in sorted(folder.glob("*.yaml"))]
     base_scale = options.base_scale or options.scale
     for scale in (options.scale, base_scale):
-        check_scale(scale, folder)
+        check_scale(scale)
     here = from_results(options.results, options.scale, exhibits)
     if Path(options.base).is_dir():
         base = from_results(Path(options.base), base_scale, exhibits)
@@ -70,7 +75,7 @@ def write_page(base: Side, here: Side, params: Path, target: Path) -> str:
         "verdicts": changed_verdicts(base, here, params),
     }
     counted = _counted(context, len(every) - len(moved))
-    write_bytes(target / "index.html", render("compare.html.j2", **context, counted=counted).encode())
+    write_text(target / "index.html", render("compare.html.j2", **context, counted=counted))
     return counted
 
 
@@ -100,8 +105,8 @@ def changed_verdicts(base: Side, here: Side, params: Path) -> list[dict[str, str
 
 
 def _verdicts(side: Side, params: Path) -> dict[str, dict[str, Any]]:
-    records = [{"claims": verdict.results(evidence_of(side, exhibit, params))} for exhibit in side.rows]
-    return {claim["id"]: claim for claim in verdict.judge(records)}
+    claims = [claim for exhibit in side.tidy for claim in evidence_of(side, exhibit, params).judged["claims"]]
+    return {claim["id"]: claim for claim in judge(claims)}
 
 
 def _said_of(claim: Mapping[str, Any]) -> dict[str, str]:
@@ -113,24 +118,10 @@ def _word(claim: Mapping[str, Any] | None) -> str:
 
 
 def evidence_of(side: Side, exhibit: str, params: Path) -> Evidence:
-    """One side's evidence of an exhibit, declared and compared with the paper as in this checkout."""
-    parameters = side.parameters.get(exhibit, {})
-    runs = {name: {"bindings": bound} for name, bound in parameters.items()}
-    datasets = {bound["dataset.name"]: None for bound in parameters.values() if "dataset.name" in bound}
-    missing = side.missing.get(exhibit, ())
-    return Evidence(
-        exhibit=load_declaration(params / "exhibits" / f"{exhibit}.yaml", side.scale),
-        measured=side.rows[exhibit],
-        paper=load_paper(params / "paper" / f"{exhibit}.csv"),
-        arrays=side.arrays(exhibit),
-        missing=missing,
-        provenance={
-            "dataset": ", ".join(datasets) or "not stated",
-            "missing": list(missing),
-            "runs": runs,
-            "versions": {},
-        },
-    )
+    """One side's evidence of an exhibit, declared, judged and compared with the paper as in this checkout."""
+    declaration = load_declaration(params / "exhibits" / f"{exhibit}.yaml", side.scale)
+    evidence = gather(declaration, side.tidy[exhibit], side.arrays(exhibit), params)
+    return replace(evidence, judged=judged(evidence, {}))
 
 
 def _both(exhibit: str, base: Side, here: Side, params: Path, target: Path) -> list[dict[str, Any]]:
@@ -149,7 +140,7 @@ def _both(exhibit: str, base: Side, here: Side, params: Path, target: Path) -> l
 
 def _drawn(exhibit: str, side: Side, params: Path, path: Path) -> dict[str, Any]:
     """A table's markup, or the name of the figure written to `path`."""
-    if exhibit not in side.rows:
+    if exhibit not in side.tidy:
         return {"kind": "none", "content": ""}
     drawn = draw.draw(evidence_of(side, exhibit, params))
     if "html" in drawn:
@@ -159,4 +150,4 @@ def _drawn(exhibit: str, side: Side, params: Path, path: Path) -> dict[str, Any]
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(main))
+    sys.exit(main())

@@ -1,57 +1,122 @@
-"""Draw one exhibit: `python -m reports.draw --scale smoke --exhibit figure_08`.
+"""Draw exhibits: `python -m reports.draw --scale smoke` all of them, with `--exhibit figure_08` one.
 
-Reads the exhibit's declaration, its tidy results and the paper's values; writes to <out>/<scale>/<exhibit>.*:
-a figure as svg and png, a table as html and tex, and for both a csv (ours beside the paper's) and a
-json record. Last it writes <results>/<scale>/drawn/<exhibit>.json, the checksums of these files.
+Reads the exhibit's declaration, its results, the paper's values, and what `reports.verdict` tested on them; writes to
+<out>/<scale>/<exhibit>.*: a figure as svg and png, a table as html and tex, and for both a csv (ours beside the
+paper's) and a json record. Last it writes <results>/<scale>/drawn/<exhibit>.json, the checksums of these files and of
+what they were made from. Of all exhibits those are drawn that have results and whose drawings are not the ones that
+this receipt names.
 """
 
+from __future__ import annotations
+
 import argparse
-import hashlib
 import importlib
+import importlib.metadata
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from common import receipts
+from common.errors import UserError, command
+from common.files import read_json, sha256_bytes, write_bytes, write_text
+from common.scales import check_scale, default
+from reports.drawing.standing import banner, standing
 from reports.drawing.tables import spread_note, to_html, to_latex
-from reports.evidence import Evidence, load
-from reports.files import ReportError, exit_code, json_text, record_text, write_bytes
-from reports.record import label, record, standing
-from reports.summary import beside
+from reports.reading.declarations import load_all, load_declaration
+from reports.reading.exhibit import Evidence, load
+from reports.reading.folders import Folders, add_folders, code_hash, folders_of, hashes
+from reports.reading.judged import read_fresh
+from reports.reading.plain import json_text, record_text
+from reports.reading.record import record
+from reports.reading.summary import beside
 
 ENDINGS = {"figure": ("svg", "png", "csv", "json"), "table": ("html", "tex", "csv", "json")}
+INK = ("matplotlib", "seaborn", "pandas", "numpy", "jinja2", "pillow")  # whose versions decide how it looks
+Files = dict[str, bytes]
 
 
-def draw(evidence: Evidence) -> dict[str, bytes]:
-    """The files of one exhibit by their ending. ReportError if the exhibit has no module that draws it."""
-    render = _figure if evidence.exhibit.kind == "figure" else _table
-    return {
-        **render(evidence),
-        "csv": beside(evidence).to_csv(index=False, float_format="%.10g", lineterminator="\n").encode(),
-        "json": record_text(record(evidence, ENDINGS[evidence.exhibit.kind])).encode(),
-    }
-
-
+@command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.draw", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10 or paper")
-    parser.add_argument("--exhibit", required=True, help="for example figure_08 or table_b1")
     parser.add_argument(
-        "--results", type=Path, default=Path("results"), help="where tidy/<exhibit> lies, by scale"
+        "--exhibit", help="for example figure_08 or table_b1; the default is all that have changed"
     )
-    parser.add_argument(
-        "--params", type=Path, default=Path("params"), help="declarations and the paper's values"
-    )
-    parser.add_argument("--out", type=Path, default=Path("reports/out"), help="drawings go to <out>/<scale>")
+    add_folders(parser)
     options = parser.parse_args(arguments)
-    evidence = load(options.exhibit, options.scale, options.results, options.params)
-    drawn = {f"{options.exhibit}.{ending}": data for ending, data in draw(evidence).items()}
-    for name, data in drawn.items():
-        write_bytes(options.out / options.scale / name, data)
-    checksums = {name: hashlib.sha256(data).hexdigest() for name, data in drawn.items()}
-    receipt = options.results / options.scale / "drawn" / f"{options.exhibit}.json"
-    write_bytes(receipt, json_text(checksums).encode())
+    scale, folders = check_scale(options.scale or default()), folders_of(options)
+    if options.exhibit:
+        load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
+        left = write(options.exhibit, scale, folders, options.out / scale)
+        receipts.write(folders.results / scale, f"drawn/{options.exhibit}", left)
+        return
+    declared = {exhibit.id: exhibit for exhibit in load_all(folders.params, scale)}
+    for exhibit in declared.values():
+        has_results = folders.rows(exhibit.id, scale).exists()
+        if has_results and not is_drawn(exhibit.id, scale, folders, options.out / scale):
+            write(exhibit.id, scale, folders, options.out / scale)
+    drawn = (options.out / scale).glob("*.*")
+    known = tuple(ending for endings in ENDINGS.values() for ending in endings)
+    left = [path for path in drawn if path.stem in declared and path.suffix[1:] in known]
+    receipts.write(folders.results / scale, "drawn", left)
+
+
+def draw(evidence: Evidence) -> Files:
+    """The files of one judged exhibit by their ending. UserError if the exhibit has no module that draws it."""
+    exhibit = evidence.exhibit
+    files, notes = (_figure if exhibit.kind == "figure" else _table)(evidence)
+    said = {"banner": banner(exhibit.scale), "standing": standing(evidence), "notes": notes}
+    return {
+        **files,
+        "csv": beside(evidence).to_csv(index=False, float_format="%.10g", lineterminator="\n").encode(),
+        "json": record_text(record(evidence, ENDINGS[exhibit.kind], **said)).encode(),
+    }
+
+
+def write(exhibit: str, scale: str, folders: Folders, out: Path) -> list[Path]:
+    """Draw an exhibit into the folder `out`, and leave a receipt; returns what was drawn."""
+    evidence = replace(load(exhibit, scale, folders), judged=read_fresh(exhibit, scale, folders))
+    files = {f"{exhibit}.{ending}": data for ending, data in draw(evidence).items()}
+    for name, data in files.items():
+        write_bytes(out / name, data, only_if_changed=True)
+    receipt = {"files": {name: sha256_bytes(data) for name, data in files.items()}}
+    receipt["made_from"] = made_from(exhibit, scale, folders)
+    write_text(_receipt(exhibit, scale, folders), json_text(receipt), only_if_changed=True)
+    return [out / name for name in files]
+
+
+def is_drawn(exhibit: str, scale: str, folders: Folders, out: Path) -> bool:
+    """Whether the drawings lie there that its receipt names, made from what lies there now."""
+    path = _receipt(exhibit, scale, folders)
+    try:
+        receipt: dict[str, Any] = read_json(path)
+    except UserError:
+        return False
+    if not isinstance(receipt, dict) or receipt.get("made_from") != made_from(exhibit, scale, folders):
+        return False
+    files = receipt.get("files") or {}
+    drawn = hashes([out / name for name in files])
+    return bool(files) and list(drawn.values()) == list(files.values())
+
+
+def made_from(exhibit: str, scale: str, folders: Folders) -> dict[str, str]:
+    """The hashes of everything that decides how an exhibit looks."""
+    own = f"reports/exhibits/{exhibit}.py"
+    code = code_hash("common", "reports/reading", "reports/drawing", "reports/draw.py", own)
+    sheets = [
+        Path(__file__).parent / "drawing" / "style.mplstyle",
+        Path(__file__).parent / "templates" / "table.html.j2",
+    ]
+    inputs = [*folders.inputs(exhibit, scale), folders.judged(exhibit, scale), *sheets]
+    versions = {name: importlib.metadata.version(name) for name in INK}
+    return hashes(inputs) | {"code": code} | versions
+
+
+def _receipt(exhibit: str, scale: str, folders: Folders) -> Path:
+    return folders.results / scale / "drawn" / f"{exhibit}.json"
 
 
 def _module(exhibit: str) -> ModuleType:
@@ -61,30 +126,30 @@ def _module(exhibit: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        where = name.replace(".", "/") + ".py"
-        raise ReportError(
-            f"expected draw(evidence) in {where}; there is no such file. Write that module."
+        raise UserError(
+            f"nothing draws {exhibit}",
+            expected="a module with draw(evidence), which returns a figure or a table",
+            found="none",
+            where=name.replace(".", "/") + ".py",
+            remedy="write that module",
         ) from None
 
 
-def _figure(evidence: Evidence) -> dict[str, bytes]:
+def _figure(evidence: Evidence) -> tuple[Files, list[str]]:
     from reports.drawing import style  # matplotlib: a table without formulae does not pay for it
 
     with style.style(evidence.exhibit.id):
-        figure = _module(evidence.exhibit.id).draw(evidence)
-        return {"svg": style.svg_bytes(figure), "png": style.png_bytes(figure)}
+        drawing = style.Drawing.of(_module(evidence.exhibit.id).draw(evidence))
+        return {"svg": style.svg_bytes(drawing.figure), "png": style.png_bytes(drawing.figure)}, drawing.notes
 
 
-def _table(evidence: Evidence) -> dict[str, bytes]:
-    exhibit = evidence.exhibit
-    table = _module(exhibit.id).draw(evidence)
-    below = [*standing(evidence), *spread_note(table), *table.notes]
-    title = f"{label(exhibit.id)}. {exhibit.title}"
-    return {
-        "html": to_html(table, title, below).encode(),
-        "tex": to_latex(table, exhibit.title, exhibit.id, below).encode(),
-    }
+def _table(evidence: Evidence) -> tuple[Files, list[str]]:
+    exhibit, table = evidence.exhibit, _module(evidence.exhibit.id).draw(evidence)
+    notes = [*spread_note(table), *table.notes]
+    title, below = f"{exhibit.label}. {exhibit.title}", [*standing(evidence), *notes]
+    html, latex = to_html(table, title, below), to_latex(table, exhibit.title, exhibit.id, below)
+    return {"html": html.encode(), "tex": latex.encode()}, notes
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(main))
+    sys.exit(main())

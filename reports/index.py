@@ -1,98 +1,66 @@
 """One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
 
-Reads what reports.draw left in <out>/<scale>; writes verdicts.json and index.html there, <metrics>/<scale>.json for
-DVC and <evidence>/<scale>/<exhibit>.csv for comparisons, both small enough to be committed. Drawings are embedded by
-relative address; the rest is in the page, which loads nothing from a network.
+Reads what reports.draw and reports.verdict left in <out>/<scale>; writes index.html there, <metrics>/<scale>.json for
+DVC and <evidence>/<scale>/<exhibit>/ for comparisons and for those who have no runs, both small enough to be committed.
+Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
 """
+
+from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from markupsafe import Markup
 
-from reports import board, trails, verdict
-from reports.declaration import check_scale
-from reports.digest import digest, tidy_rows
-from reports.drawing.tables import render
-from reports.files import exit_code, json_text, read_csv, read_text, write_bytes
-from reports.record import banner, label, read_record, runs_of
-
-DRAW_AGAIN = "Draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}."
-NOT_BUILT, NOT_DRAWN, PARTIAL, COMPLETE = "not in this release", "not drawn", "partial", "complete"
-
-
-class Entry(NamedTuple):
-    """One line of the paper's contents, with the record of what we drew, if we did."""
-
-    id: str
-    label: str
-    section: str
-    title: str
-    status: str
-    record: Mapping[str, Any] | None
-
-    @property
-    def kind(self) -> str:
-        """figure or table."""
-        return self.id.split("_", 1)[0]
+from common import receipts
+from common.errors import command
+from common.files import read_bytes, read_csv, read_text, write_text
+from common.scales import check_scale, default
+from reports.drawing.markup import render
+from reports.drawing.standing import banner
+from reports.page import board
+from reports.page.committed import keep
+from reports.page.contents import COMPLETE, NOT_DRAWN, PARTIAL, Entry, contents
+from reports.page.numbers import numbers
+from reports.reading import provenance
+from reports.reading.folders import add_folders, folders_of
+from reports.reading.record import Record
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.index", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10 or paper")
-    parser.add_argument("--out", type=Path, default=Path("reports/out"), help="drawings lie in <out>/<scale>")
-    parser.add_argument("--params", type=Path, default=Path("params"), help="the paper's contents")
     parser.add_argument("--metrics", type=Path, default=Path("reports/metrics"), help="one JSON per scale")
-    parser.add_argument("--evidence", type=Path, default=Path("reports/evidence"), help="tidy rows, by scale")
+    add_folders(parser)
     options = parser.parse_args(arguments)
-    check_scale(options.scale, options.params / "exhibits")
-    folder = options.out / options.scale
-    entries = contents(options.scale, folder, options.params)
+    scale, folders = check_scale(options.scale or default()), folders_of(options)
+    folder = options.out / scale
+    entries = contents(scale, folder, folders.params)
     records = [entry.record for entry in entries if entry.record]
-    verdict.write(folder, options.scale, options.params, records)
-    write_bytes(folder / "index.html", page(options.scale, entries, folder).encode())
-    write_bytes(options.metrics / f"{options.scale}.json", json_text(digest(records)).encode())
-    keep_rows(options.evidence / options.scale, records)
-
-
-def keep_rows(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Write <exhibit>.csv, the measured rows, for `make compare` to read at a later commit; the rest goes."""
-    kept = {f"{record['exhibit']}.csv": tidy_rows(record) for record in records if record["raw"]}
-    for path in folder.glob("*.csv"):
-        if path.name not in kept:
-            path.unlink()
-    for name, text in kept.items():
-        write_bytes(folder / name, text.encode())
-
-
-def contents(scale: str, folder: Path, params: Path) -> list[Entry]:
-    """All exhibits in the paper's order, with the records found in `folder`."""
-    _, rows = read_csv(
-        params / "paper" / "contents.csv", "the paper's contents", "Run from the repository root."
-    )
-    return [_entry(scale, folder, params, *row) for row in rows]
+    write_text(folder / "index.html", page(scale, entries, folder))
+    if not folders.committed:
+        keep(options.metrics / f"{scale}.json", scale, folders, records)
+    receipts.write(folders.results / scale, "page", [folder / "index.html"])
 
 
 def page(scale: str, entries: Sequence[Entry], folder: Path) -> str:
     """The whole page as HTML."""
-    exhibits = [entry.id for entry in entries]
-    claims = board.load(folder, scale, exhibits)
+    claims = board.load(folder, scale, [entry.id for entry in entries])
     of = {
-        exhibit: [claim for claim in claims or [] if claim.found["exhibit"] == exhibit]
-        for exhibit in exhibits
+        entry.id: [claim for claim in claims or [] if claim.found["exhibit"] == entry.id] for entry in entries
     }
-    statuses = (COMPLETE, PARTIAL, NOT_DRAWN, NOT_BUILT)
+    statuses = (COMPLETE, PARTIAL, NOT_DRAWN)
     return render(
         "index.html.j2",
         scale=scale,
         banner=banner(scale),
         counts={status: sum(entry.status == status for entry in entries) for status in statuses},
         sections=list(dict.fromkeys(entry.section for entry in entries)),
-        items=[_item(scale, entry, folder, of[entry.id]) for entry in entries],
+        items=[_item(entry, folder, of[entry.id]) for entry in entries],
         labels={entry.id: entry.label for entry in entries},
         claims=claims,
         parts=board.parts(claims or []),
@@ -103,54 +71,45 @@ def page(scale: str, entries: Sequence[Entry], folder: Path) -> str:
     )
 
 
-def _entry(scale: str, folder: Path, params: Path, exhibit: str, section: str, shows: str) -> Entry:
-    path = folder / f"{exhibit}.json"
-    if not path.exists():
-        declared = (params / "exhibits" / f"{exhibit}.yaml").exists()
-        return Entry(exhibit, label(exhibit), section, shows, NOT_DRAWN if declared else NOT_BUILT, None)
-    found = read_record(path, scale, exhibit, DRAW_AGAIN.format(scale=scale, exhibit=exhibit))
-    status = PARTIAL if found["partial"] else COMPLETE
-    return Entry(exhibit, label(exhibit), found["section"], found["title"], status, found)
-
-
-def _item(scale: str, entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
+def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
     """What the template needs of one exhibit: drawn, with numbers and their runs; or only its name and claims."""
-    again = DRAW_AGAIN.format(scale=scale, exhibit=entry.id)
-    item = {"entry": entry, "record": entry.record, "claims": claims, "again": again}
+    item = {"entry": entry, "record": entry.record, "claims": claims, "again": entry.again}
     if entry.record is None:
         return item
-    knobs, numbers = trails.numbers(
-        entry.record, *read_csv(folder / f"{entry.id}.csv", "ours beside the paper's", again)
-    )
+    knobs, rows = numbers(entry.record, *read_csv(folder / f"{entry.id}.csv", entry.again))
     return item | {
-        "drawing": _drawing(entry, folder, again),
+        "drawing": _drawing(entry, folder),
         "knobs": knobs,
-        "numbers": numbers,
-        "trails": trails.trails(entry.record),
-        "absent": trails.absent(entry.record),
+        "numbers": rows,
+        "trails": provenance.trails(entry.record),
+        "absent": provenance.absent(entry.record),
         **_causes(entry.record),
     }
 
 
-def _drawing(entry: Entry, folder: Path, again: str) -> dict[str, Any]:
+def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
     """A figure's width and height, so that a page keeps its place while it loads; or a table's markup."""
     if entry.kind == "table":
         # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
-        return {"table": Markup(read_text(folder / f"{entry.id}.html", "a drawn table", again))}
-    head = (folder / f"{entry.id}.png").read_bytes()[:24]
+        return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}
+    head = read_bytes(folder / f"{entry.id}.png", entry.again)[:24]
     return {"width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}
 
 
-def _causes(record: Mapping[str, Any]) -> dict[str, Any]:
+def _causes(record: Record) -> dict[str, Any]:
     """What all runs of an exhibit have in common, and what the plan says of their cost."""
-    provenance, runs = record["provenance"], runs_of(record)
+    runs = provenance.runs_of(record)
     return {
-        "stages": trails.stage_causes(runs),
-        "shared": trails.shared(runs),
-        "varies": trails.varying_by_stage(runs),
+        "stages": provenance.stage_causes(runs),
+        "shared": provenance.shared(runs),
+        "varies": provenance.varying_by_stage(runs),
         "data": sorted({str(run["data"]) for run in runs.values() if run.get("data")}),
-        "cost": {name: _amount(value) for name, value in (provenance.get("cost") or {}).items()},
+        "cost": {name: _amount(value) for name, value in _cost(record["provenance"]).items()},
     }
+
+
+def _cost(causes: Mapping[str, Any]) -> Mapping[str, Any]:
+    return causes.get("cost") or {}
 
 
 def _amount(value: Any) -> str:
@@ -161,4 +120,4 @@ def _amount(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(main))
+    sys.exit(main())

@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.files import ReportError, exit_code, read_text, write_bytes
+from common.errors import UserError, command
+from common.files import read_bytes, write_bytes
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -25,6 +26,7 @@ EPOCH = b"19700101000000"
 SECONDS = 120  # for one page, on a slow machine
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.pdf", description=__doc__.splitlines()[0])
@@ -35,24 +37,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--browser", help="a Chromium; without it $CHROMIUM, or one on the PATH")
     options = parser.parse_args(arguments)
     page = options.out / options.scale / "index.html"
-    read_text(page, "the page of a scale", f"Make it: python -m reports.index --scale {options.scale}.")
+    read_bytes(page, f"make it: python -m reports.index --scale {options.scale}")
     write_bytes(page.with_name("report.pdf"), undated(printed(page, find_browser(options.browser))))
 
 
 def find_browser(asked: str | None = None) -> str:
-    """The path of a Chromium: the one asked for, that of $CHROMIUM, or one on the PATH. ReportError if none."""
+    """The path of a Chromium: the one asked for, that of $CHROMIUM, or one on the PATH. UserError if none."""
     asked = asked or os.environ.get("CHROMIUM")
     found = next(filter(None, map(shutil.which, [asked] if asked else BROWSERS)), None)
     if found is None:
-        raise ReportError(
-            f"expected a Chromium to print with ({asked or ', '.join(BROWSERS)}); found none. "
-            "Install one (Debian: apt-get install chromium), or name it with --browser."
+        raise UserError(
+            "no browser to print with",
+            expected=f"a Chromium ({asked or ', '.join(BROWSERS)})",
+            found="none",
+            remedy="install one (Debian: apt-get install chromium), or name it with --browser",
         )
     return found
 
 
 def printed(page: Path, browser: str) -> bytes:
-    """The page as the browser prints it. ReportError if the browser fails."""
+    """The page as the browser prints it. UserError if the browser fails."""
     with tempfile.TemporaryDirectory(prefix="print-") as folder:
         target = Path(folder) / "report.pdf"
         command = [browser, *FLAGS, f"--user-data-dir={folder}/profile", "--no-pdf-header-footer"]
@@ -60,16 +64,21 @@ def printed(page: Path, browser: str) -> bytes:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ReportError(
-                f"expected {browser} to print {page}; found: {error}. Try it by hand."
-            ) from error
+            raise _unprinted(browser, page, error) from error
         if not target.exists():
             last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
-            raise ReportError(
-                f"expected {browser} to print {page}; it wrote no PDF (status {done.returncode}, {last}). "
-                "Try it by hand with --print-to-pdf."
-            )
+            raise _unprinted(browser, page, f"no PDF (status {done.returncode}, {last})")
         return target.read_bytes()
+
+
+def _unprinted(browser: str, page: Path, found: object) -> UserError:
+    return UserError(
+        "the page was not printed",
+        expected=f"a PDF by {browser}",
+        found=found,
+        where=page,
+        remedy="try it by hand with --print-to-pdf",
+    )
 
 
 def undated(pdf: bytes) -> bytes:
@@ -78,4 +87,4 @@ def undated(pdf: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(main))
+    sys.exit(main())

@@ -6,20 +6,22 @@ which differ from one making of equal numbers to another.
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reports.declaration import load_declaration
-from reports.digest import cell_name
-from reports.evidence import canonical, load_collected, sort_key
-from reports.files import ReportError, exit_code, nearest, read_json
-from reports.summary import metric
-from reports.trails import Trail, absent, trails
+from common.errors import UserError, command
+from common.files import read_json
+from common.names import cell_name, nearest
+from reports.reading.declarations import load_declaration
+from reports.reading.knobs import canonical, sort_key
+from reports.reading.notation import metric
+from reports.reading.provenance import Trail, absent, trails
+from reports.reading.tidy import load_collected
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.trace", description=__doc__.splitlines()[0])
@@ -51,27 +53,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _chosen(found: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
-    """The trails of a run, or of the cells with these values. ReportError, with what there is, if there are none."""
+    """The trails of a run, or of the cells with these values. UserError, with what there is, if there are none."""
     for word in cell:
         knob, equals, value = word.partition("=")
         known = sorted({name for trail in found for name in trail.cell})
         if not equals or knob not in known:
-            raise ReportError(
-                f"expected --cell KNOB=VALUE with a knob of the exhibit ({', '.join(known) or 'it has none'}); "
-                f"found {word}.{nearest(knob, known)}"
+            raise UserError(
+                f"not a cell: {word}{nearest(knob, known)}",
+                expected=f"--cell KNOB=VALUE with a knob of the exhibit ({', '.join(known) or 'it has none'})",
+                found=word,
             )
         values = sorted({trail.cell.get(knob, "none") for trail in found}, key=sort_key)
         found = [trail for trail in found if trail.cell.get(knob) == canonical(value)]
         if not found:
-            raise ReportError(f"expected {knob} to be one of {', '.join(values)}; found {value}.")
+            raise UserError(f"no cell has this {knob}", expected=f"one of {', '.join(values)}", found=value)
     if run is None:
         return list(found)
     chosen = [trail for trail in found if run in (trail.run, cell_name(trail.run))]
     if not chosen:
         known = [trail.run for trail in found]
-        raise ReportError(
-            f"expected --run to be one of {len(known)} runs, such as {', '.join(known[:3])}; found {run}."
-            f"{nearest(run, known)}"
+        raise UserError(
+            f"no such run{nearest(run, known)}",
+            expected=f"one of {len(known)} runs, such as {', '.join(known[:3])}",
+            found=run,
         )
     return chosen
 
@@ -101,7 +105,7 @@ def _own_record(path: Path) -> dict[str, str]:
     """Commit and cost of a run. They are of the machine that ran it, so that a copy of the numbers may lack them."""
     if not path.exists():
         return {"commit": f"not known: there is no {path.name} in this folder"}
-    found = read_json(path, "the record of a run", "Run it again, by the command of its stage.")
+    found = read_json(path, "run it again, by the command of its stage")
     git, seconds, speed = found.get("git") or {}, found.get("seconds"), found.get("images_per_second")
     edited = (
         f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"
@@ -116,5 +120,4 @@ def _own_record(path: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` has seen enough
-    sys.exit(exit_code(main))
+    sys.exit(main())

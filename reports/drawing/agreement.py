@@ -8,23 +8,17 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import INK, MUTED, PALETTE, blank, notes
-from reports.evidence import Evidence
-from reports.summary import settings, summarize
+from reports.drawing.labels import Label, place_labels
+from reports.drawing.style import INK, MUTED, PALETTE, Drawing, blank, draw_spread, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import settings, summarize
 
 LINEAR = "linear eval"
 LEAST = 3  # points that a correlation is said of: two are always on a line
 MARKERS = "os^Dvp"
-LABEL = {
-    "xytext": (4, -4),
-    "textcoords": "offset points",
-    "va": "top",
-    "fontsize": 6.5,
-    "bbox": {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.4},  # readable on a line
-}
 Name = Callable[[str], str]
 
 
@@ -53,7 +47,7 @@ class Points:
     alone: str = ""
 
 
-def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
+def draw_agreement(evidence: Evidence, shown: Points) -> Drawing:
     """A panel per share of labels: top-1 after fine-tuning over that of linear evaluation.
 
     The paper's plot could not be seen. What its tables say of the same settings stands at scale paper, as crosses, and
@@ -63,20 +57,23 @@ def draw_agreement(evidence: Evidence, shown: Points) -> Figure:
     ours = summarize(evidence.measured, evidence.knobs)
     paper = evidence.paper.rename(columns={"number": "mean"}).assign(spread=math.nan)
     figure, panels = plt.subplots(1, len(fractions), figsize=(7.4, 3.9), squeeze=False)
+    labels = []
     for axes, fraction in zip(panels[0], fractions, strict=True):
         points = pairs(ours, shown.knob, fraction)
-        axes.set(xlabel="Linear evaluation, top-1 (%)")
+        labels.append(_panel(axes, points, shown))
+        axes.set(xlabel="Linear evaluation, top-1 (%)", ylabel="")
         axes.set_title(f"Fine-tuned on {fraction} of labels\n{_said(fit(points))}")
-        _panel(axes, points, shown)
         if evidence.exhibit.scale == "paper":
             _draw_printed(axes, pairs(paper, shown.knob, fraction), _alone(paper, shown.knob), shown)
         if any(axes.get_legend_handles_labels()[1]):
             axes.legend(fontsize=7)
     panels[0, 0].set_ylabel("After fine-tuning, top-1 (%)")
     theirs = {fraction: pairs(paper, shown.knob, fraction) for fraction in fractions}
-    alone = _alone(paper, shown.knob)
-    notes(figure, evidence, *_explanations(evidence, ours), *_in_words(theirs, alone, shown))
-    return figure
+    said = [*_explanations(evidence, ours), *_in_words(theirs, _alone(paper, shown.knob), shown)]
+    drawing = notes(figure, evidence, *said)
+    for axes, named in zip(panels[0], labels, strict=True):
+        place_labels(axes, named)
+    return drawing
 
 
 def pairs(cells: pd.DataFrame, knob: str, fraction: str) -> pd.DataFrame:
@@ -98,24 +95,24 @@ def fit(points: pd.DataFrame) -> Fit:
     return Fit(correlation, slope, float(y.mean() - slope * x.mean()), len(x))
 
 
-def _panel(axes: Axes, points: pd.DataFrame, shown: Points) -> None:
+def _panel(axes: Axes, points: pd.DataFrame, shown: Points) -> list[Label]:
     if points.empty:
-        return blank(axes, "no values")
+        blank(axes, "no values")
+        return []
     axes.margins(0.2, 0.16)
     axes.grid(True, axis="both")
-    names = points[shown.knob].map(shown.series)
-    for place, name in enumerate(sorted(set(names), key=lambda name: (len(name), name))):
-        some = points[names == name]
-        look = {
-            "color": PALETTE[(place + 4) % len(PALETTE)],
-            "marker": MARKERS[place % len(MARKERS)],
-            "label": name,
-        }
-        lines = {"markersize": 4, "linewidth": 0.9, "elinewidth": 0.7, "capsize": 2}
-        axes.errorbar(some["x"], some["y"], some["spread_y"], some["spread_x"], **look, **lines)
-        for value, x, y in zip(some[shown.knob], some["x"], some["y"], strict=True):
-            axes.annotate(shown.label(value), (x, y), **LABEL)
+    points = points.assign(series=points[shown.knob].map(shown.series))
+    names = sorted(set(points["series"]), key=lambda name: (len(name), name))
+    colors = {name: PALETTE[(place + 4) % len(PALETTE)] for place, name in enumerate(names)}
+    look = {"hue": "series", "style": "series", "hue_order": names, "style_order": names, "palette": colors}
+    look |= {"markers": [*MARKERS[: len(names)]], "dashes": False, "sort": False, "estimator": None}
+    lines = {"markersize": 5, "linewidth": 0.9, "markeredgecolor": "auto", "legend": len(names) > 1}
+    sns.lineplot(points, x="x", y="y", **look, **lines, ax=axes)
+    for name, some in points.groupby("series"):
+        draw_spread(axes, some["x"], some["y"], some["spread_y"], colors[name])
+        draw_spread(axes, some["x"], some["y"], some["spread_x"], colors[name], across=True)
     _draw_line(axes, points)
+    return [Label(shown.label(row[shown.knob]), row["x"], row["y"]) for _, row in points.iterrows()]
 
 
 def _said(found: Fit) -> str:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache
-
-from reports.drawing.outline import outline
+from html import escape
 
 POINTS = 11.0  # type size of the outlines
 STEPS = 25  # units of the SVG to a point, of which outlines take whole ones: 275 to an em
+LETTERS = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}  # matplotlib's codes in the words of SVG
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Formula:
         """An inline SVG that takes the colour of the text around it and is labelled with `words`."""
         path, width, height = _outline(self.latex)
         return (
-            f'<svg class="formula" role="img" aria-label="{_attribute(self.words)}" '
+            f'<svg class="formula" role="img" aria-label="{escape(self.words)}" '
             f'width="{width / POINTS:.3f}em" height="{height / POINTS:.3f}em" '
             f'viewBox="0 0 {width * STEPS:.0f} {height * STEPS:.0f}" fill="currentColor">'
             f'<path d="{path}"/></svg>'
@@ -36,16 +36,13 @@ def _outline(latex: str) -> tuple[str, float, float]:
 
     outline_of = TextPath((0, 0), f"${latex}$", size=POINTS, prop=FontProperties(math_fontfamily="cm"))
     box = outline_of.get_extents()
-    drawn = []
-    for vertices, code in outline_of.iter_segments(curves=True, simplify=False):
-        points = [
-            f"{x - box.x0 + 1:.4f} {box.y1 - y + 1:.4f}"
+    drawn = [
+        LETTERS[int(code)]
+        + " ".join(
+            f"{STEPS * (x - box.x0 + 1):.0f} {STEPS * (box.y1 - y + 1):.0f}"
             for x, y in zip(vertices[::2], vertices[1::2], strict=True)
-        ]
-        letter = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}[int(code)]
-        drawn.append(letter if letter == "Z" else letter + " ".join(points))
-    return outline("".join(drawn), 1 / STEPS), box.width + 2, box.height + 2
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+            if code != 79
+        )
+        for vertices, code in outline_of.iter_segments(curves=True, simplify=False)
+    ]
+    return "".join(drawn), box.width + 2, box.height + 2

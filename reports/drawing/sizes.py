@@ -1,28 +1,19 @@
 """Accuracy against the number of parameters: what Figures 1 and 7 share."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 
-from reports.drawing.style import INK, MUTED
-from reports.evidence import Evidence
-from reports.summary import summarize
+from reports.drawing.labels import Label
+from reports.drawing.style import MUTED, draw_spread
+from reports.reading.exhibit import Evidence
+from reports.reading.paper import knobs_of
+from reports.reading.summary import summarize
 
-
-@dataclass(frozen=True)
-class Mark:
-    """How a kind of point is drawn: marker, colour, the line that joins its points, where its labels stand."""
-
-    marker: str
-    color: str
-    line: str = "none"
-    above: bool = False
-    size: float = 5
-    filled: bool = True
-    tint: str = INK  # of the labels
+Look = Mapping[str, tuple[str, str]]  # of a series: its marker and its colour
 
 
 def measured_points(evidence: Evidence) -> pd.DataFrame:
@@ -33,47 +24,48 @@ def measured_points(evidence: Evidence) -> pd.DataFrame:
 
 def printed_points(evidence: Evidence) -> pd.DataFrame:
     """The same of the paper's values, without spread."""
-    knobs = list(evidence.paper.columns[: evidence.paper.columns.get_loc("metric")])
-    return _points(evidence.paper.assign(spread=math.nan), knobs)
+    return _points(evidence.paper.assign(spread=math.nan), knobs_of(evidence.paper))
 
 
 def _points(cells: pd.DataFrame, knobs: Sequence[str]) -> pd.DataFrame:
     """Cells that have both metrics, as wide rows, in the order in which they come."""
     params, top1 = (cells[cells["metric"] == name] for name in ("params", "top1"))
     both = top1[[*knobs, "number", "spread"]].rename(columns={"number": "top1"})
-    return both.merge(params[[*knobs, "number"]].rename(columns={"number": "params"}), on=list(knobs))
+    both = both.merge(params[[*knobs, "number"]].rename(columns={"number": "params"}), on=list(knobs))
+    return both[both["top1"].notna()].reset_index(drop=True)
 
 
-def draw_points(
-    axes: Axes, points: pd.DataFrame, mark: Mark, label: str, name: Callable[[pd.Series], str]
-) -> None:
-    """One series, joined in the order of its sizes, every point with its name; spread as an error bar.
+def draw_points(axes: Axes, points: pd.DataFrame, look: Look, unjoined: Sequence[str] = ()) -> list[Label]:
+    """The points by size, with columns `series`, `line` (which of a series are joined) and `name`; their labels.
 
-    The panel must have its limits: they decide which labels would collide.
+    Spread is an error bar. Points of an `unjoined` series are hollow, and no line joins them.
     """
-    if points.empty:
-        return
-    points = points.sort_values("params", kind="stable")
-    face = mark.color if mark.filled else "white"
-    look = {"color": mark.color, "markerfacecolor": face, "markersize": mark.size, "linewidth": 0.9}
-    axes.plot(points["params"], points["top1"], marker=mark.marker, linestyle=mark.line, label=label, **look)
-    errors = {"fmt": "none", "ecolor": mark.color, "elinewidth": 0.8, "capsize": 2}
-    axes.errorbar(points["params"], points["top1"], yerr=points["spread"], **errors)
-    for _, point in points.iterrows():
-        place = (
-            {"xytext": (3, -5), "va": "top"} if _beneath(axes, point, points, mark) else {"xytext": (-3, 5)}
+    order = [name for name in look if name in set(points["series"])]
+    markers, colors = ({name: look[name][place] for name in order} for place in (0, 1))
+    where = {"x": "params", "y": "top1", "hue": "series", "hue_order": order, "palette": colors, "ax": axes}
+    joined, alone = points[~points["series"].isin(unjoined)], points[points["series"].isin(unjoined)]
+    if len(alone):
+        sns.scatterplot(
+            alone, **where, style="series", markers=markers, s=22, facecolor="white", legend=False
         )
-        look = {"fontsize": 6, "color": mark.tint, "textcoords": "offset points"}
-        axes.annotate(name(point), (point["params"], point["top1"]), **look, **place)
-
-
-def _beneath(axes: Axes, point: pd.Series, points: pd.DataFrame, mark: Mark) -> bool:
-    """Whether a label stands under its point: as its mark says, unless it would lie on the axis or on a point."""
-    low, high = axes.get_ylim()
-    room = 0.05 * (high - low)
-    height, size = points["top1"] - point["top1"], points["params"] / point["params"]
-    crowded = ((height > 0) & (height < room) & size.between(0.8, 1.25)).any()
-    return bool(crowded or (not mark.above and point["top1"] - low > room))
+        axes.collections[-1].set(facecolor="white", edgecolor=[colors[name] for name in alone["series"]])
+    if len(joined):
+        lines = {"style": "series", "markers": markers, "dashes": False, "units": "line", "estimator": None}
+        sns.lineplot(
+            joined, **where, **lines, linewidth=0.9, markersize=8, markeredgecolor="auto", legend=False
+        )
+    for name in order:
+        some, line = points[points["series"] == name], "none" if name in unjoined else "-"
+        draw_spread(axes, some["params"], some["top1"], some["spread"], colors[name])
+        face = "white" if name in unjoined else colors[name]
+        axes.plot(
+            [], [], markers[name], linestyle=line, color=colors[name], mfc=face, label=name, linewidth=0.9
+        )
+    axes.legend()
+    return [
+        Label(row["name"], row["params"], row["top1"], MUTED if row["series"] in unjoined else "")
+        for _, row in points.iterrows()
+    ]
 
 
 def empty(axes: Axes) -> None:
@@ -81,11 +73,10 @@ def empty(axes: Axes) -> None:
     axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", color=MUTED)
 
 
-def explanations(evidence: Evidence, points: pd.DataFrame) -> Iterator[str]:
-    """The notes that both figures carry."""
-    yield (
+def explanation(evidence: Evidence, points: pd.DataFrame) -> str:
+    """The note that both figures carry."""
+    spread = " Error bars: standard deviation over seeds." if points["spread"].notna().any() else ""
+    return (
         f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}; parameters are the encoder's. "
-        "The axes of the two panels differ."
+        f"The axes of the two panels differ.{spread}"
     )
-    if points["spread"].notna().any():
-        yield "Error bars: standard deviation over seeds."

@@ -6,26 +6,40 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib
 
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from reports.drawing.lean import lean, palette
-from reports.evidence import Evidence
-from reports.record import standing
+from reports.drawing.standing import standing
+from reports.reading.exhibit import Evidence
 
 # Okabe and Ito's colours, told apart with every common kind of colour blindness; their luminance falls along
 # the list, so that neighbours also differ in grey print.
 PALETTE = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#000000")
 INK, MUTED = "#1A1A1A", "#5C5C5C"
 NOTES_WIDTH = 17.8  # characters of 7.5 pt text that fit an inch of a figure's width
+MOST_LINES = 4  # of notes under a figure; the record has all of them
 HALO = [withStroke(linewidth=2.4, foreground="white")]  # keeps a dark line legible on a dark bar
+
+
+class Drawing(NamedTuple):
+    """A figure and everything that a reader may want to know of it, of which the first lines stand under it."""
+
+    figure: Figure
+    notes: list[str]
+
+    @classmethod
+    def of(cls, drawn: "Figure | Drawing") -> "Drawing":
+        """What an exhibit drew: a figure without notes has none."""
+        return drawn if isinstance(drawn, Drawing) else cls(drawn, [])
 
 
 @contextmanager
@@ -38,13 +52,13 @@ def style(exhibit: str) -> Iterator[None]:
 
 
 def svg_bytes(figure: Figure) -> bytes:
-    """The figure as SVG, without a date or the name of the program."""
-    return lean(_bytes(figure, "svg", {"Date": None, "Creator": None}).decode()).encode()
+    """The figure as SVG, without a date or the name of the program: equal figures give equal bytes."""
+    return _bytes(figure, "svg", {"Date": None, "Creator": None})
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG at 110 dpi, for screens: print has the SVG, without the name of the program."""
-    return palette(_bytes(figure, "png", {"Software": None}))
+    """The figure as PNG at 200 dpi, for screens: print has the SVG. Without the name of the program."""
+    return _bytes(figure, "png", {"Software": None})
 
 
 def like_paper(values: Sequence[float], limits: tuple[float, float], step: float = 10) -> tuple[float, float]:
@@ -60,12 +74,35 @@ def like_paper(values: Sequence[float], limits: tuple[float, float], step: float
     return start, max(start + high - low, math.ceil(max(finite) / step) * step)
 
 
-def notes(figure: Figure, evidence: Evidence, *lines: str) -> None:
-    """Write under the figure what a reader must know: scale, thinning, what is missing, and `lines`."""
+def notes(figure: Figure, evidence: Evidence, *lines: str) -> Drawing:
+    """The figure with what a reader must know under it, in MOST_LINES at most: scale, thinning, then `lines`."""
     width = int(NOTES_WIDTH * figure.get_figwidth())
-    text = "\n".join(textwrap.fill(line, width) for line in (*standing(evidence), *lines))
+    shown = [row for line in standing(evidence) for row in textwrap.wrap(line, width)][:MOST_LINES]
+    room, flowing = MOST_LINES - len(shown), ""
+    for line in lines:  # as many as fit, one after the other
+        longer = f"{flowing} {line}".strip()
+        if len(textwrap.wrap(longer, width)) > room:
+            break
+        flowing = longer
+    text = "\n".join([*shown, *textwrap.wrap(flowing, width)])
     if text:
         figure.supxlabel(text, fontsize=7.5, color=MUTED, x=0.01, ha="left")
+    return Drawing(figure, list(lines))
+
+
+def draw_spread(
+    axes: Axes, x: pd.Series, y: pd.Series, spread: pd.Series, color: str, across: bool = False
+) -> None:
+    """Error bars (of x, if across) of the points that have a spread, of several seeds; no legend tells of them."""
+    several = spread.notna()
+    if several.any():
+        look = {"fmt": "none", "ecolor": color, "elinewidth": 0.8, "capsize": 2}
+        axes.errorbar(x[several], y[several], **{"xerr" if across else "yerr": spread[several]}, **look)
+
+
+def mark_diverged(axes: Axes, x: float) -> None:
+    """A cross on the axis where a training diverged."""
+    axes.plot([x], [0.02], "x", color=INK, markersize=6, transform=axes.get_xaxis_transform(), clip_on=False)
 
 
 def blank(axes: Axes, text: str) -> None:

@@ -4,15 +4,12 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reports.drawing.formula import Formula
-from reports.summary import Lookup, Measured, metric, written
+from reports.drawing.markup import render
+from reports.reading.notation import Measured, written
+from reports.reading.summary import Lookup
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
 NOT_RUN = "not run"
 UPRIGHT = 8  # columns that still fit an upright page in common type
 HEAD = 10  # characters of a column's name that are not broken
@@ -122,24 +119,6 @@ def value_or_blank(lookup: Lookup, name: str, **knobs: object) -> Value:
     """The same, blank where neither we nor the paper have it: nobody means to run it."""
     cell = value(lookup, name, **knobs)
     return cell if cell.paper is not None else replace(cell, absent="")
-
-
-def header(name: str) -> str:
-    """A metric's label with its unit."""
-    label, unit, _ = metric(name)
-    return f"{label} ({unit})" if unit else label
-
-
-def render(template: str, **context: Any) -> str:
-    """A template from reports/templates; everything in it is escaped unless the template says otherwise."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(**context)
 
 
 def to_html(table: Table, title: str, standing: Sequence[str]) -> str:

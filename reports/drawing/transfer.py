@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
-from reports.drawing.significance import bold
 from reports.drawing.tables import NOT_RUN, Cell, Table, Value
-from reports.evidence import Evidence
-from reports.summary import Lookup, metric, settings, settings_together, values_of
+from reports.reading.exhibit import Evidence
+from reports.reading.judged import is_bold
+from reports.reading.notation import metric
+from reports.reading.summary import Lookup, settings, settings_together, values_of
 
 METRICS = ("top1", "mean_per_class", "map11")  # a data set has one of them
-STAGES = {"linear": "logistic", "fine-tuned": "transfer"}
 BLOCKS = {"linear": "Linear evaluation", "fine-tuned": "Fine-tuned"}
 UNAVAILABLE = "†"  # beside the name of a data set that is not available here
 
@@ -59,7 +58,7 @@ def _cell(lookup: Lookup, dataset: str, absent: bool, **row: str) -> Cell:
         ours,
         lookup.paper(name, **where),
         absent="-" if absent else NOT_RUN,
-        bold=ours is not None and row["method"] in _best(lookup, where),
+        bold=ours is not None and is_bold(evidence.judged["bold"], where),
         paper_bold=_printed_bold(evidence.paper, where),
     )
 
@@ -71,25 +70,6 @@ def _metric(evidence: Evidence, dataset: str) -> str:
         if found:
             return min(found, key=METRICS.index)
     return METRICS[0]
-
-
-def _best(lookup: Lookup, where: Mapping[str, str]) -> set[str]:
-    """The methods of the cell's block and data set that are not significantly worse than the best of them."""
-    name, outcomes, labels = where["dataset"], {}, None
-    for method in settings(lookup.evidence, "method"):
-        found = _predictions(lookup, {**where, "method": method})
-        if found is not None:
-            predictions, labels = found
-            outcomes[method] = predictions == labels
-    by_class = _metric(lookup.evidence, name) == "mean_per_class"
-    return bold(outcomes, name, labels if by_class else None)
-
-
-def _predictions(lookup: Lookup, where: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Predictions and labels of the test split by a cell's first seed: the paper has one run of each method."""
-    stage, run = STAGES.get(where["setting"]), lookup.run(**where)
-    arrays = [lookup.evidence.arrays.get(f"{run}/{stage}_{name}") for name in ("predictions", "labels")]
-    return None if any(array is None for array in arrays) else (arrays[0], arrays[1])
 
 
 def _printed_bold(paper: pd.DataFrame, where: Mapping[str, str]) -> bool:

@@ -3,48 +3,53 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from reports.drawing.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
-from reports.drawing.style import INK, MUTED, PALETTE, like_paper, notes
-from reports.evidence import Evidence
+from reports.drawing.labels import Label, place_labels
+from reports.drawing.sizes import draw_points, empty, explanation, measured_points, printed_points
+from reports.drawing.style import MUTED, PALETTE, Drawing, like_paper, notes
+from reports.reading.exhibit import Evidence
 
-LITERATURE = Mark("o", PALETTE[4], above=True, size=4, filled=False, tint=MUTED)
-SIMCLR = Mark("*", PALETTE[5], line=":", size=10, tint=INK)
-SUPERVISED = Mark("x", MUTED, above=True, size=7, tint=INK)
+LOOK = {"SimCLR": ("*", PALETTE[5]), "supervised": ("X", MUTED), "literature": ("o", PALETTE[4])}
 LIMITS, TICKS = (53, 79), (25, 50, 100, 200, 400, 626)
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Left what we ran. Right what was published: dots are other papers' numbers, stars SimCLR's."""
     ours, paper = measured_points(evidence), printed_points(evidence)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 4.2), width_ratios=[2, 3])
-    _panel(left, ours, f"Ours ({evidence.exhibit.scale})", like_paper(list(ours["top1"]), LIMITS))
-    _panel(right, paper, "Published (ImageNet), not ours", LIMITS)
+    panels = {
+        left: (ours, f"Ours ({evidence.exhibit.scale})", like_paper(list(ours["top1"]), LIMITS)),
+        right: (paper, "Published (ImageNet), not ours", LIMITS),
+    }
+    labels = {axes: _panel(axes, *panel) for axes, panel in panels.items()}
     _ticks(right, TICKS)
     if not ours.empty:
         _ticks(left, sorted(set(ours["params"])))
     left.set_ylabel("Top-1 accuracy (%)")
-    notes(
-        figure,
-        evidence,
-        *explanations(evidence, ours),
-        "Hollow dots: numbers of other papers, none of them run here.",
-    )
-    return figure
+    said = explanation(evidence, ours), "Hollow dots: numbers of other papers, none of them run here."
+    drawing = notes(figure, evidence, *said)
+    for axes, named in labels.items():
+        place_labels(axes, named, size=6)
+    return drawing
 
 
-def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, float]) -> None:
-    axes.set(title=title, xlabel="Number of parameters (millions)", ylim=limits, xscale="log")
+def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, float]) -> list[Label]:
+    axes.set(title=title, ylim=limits, xscale="log")
     if points.empty:
-        return empty(axes)
-    simclr, supervised = (points["method"].str.startswith(name) for name in ("SimCLR", "Supervised"))
-    draw_points(axes, points[~simclr & ~supervised], LITERATURE, "literature", lambda point: point["method"])
-    draw_points(axes, points[simclr], SIMCLR, "SimCLR", lambda point: point["method"])
-    draw_points(axes, points[supervised], SUPERVISED, "supervised", lambda point: "Supervised")
-    axes.set_xlim(points["params"].min() / 1.5, points["params"].max() * 2)
-    axes.legend()
+        empty(axes)
+        return []
+    series = points["method"].map(_series)
+    names = points["method"].where(series != "supervised", "Supervised")
+    found = draw_points(axes, points.assign(series=series, line=series, name=names), LOOK, ["literature"])
+    axes.set(xlim=(points["params"].min() / 1.5, points["params"].max() * 2), ylabel="")
+    axes.set_xlabel("Number of parameters (millions)")
+    return found
+
+
+def _series(method: str) -> str:
+    first = method.partition(" ")[0].lower()
+    return {"simclr": "SimCLR", "supervised": "supervised"}.get(first, "literature")
 
 
 def _ticks(axes: Axes, values: tuple[float, ...] | list[float]) -> None:

@@ -3,18 +3,17 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import INK, MUTED, PALETTE, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup
+from reports.drawing.style import INK, MUTED, PALETTE, Drawing, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup
 
 Point = tuple[float, float]
 IMAGE: Point = (0.0, 0.0)
 PICTURE, RADIUS = 0.38, 0.26  # half a picture's side, a node's radius
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """One image at the bottom, two views left and right, agreement of their projections at the top."""
     run = Lookup(evidence).run()
     views = [*evidence.arrays.get(f"{run}/crops", ()), None, None]
@@ -28,8 +27,7 @@ def draw(evidence: Evidence) -> Figure:
     axes.text(0, 3.8, "maximize agreement", ha="center", va="bottom", color=INK)
     axes.text(0, 2.45, "representation", ha="center", va="center", fontsize=8, color=MUTED)
     axes.text(0, 0.62, r"$t, t^{\prime} \sim \mathcal{T}$", ha="center", va="bottom", color=INK)
-    notes(figure, evidence)
-    return figure
+    return notes(figure, evidence)
 
 
 def _branch(axes: Axes, side: int, name: str, augmentation: str, picture: np.ndarray | None) -> None:

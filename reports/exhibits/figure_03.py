@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import INK, PALETTE, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup
+from reports.drawing.style import INK, PALETTE, Drawing, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup
 
 Point = tuple[float, float]
 
@@ -37,18 +36,17 @@ TASKS = (
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Solid: the image. Dashed: its crops. Arrows: from which view another is predicted (B to A, D to C)."""
     picture = evidence.arrays.get(f"{Lookup(evidence).run()}/image")
     figure, panels = plt.subplots(1, 2, figsize=(6.4, 3.4))
     for axes, task in zip(panels, TASKS, strict=True):
         _panel(axes, task, picture)
-    notes(
+    return notes(
         figure,
         evidence,
         "Solid: the image. Dashed: random crops of it. Arrow: from one view, predict the other.",
     )
-    return figure
 
 
 def _panel(axes: Axes, task: Task, picture: np.ndarray | None) -> None:

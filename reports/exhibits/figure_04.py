@@ -4,11 +4,10 @@ from itertools import zip_longest
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import MUTED, blank, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings
+from reports.drawing.style import MUTED, Drawing, blank, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, settings
 
 NAMES = {
     "original": "Original",
@@ -25,7 +24,7 @@ NAMES = {
 COLUMNS = 5
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """The paper's ten panels, then ours; under each, the mean absolute change of a pixel against (a)."""
     lookup, operators = Lookup(evidence), settings(evidence, "operator", printed=NAMES)
     rows = -(-len(operators) // COLUMNS)
@@ -37,8 +36,9 @@ def draw(evidence: Evidence) -> Figure:
         _panel(axes, evidence, lookup, operator)
         title = f"({chr(ord('a') + place)}) {NAMES.get(operator, operator)}"
         axes.set_title(title, fontsize=7.5, weight="normal", loc="center")
-    notes(figure, evidence, "Number under a panel: mean absolute change against (a), in grey levels of 255.")
-    return figure
+    return notes(
+        figure, evidence, "Number under a panel: mean absolute change against (a), in grey levels of 255."
+    )
 
 
 def _panel(axes: Axes, evidence: Evidence, lookup: Lookup, operator: str) -> None:

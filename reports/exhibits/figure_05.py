@@ -5,15 +5,17 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
-from reports.drawing.style import INK, MUTED, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings, summarize, written
+from reports.drawing.style import INK, MUTED, Drawing, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import written
+from reports.reading.summary import Lookup, settings, summarize
 
 AVERAGE = ("Average", "row_mean_top1")  # the paper's last column
+MIDDLE = 0.18  # luminance on which dark and white letters are equally legible
 BOTH = {"first": "Crop+Color", "second": "both branches"}
 
 
@@ -27,7 +29,7 @@ class Panel(NamedTuple):
     centred: bool = False
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Ours, the paper's and their difference; and the contrastive task's accuracy, which is not in the paper."""
     lookup, rows, columns = Lookup(evidence), settings(evidence, "first"), settings(evidence, "second")
     names = [name for name in rows if name in columns]
@@ -43,9 +45,8 @@ def draw(evidence: Evidence) -> Figure:
     ]
     figure, axes = plt.subplots(2, 2, figsize=(7.4, 6.6))
     for place, panel in zip(axes.flat, panels, strict=True):
-        _draw(figure, place, panel, names)
-    notes(figure, evidence, *_explanations(evidence, lookup, ours))
-    return figure
+        _draw(place, panel, names)
+    return notes(figure, evidence, *_explanations(evidence, lookup, ours))
 
 
 def _grid(names: Sequence[str], cell: Callable[[str, str], float]) -> np.ndarray:
@@ -74,42 +75,36 @@ def _with_average(values: np.ndarray) -> np.ndarray:
     return np.column_stack([values, means])
 
 
-def _draw(figure: Figure, axes: Axes, panel: Panel, names: Sequence[str]) -> None:
-    norm = _norm(panel)
-    colors = plt.get_cmap(panel.colors).with_extremes(bad="#F4F4F4")
-    image = axes.imshow(np.ma.masked_invalid(panel.values), cmap=colors, norm=norm, aspect="auto")
-    for (row, column), value in np.ndenumerate(panel.values):
-        known = np.isfinite(value)
-        text = format(value, panel.form) if known else "-"
-        ink = _ink(colors(norm(value))) if known else MUTED
-        # Inside its cell it needs no room of its own; the layout of 224 texts would take seconds.
-        axes.text(column, row, text, ha="center", va="center", fontsize=6.5, color=ink, in_layout=False)
-    axes.axvline(len(names) - 0.5, color="white", linewidth=3)  # the average is no transformation
-    axes.set_xticks(
-        range(len(names) + 1), [*names, AVERAGE[0]], rotation=45, ha="right", rotation_mode="anchor"
-    )
-    axes.set_yticks(range(len(names)), names)
-    axes.set(title=panel.title, xlabel="2nd transformation", ylabel="1st transformation")
+def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
+    table = pd.DataFrame(panel.values, index=names, columns=[*names, AVERAGE[0]])
+    known = table.stack()
+    if panel.centred:  # the same in both directions
+        largest = max(1.0, known.abs().max()) if len(known) else 1.0
+        limits = {"vmin": -largest, "vmax": largest}
+    else:
+        limits = {"vmin": known.min(), "vmax": max(known.max(), known.min() + 1)} if len(known) else {}
+    words = table.map(lambda value: format(value, panel.form) if np.isfinite(value) else "-")
+    look = {"cmap": panel.colors, "annot_kws": {"fontsize": 6.5}, "fmt": "", "cbar_kws": {"pad": 0.02}}
+    sns.heatmap(table, annot=words, ax=axes, linewidths=0.4, **limits, **look)
+    axes.collections[0].update_scalarmappable()
+    cells = axes.collections[0].get_facecolors().reshape(*table.shape, 4)
+    for text in axes.texts:
+        column, row = map(int, text.get_position())
+        text.set_color(INK if _luminance(cells[row, column]) > MIDDLE else "white")
+    # seaborn writes nothing where nothing is known
+    for row, column in zip(*np.where(table.isna()), strict=True):
+        axes.text(column + 0.5, row + 0.5, "-", ha="center", va="center", fontsize=6.5, color=MUTED)
+    axes.axvline(len(names), color="white", linewidth=3)  # the average is no transformation
+    axes.set(title=panel.title, xlabel="2nd transformation", ylabel="1st transformation", facecolor="#F4F4F4")
+    axes.set_xticks(axes.get_xticks(), table.columns, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(axes.get_yticks(), names, rotation=0)
     axes.grid(False)
-    axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02).outline.set_visible(False)
 
 
-def _norm(panel: Panel) -> Normalize:
-    """From the smallest to the largest value of the panel; or, for a difference, the same in both directions."""
-    known = panel.values[np.isfinite(panel.values)]
-    if not len(known):
-        return Normalize(0, 1)
-    if panel.centred:
-        largest = max(1.0, float(np.abs(known).max()))
-        return Normalize(-largest, largest)
-    return Normalize(float(known.min()), max(float(known.max()), float(known.min()) + 1))
-
-
-def _ink(color: tuple[float, float, float, float]) -> str:
-    """Dark on light cells, white on dark ones (relative luminance)."""
-    red, green, blue, _ = color
-    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45 else "white"
+def _luminance(color: np.ndarray) -> float:
+    """Relative luminance (WCAG) of a colour, (4,) in sRGB."""
+    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+    return float(linear[:3] @ [0.2126, 0.7152, 0.0722])
 
 
 def _explanations(evidence: Evidence, lookup: Lookup, ours: np.ndarray) -> list[str]:

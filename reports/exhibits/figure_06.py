@@ -5,17 +5,16 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import PALETTE, blank, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings, values_of
+from reports.drawing.style import PALETTE, Drawing, blank, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, settings, values_of
 
 IMAGES, CROPS = 2, 4  # as printed; also the frames that stay empty where no run has finished
 TITLES = {"no": "(a) Without color distortion", "yes": "(b) With color distortion"}
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Left without, right with distortion; per image its crops, each over its histogram; equal axes."""
     lookup, images = Lookup(evidence), values_of(evidence.measured, "image")
     images += ["unknown"] * (IMAGES - len(images))
@@ -31,13 +30,12 @@ def draw(evidence: Evidence) -> Figure:
         for row, image in enumerate(images):
             run = lookup.run(image=image, color_distortion=distortion)
             _draw_image(panels[2 * row : 2 * row + 2], evidence, run, _highest(evidence))
-    notes(
+    return notes(
         figure,
         evidence,
         "Histograms: share of values by intensity, all channels; equal axes, tallest 1 % of bars cut.",
         "Distance: total variation between the histograms of two crops, a mean over pairs and images.",
     )
-    return figure
 
 
 def _draw_image(panels: np.ndarray, evidence: Evidence, run: str | None, highest: float) -> None:

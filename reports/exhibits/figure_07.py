@@ -3,55 +3,55 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.sizes import Mark, draw_points, empty, explanations, measured_points, printed_points
-from reports.drawing.style import PALETTE, like_paper, notes
-from reports.evidence import Evidence, sort_key
+from reports.drawing.labels import Label, place_labels
+from reports.drawing.sizes import draw_points, empty, explanation, measured_points, printed_points
+from reports.drawing.style import PALETTE, Drawing, like_paper, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.knobs import sort_key
 
-SHORT = Mark("o", PALETTE[4], line="-")
-LONG = Mark("*", PALETTE[5], line="-", size=9)
-SUPERVISED = Mark("x", PALETTE[2], line="-", above=True, size=6)
+SHORT, LONG, SUPERVISED = ("o", PALETTE[4]), ("*", PALETTE[5]), ("X", PALETTE[2])
 LIMITS = (50, 80)
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Blue dots: the shortest pretraining, joined by depth. Red stars: longer. Green crosses: with labels."""
     ours, paper = measured_points(evidence), printed_points(evidence)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 3.9))
-    _panel(left, ours, f"Ours ({evidence.exhibit.scale})", like_paper(list(ours["top1"]), LIMITS))
-    _panel(right, paper, "Paper (ImageNet)", LIMITS)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.4, 4.1))
+    labels = {
+        left: _panel(left, ours, f"Ours ({evidence.exhibit.scale})", like_paper(list(ours["top1"]), LIMITS)),
+        right: _panel(right, paper, "Paper (ImageNet)", LIMITS),
+    }
     left.set_ylabel("Top-1 accuracy (%)")
-    notes(figure, evidence, *explanations(evidence, ours))
-    return figure
+    drawing = notes(figure, evidence, explanation(evidence, ours))
+    for axes, named in labels.items():
+        place_labels(axes, named)
+    return drawing
 
 
-def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, float]) -> None:
-    axes.set(title=title, xlabel="Number of parameters (millions)", ylim=limits)
+def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, float]) -> list[Label]:
+    axes.set(title=title, ylim=limits)
     if points.empty:
-        return empty(axes)
-    axes.set_xlim(0, 1.2 * points["params"].max())
-    supervised = points["training"] == "supervised"
-    for place, (length, some) in enumerate(_by_length(points[~supervised])):
-        mark, star = (LONG, "*") if place else (SHORT, "")
-        for depth, joined in some.groupby("depth", sort=False):
-            label = f"SimCLR, {_epochs(length)}" if depth == some["depth"].iloc[0] else "_"
-            draw_points(axes, joined, mark, label, lambda point, star=star: _name(point) + star)
-    for length, some in _by_length(points[supervised]):
-        label = f"supervised, {_epochs(length)}"
-        draw_points(axes, some, SUPERVISED, label, lambda point: f"Sup. {_name(point)}")
-    axes.legend()
-
-
-def _by_length(points: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The points of each training length, shortest first."""
-    lengths = sorted(set(points["epochs"]), key=sort_key)
-    return [(length, points[points["epochs"] == length]) for length in lengths]
+        empty(axes)
+        return []
+    look, series = {}, pd.Series("", index=points.index)
+    for supervised, word in ((False, "SimCLR"), (True, "supervised")):
+        some = points["training"].eq("supervised") == supervised
+        for place, length in enumerate(sorted(set(points.loc[some, "epochs"]), key=sort_key)):
+            name = f"{word}, {_epochs(length)}"
+            look[name] = SUPERVISED if supervised else LONG if place else SHORT
+            series[some & (points["epochs"] == length)] = name
+    line = series.where(points["training"] == "supervised", series + points["depth"])
+    names = [_name(point, look[name]) for (_, point), name in zip(points.iterrows(), series, strict=True)]
+    found = draw_points(axes, points.assign(series=series, line=line, name=names), look)
+    axes.set(xlim=(0, 1.2 * points["params"].max()), xlabel="Number of parameters (millions)", ylabel="")
+    return found
 
 
 def _epochs(length: str) -> str:
     return f"{length} epoch" + "s" * (length != "1")
 
 
-def _name(point: pd.Series) -> str:
-    return f"R{point['depth']}" + (f"({point['width']}x)" if point["width"] != "1" else "")
+def _name(point: pd.Series, look: tuple[str, str]) -> str:
+    network = f"R{point['depth']}" + (f"({point['width']}x)" if point["width"] != "1" else "")
+    return f"Sup. {network}" if look == SUPERVISED else network + "*" * (look == LONG)

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from reports.drawing.bars import Bars, draw_bars
-from reports.evidence import Evidence
-from reports.summary import Lookup, written
+from reports.drawing.style import Drawing
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import written
+from reports.reading.summary import Lookup
 
 BARS = Bars(
     metric="top1",
@@ -20,7 +21,7 @@ BARS = Bars(
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Bars start at 30 % as in the paper; no head has one width only, that of the representation."""
     return draw_bars(_on_h(evidence), BARS, *_h_against_z(evidence))
 

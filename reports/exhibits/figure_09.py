@@ -1,9 +1,8 @@
 """Figure 9: linear evaluation by batch size and epochs."""
 
-from matplotlib.figure import Figure
-
 from reports.drawing.bars import Bars, draw_bars
-from reports.evidence import Evidence
+from reports.drawing.style import Drawing
+from reports.reading.exhibit import Evidence
 
 BARS = Bars(
     metric="top1",
@@ -15,6 +14,6 @@ BARS = Bars(
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Bars start at 50 % as in the paper. Smaller scales have other batch sizes, coloured by their rank."""
     return draw_bars(evidence, BARS)

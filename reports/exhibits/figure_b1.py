@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from matplotlib.figure import Figure
-
 from reports.drawing.bars import Bars, draw_bars
-from reports.evidence import Evidence
+from reports.drawing.style import Drawing
+from reports.reading.exhibit import Evidence
 
 BARS = Bars(
     metric="top5",
@@ -22,7 +21,7 @@ BARS = Bars(
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Scale paper has a thousand classes, the others have ten, of which five are no challenge.
 
     Of the paper's bars only the one that Table 6 implies is drawn.

@@ -1,10 +1,9 @@
 """Figure B.2: even larger batches and longer training, with square root scaling of the learning rate."""
 
-from matplotlib.figure import Figure
-
 from reports.drawing.bars import Bars, draw_bars
-from reports.evidence import Evidence
-from reports.summary import Lookup
+from reports.drawing.style import Drawing
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup
 
 BARS = Bars(
     metric="top1",
@@ -21,7 +20,7 @@ BARS = Bars(
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """The paper's bars are those that Table B.1 has too; its text tells the ends of the grid."""
     printed = Lookup(evidence).paper
     ends = [

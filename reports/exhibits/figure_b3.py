@@ -3,16 +3,16 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import PALETTE, blank, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup, values_of, written
+from reports.drawing.style import PALETTE, Drawing, blank, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import written
+from reports.reading.summary import Lookup, values_of
 
 TITLES = {"linear": "(a) Uniform y-axis", "log": "(b) Logarithmic y-axis"}
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """One curve per seed; low rank is a number too, because a curve alone does not say how low."""
     spectra = [
         array for name, array in sorted(evidence.arrays.items()) if name.endswith("/squared_eigenvalues")
@@ -29,13 +29,12 @@ def draw(evidence: Evidence) -> Figure:
     panels[0].text(
         0.97, 0.95, "\n".join(ranks), transform=panels[0].transAxes, ha="right", va="top", fontsize=8
     )
-    notes(
+    return notes(
         figure,
         evidence,
         "Shares: of the sum of squares. Effective rank: exponential of their entropy; full if all are equal.",
         "The paper's curves were not available to us; its text finds W (2048 x 2048) to be approximately low-rank.",
     )
-    return figure
 
 
 def _draw_spectra(axes: Axes, spectra: list[np.ndarray], scale: str) -> None:

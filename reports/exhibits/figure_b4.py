@@ -3,18 +3,18 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from reports.drawing.style import PALETTE, blank, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings, values_of, written
+from reports.drawing.style import PALETTE, Drawing, blank, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import written
+from reports.reading.summary import Lookup, settings, values_of
 
 TITLES = {"h": "(a) h", "z": "(b) z = g(h)"}
 COLORS = PALETTE[1:6]
 MARKERS = ("o", "x", "^")  # five colours in each: a class is told by both
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """The first seed's picture, and under it how far classes are apart, measured in the space itself."""
     lookup, layers = Lookup(evidence), settings(evidence, "panel", printed=TITLES)
     figure, panels = plt.subplots(1, len(layers), figsize=(3.7 * len(layers), 4.0))
@@ -25,14 +25,13 @@ def draw(evidence: Evidence) -> Figure:
     handles, labels = next(filter(any, (axes.get_legend_handles_labels() for axes in panels)), ([], []))
     if handles:
         figure.legend(handles, labels, loc="outside upper center", ncols=5, markerscale=2)
-    notes(
+    return notes(
         figure,
         evidence,
         f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}, held-out images; picture of seed {seed}.",
         "Silhouette (-1 to 1) and leave-one-out accuracy of the nearest neighbours are measured before embedding.",
         "The paper's picture was not available to us; its text names no settings of t-SNE.",
     )
-    return figure
 
 
 def _panel(axes: Axes, evidence: Evidence, lookup: Lookup, layer: str) -> None:

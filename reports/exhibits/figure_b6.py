@@ -1,12 +1,11 @@
 """Figure B.6: linear evaluation against fine-tuning over architectures."""
 
-from matplotlib.figure import Figure
-
 from reports.drawing.agreement import Points, draw_agreement
-from reports.evidence import Evidence
+from reports.drawing.style import Drawing
+from reports.reading.exhibit import Evidence
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Points of one depth are joined from the narrowest network to the widest; beside each stands its width."""
     points = Points("architecture", name=_short, label=_width, series=_depth)
     return draw_agreement(evidence, points)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from matplotlib.figure import Figure
-
 from reports.drawing.bars import Bars, draw_bars
-from reports.evidence import Evidence
-from reports.summary import Lookup, metric, summarize
+from reports.drawing.style import Drawing
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import metric
+from reports.reading.summary import Lookup, summarize
 
 TEMPERATURE = "0.5"
 KNOBS = ("batch_size", "epochs", "learning_rate", "temperature")
@@ -28,7 +28,7 @@ BARS = Bars(
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Bars at the caption's temperature; the network trained with labels is a line across ours."""
     measured = evidence.measured
     shown = measured.query("training == 'SimCLR' and temperature == @TEMPERATURE")

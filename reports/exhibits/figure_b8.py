@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from reports.drawing.bars import (
     Bars,
+    dataset_of,
     draw_legend,
     draw_panel,
     fitting_limits,
@@ -16,9 +16,10 @@ from reports.drawing.bars import (
     measured_bars,
     spread_notes,
 )
-from reports.drawing.style import blank, notes
-from reports.evidence import Evidence
-from reports.summary import Lookup, metric, values_of
+from reports.drawing.style import Drawing, blank, notes
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import metric
+from reports.reading.summary import Lookup, values_of
 
 SPLIT = 300
 BARS = Bars(
@@ -32,28 +33,22 @@ BARS = Bars(
 )
 
 
-def draw(evidence: Evidence) -> Figure:
+def draw(evidence: Evidence) -> Drawing:
     """Ours only: of the paper's bars none is published."""
     halves = split(values_of(evidence.measured, "epochs"))
     cells = [_bars(evidence, lengths) for lengths in halves.values()]
-    limits = fitting_limits(pd.concat(cells), BARS)
+    colors, limits = hue_colors(evidence, BARS), fitting_limits(cells, BARS)
     figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.4), sharey=True)
     for axes, ours, title in zip(panels, cells, halves, strict=True):
         axes.set_title(title)
         if len(ours):
-            draw_panel(axes, ours, BARS, hue_colors(evidence, BARS), limits)
+            draw_panel(axes, ours, BARS, colors, limits)
         else:
             blank(axes, "not run")
-    panels[0].set_ylabel(f"{metric('top1').label} ({metric('top1').unit})")
-    draw_legend(figure, panels, values_of(evidence.measured, "temperature"), BARS.hue_label)
-    notes(
-        figure,
-        evidence,
-        f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}.",
-        *spread_notes(evidence, pd.concat(cells), BARS),
-        *_in_words(evidence),
-    )
-    return figure
+    panels[0].set_ylabel(metric("top1").header)
+    draw_legend(figure, BARS, colors)
+    said = [dataset_of(evidence), *spread_notes(cells, BARS), *_in_words(evidence)]
+    return notes(figure, evidence, *said)
 
 
 def split(lengths: Sequence[str]) -> dict[str, list[str]]:

@@ -1,8 +1,8 @@
 """Table 1: top-1 accuracy by strength of color distortion, for SimCLR and for supervised training."""
 
 from reports.drawing.tables import Table, value_or_blank
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, settings
 
 NAMES = {"SimCLR": "SimCLR, linear evaluation (%)", "Supervised": "Supervised (%)"}
 

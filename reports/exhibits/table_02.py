@@ -2,8 +2,8 @@
 
 from reports.drawing.formula import Formula
 from reports.drawing.tables import Table, value
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, settings
 
 U, V, POSITIVE, NEGATIVE = r"\boldsymbol{u}", r"\boldsymbol{v}", r"\boldsymbol{v}^{+}", r"\boldsymbol{v}^{-}"
 DOT = rf"{U}^{{\mathrm{{T}}}}"  # u's product with what follows

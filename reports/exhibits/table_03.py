@@ -1,8 +1,8 @@
 """Table 3: what h and g(h) know of the transformation that was applied, against guessing."""
 
 from reports.drawing.tables import Table, value
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, settings
 
 NAMES = {
     "Orig. vs corrupted": "Orig. vs corrupted (Gaussian noise)",

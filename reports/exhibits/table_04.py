@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from reports.drawing.selection import Choice, chosen
 from reports.drawing.tables import NOT_RUN, Cell, Table, Value
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings_together, written
+from reports.reading.exhibit import Evidence
+from reports.reading.judged import Choice, choices_of
+from reports.reading.notation import Measured, written
+from reports.reading.summary import Lookup, settings_together
 
 NAMES = {"Margin triplet": "Margin", "NT-Logistic": "NT-Logi."}
 TUNED = {"lr": "Learning rate (for 256 images)", "margin": "Margin m", "temperature": "Temperature τ"}
@@ -14,17 +15,26 @@ TUNED = {"lr": "Learning rate (for 256 images)", "margin": "Margin m", "temperat
 def draw(evidence: Evidence) -> Table:
     """As printed, one column per loss; under it what was chosen, by which accuracy, among how many settings."""
     lookup, losses = Lookup(evidence), _losses(evidence)
-    found = [
-        chosen(evidence, "top1", list(TUNED), loss=loss, semi_hard_mining=semi_hard)
-        for loss, semi_hard in losses
-    ]
+    found = [_chosen(evidence, *pair) for pair in losses]
     printed = [lookup.paper("top1", loss=loss, semi_hard_mining=semi_hard) for loss, semi_hard in losses]
-    top1 = [Value("top1", one and one.test, paper) for one, paper in zip(found, printed, strict=True)]
-    validation = [written(one.validation, "top1") if one else NOT_RUN for one in found]
+    tests, validated = ([_reached(lookup, one, split) for one in found] for split in ("test", "validation"))
+    top1 = [Value("top1", ours, paper) for ours, paper in zip(tests, printed, strict=True)]
+    validation = [written(ours, "top1") if ours else NOT_RUN for ours in validated]
     rows: list[list[Cell]] = [["Top-1 accuracy (%)", *top1], ["on the validation split (%)", *validation]]
     rows += [[label, *[_setting(one, knob) for one in found]] for knob, label in TUNED.items()]
-    rows += [["Settings tried", *[str(one.tried) if one else "0" for one in found]]]
+    rows += [["Settings tried", *[str(one["tried"]) if one else "0" for one in found]]]
     return Table(columns=["", *[_name(*loss) for loss in losses]], rows=rows)
+
+
+def _chosen(evidence: Evidence, loss: str, semi_hard: str) -> Choice | None:
+    """What validation chose of a loss; None as long as a setting that it might choose has not finished."""
+    choices = choices_of(evidence.judged, "top1", loss=loss, semi_hard_mining=semi_hard)
+    return next((choice for choice in choices if choice["setting"]), None)
+
+
+def _reached(lookup: Lookup, choice: Choice | None, split: str) -> Measured | None:
+    """The accuracy of the chosen setting on one split."""
+    return choice and lookup.ours("top1", split=split, **choice["cell"], **choice["setting"])
 
 
 def _losses(evidence: Evidence) -> Sequence[tuple[str, str]]:
@@ -40,4 +50,4 @@ def _name(loss: str, semi_hard: str) -> str:
 
 def _setting(choice: Choice | None, knob: str) -> str:
     """The chosen value; a dash where the loss does not have the knob."""
-    return (choice.setting[knob] or "-") if choice else NOT_RUN
+    return (choice["setting"][knob] or "-") if choice else NOT_RUN

@@ -1,8 +1,9 @@
 """Table 6: linear evaluation among the published methods, and three ablations of what the method rests on."""
 
-from reports.drawing.tables import Cell, Table, Value, header
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings, settings_together, values_of
+from reports.drawing.tables import Cell, Table, Value
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import metric
+from reports.reading.summary import Lookup, settings, settings_together, values_of
 
 OURS = "SimCLR"
 PRINTED = ("params", "top1", "top5")
@@ -28,7 +29,7 @@ def draw(evidence: Evidence) -> Table:
     rows += _ablations(evidence, lookup)
     columns = ["", "Method", "Architecture", "Param. (M)", "Top 1 (%)", "Top 5 (%)"]
     return Table(
-        columns=[*columns, *[f"{header(name)}, ours only" for name in NOT_PRINTED]], rows=rows, stubs=3
+        columns=[*columns, *[f"{metric(name).header}, ours only" for name in NOT_PRINTED]], rows=rows, stubs=3
     )
 
 

@@ -2,7 +2,7 @@
 
 from reports.drawing.few_labels import few_labels
 from reports.drawing.tables import Table
-from reports.evidence import Evidence
+from reports.reading.exhibit import Evidence
 
 CHANCE = "Guessing reaches a top-5 of 5 in the number of classes: 0.5 % of ImageNet's 1000, but 50 % of CIFAR-10's ten."
 

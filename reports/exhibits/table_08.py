@@ -2,7 +2,7 @@
 
 from reports.drawing.tables import Table
 from reports.drawing.transfer import transfer_table
-from reports.evidence import Evidence
+from reports.reading.exhibit import Evidence
 
 
 def draw(evidence: Evidence) -> Table:

@@ -1,8 +1,8 @@
 """Table B.1: linear against square root scaling of the learning rate."""
 
 from reports.drawing.tables import Pair, Table, value
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, settings
 
 MARGIN = 0.5  # percent, as printed
 

@@ -1,8 +1,9 @@
 """Table B.2: fine-tuning and linear evaluation after a broader composition of augmentations."""
 
-from reports.drawing.tables import Cell, Table, header, value
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings
+from reports.drawing.tables import Cell, Table, value
+from reports.reading.exhibit import Evidence
+from reports.reading.notation import metric
+from reports.reading.summary import Lookup, settings
 
 METRICS = ("top1", "top5")
 NAMES = {
@@ -23,7 +24,7 @@ def draw(evidence: Evidence) -> Table:
         for start in settings(evidence, "initialisation")
     ]
     filled = [row for row in rows if any(cell.ours or cell.paper for cell in row[3:])]
-    columns = ["Architecture", "Labels", "Start", *[header(name) for name in METRICS]]
+    columns = ["Architecture", "Labels", "Start", *[metric(name).header for name in METRICS]]
     return Table(columns, filled, stubs=3, notes=[SCRATCH])
 
 

@@ -1,8 +1,8 @@
 """Table B.3: supervised training by architecture, length and augmentation."""
 
 from reports.drawing.tables import Table, value
-from reports.evidence import Evidence
-from reports.summary import Lookup, settings, settings_together
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, settings, settings_together
 
 
 def draw(evidence: Evidence) -> Table:

@@ -2,7 +2,7 @@
 
 from reports.drawing.few_labels import few_labels
 from reports.drawing.tables import Table
-from reports.evidence import Evidence
+from reports.reading.exhibit import Evidence
 
 
 def draw(evidence: Evidence) -> Table:

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from reports.drawing.tables import NOT_RUN, Table
-from reports.evidence import Evidence
-from reports.summary import Lookup, values_of
+from reports.reading.exhibit import Evidence
+from reports.reading.summary import Lookup, values_of
 
 COLUMNS = {
     "data_augmentation": "Data augmentation",

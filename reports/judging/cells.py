@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from reports.digest import cell_name
-from reports.evidence import PAPER_COLUMNS, Evidence
+from common.names import cell_name
+from reports.judging.choice import SPLIT, choose
 from reports.judging.contrast import UNKNOWN, Missing, Row
+from reports.judging.keys import Key, identity, named
+from reports.reading.exhibit import Evidence
+from reports.reading.paper import knobs_of
+from reports.reading.tidy import DIVERGED
+
+OWN = "own"  # the label of blocks that are ours and not the paper's
 
 
 @dataclass(frozen=True)
 class Cells:
-    """keys: each cell's knob values and its metric. values: (cells, seeds), NaN where a seed has no result."""
+    """keys: each cell's knob values and its metric. values: (cells, seeds), NaN where a seed has no result.
 
-    keys: Sequence[Mapping[str, str]]
+    diverged: bool of the same shape, where it has none because its training diverged.
+    """
+
+    keys: Sequence[Key]
     values: np.ndarray
+    diverged: np.ndarray = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.diverged is None:
+            object.__setattr__(self, "diverged", np.zeros(self.values.shape, bool))
+
+    def at(self, places: Sequence[int], keys: Sequence[Key] | None = None) -> Cells:
+        """Some of the cells, with other keys if any are given."""
+        kept = [self.keys[place] for place in places] if keys is None else keys
+        return Cells(kept, self.values[list(places)], self.diverged[list(places)])
 
     def of_metrics(self, names: Iterable[str]) -> Cells:
         """The cells of some metrics; Missing if there are none."""
@@ -27,33 +46,24 @@ class Cells:
         kept = [place for place, key in enumerate(self.keys) if key["metric"] in names]
         if not kept:
             raise Missing([f"metric {' or '.join(names)}"])
-        return Cells([self.keys[place] for place in kept], self.values[kept])
+        return self.at(kept)
 
     def tuned(self, knobs: Sequence[str]) -> Cells:
-        """Of cells that differ in `knobs` alone, the one that is best on validation, with its values on the test split.
+        """Of cells that differ in `knobs` alone the one that validation chooses, with its values on the test split.
 
         Cells of an exhibit that does not tell splits apart stay as they are.
         """
-        if not knobs or not any(key.get("split") for key in self.keys):
+        if not self.has_splits(knobs):
             return self
-        groups: dict[tuple, list[int]] = {}
-        for place, key in enumerate(self.keys):
-            groups.setdefault(_identity(_without(key, [*knobs, "split"])), []).append(place)
-        chosen = [self._test_of_best(places) for places in groups.values()]
-        return Cells([_without(self.keys[place], [*knobs, "split"]) for place in chosen], self.values[chosen])
+        chosen = choose(self.keys, self.values, self.diverged, knobs)
+        for choice in chosen:
+            if choice.missing:
+                raise Missing(choice.missing)
+        return self.at([choice.place for choice in chosen], [choice.cell for choice in chosen])
 
-    def _test_of_best(self, places: Sequence[int]) -> int:
-        validation = [place for place in places if self.keys[place]["split"] == "validation"]
-        whole = [place for place in validation if not np.isnan(self.values[place]).any()]
-        if (
-            len(whole) < len(validation) or not validation
-        ):  # a choice among those that finished would be another choice
-            raise Missing([_named(self.keys[place]) for place in set(validation) - set(whole) or places])
-        best = self.keys[max(validation, key=lambda place: self.values[place].mean())] | {"split": "test"}
-        found = [place for place in places if self.keys[place] == best]
-        if not found:
-            raise Missing([_named(best)])
-        return found[0]
+    def has_splits(self, knobs: Sequence[str]) -> bool:
+        """Whether there is anything to choose."""
+        return bool(knobs) and any(key.get(SPLIT) for key in self.keys)
 
     def complete(self, rows: Sequence[Row], of: str = "every") -> np.ndarray:
         """The values (cells, seeds) if they suffice for `of` the rows, else Missing, which names the cells that lack.
@@ -70,63 +80,68 @@ class Cells:
                 raise Missing([self._lacking(place) for place in lacking])
         return self.values
 
+    def left_out(self, rows: Sequence[Row]) -> list[str]:
+        """The cells of these rows of which a seed diverged, with how many did."""
+        used = np.stack([row.weights != 0 for row in rows]).any(axis=0)
+        return [self._lacking(place) for place in np.flatnonzero(used & self.diverged.any(axis=1))]
+
     def _lacking(self, place: int) -> str:
-        seeds, whole = int((~np.isnan(self.values[place])).sum()), self.values.shape[1]
-        return _named(self.keys[place]) + (f" ({seeds} of {whole} seeds)" if seeds else "")
+        has, lost = ~np.isnan(self.values[place]), int(self.diverged[place].sum())
+        whole, said = len(has), [f"{int(has.sum())} of {len(has)} seeds"] if has.any() and not lost else []
+        said += [f"diverged in {lost} of {whole} seeds"] if lost else []
+        return named(self.keys[place]) + (f" ({', '.join(said)})" if said else "")
 
 
 def of_evidence(evidence: Evidence, metrics: Sequence[str]) -> Cells:
-    """What was measured, and as cells without values what the plan names and no run has left."""
-    found = _table(evidence.measured, evidence.knobs, metrics)
-    known = {_identity(key) for key in found.keys}
-    absent = [key for key in _absent(evidence, metrics) if _identity(key) not in known]
+    """What was measured, and as cells without values what the plan names and no run has left; not cells of our own."""
+    measured, knobs = evidence.measured, evidence.knobs
+    if OWN in knobs:
+        measured, knobs = measured[measured[OWN] == ""], [knob for knob in knobs if knob != OWN]
+    found = _table(measured, knobs, metrics, set(_runs_that_diverged(evidence)))
+    known = {identity(key) for key in found.keys}
+    absent = [key for key in _absent(evidence, knobs, metrics) if identity(key) not in known]
     nothing = np.full((len(absent), found.values.shape[1]), np.nan)
-    return Cells([*found.keys, *absent], np.concatenate([found.values, nothing]))
+    return Cells(
+        [*found.keys, *absent],
+        np.concatenate([found.values, nothing]),
+        np.concatenate([found.diverged, np.zeros(nothing.shape, bool)]),
+    )
 
 
 def of_paper(paper: pd.DataFrame) -> Cells:
     """The paper's numbers, as if of one seed."""
-    knobs = [column for column in paper.columns if column not in (*PAPER_COLUMNS, "number")]
-    numbers = paper[paper["number"].notna()].assign(seed="0", value=lambda frame: frame["number"])
-    return _table(numbers, knobs, list(numbers["metric"].unique()))
+    numbers = paper[paper["number"].notna()].assign(seed="0", run="", value=lambda frame: frame["number"])
+    return _table(numbers, knobs_of(paper), list(numbers["metric"].unique()), set())
 
 
-def _table(frame: pd.DataFrame, knobs: Sequence[str], metrics: Sequence[str]) -> Cells:
+def _runs_that_diverged(evidence: Evidence) -> Iterable[str]:
+    return evidence.rows.loc[evidence.rows["metric"] == DIVERGED, "run"]
+
+
+def _table(frame: pd.DataFrame, knobs: Sequence[str], metrics: Sequence[str], lost: set[str]) -> Cells:
     rows = frame[frame["metric"].isin(metrics)]
-    wide = rows.pivot(index=[*knobs, "metric"], columns="seed", values="value")
-    names = wide.index.to_frame(index=False).astype(str)
-    return Cells(names.to_dict(orient="records"), wide.to_numpy(float))
+    shape = {"index": [*knobs, "metric"], "columns": "seed"}
+    values = rows.pivot(**shape, values="value")
+    diverged = rows.assign(diverged=rows["run"].isin(lost).astype(float)).pivot(**shape, values="diverged")
+    names = values.index.to_frame(index=False).astype(str)
+    return Cells(names.to_dict(orient="records"), values.to_numpy(float), diverged.to_numpy(float) == 1)
 
 
-def _absent(evidence: Evidence, metrics: Sequence[str]) -> list[dict[str, str]]:
+def _absent(evidence: Evidence, knobs: Sequence[str], metrics: Sequence[str]) -> list[dict[str, str]]:
     """Cells whose runs are all missing. An id holds positions in the grid: other runs tell which values these are."""
+    measured = evidence.measured
     known = {
         frozenset(cell_name(run).split("-")): row
-        for run, row in zip(
-            evidence.measured["run"], evidence.measured.to_dict(orient="records"), strict=True
-        )
+        for run, row in zip(measured["run"], measured.to_dict(orient="records"), strict=True)
     }
     found = []
     for run in evidence.missing:
         tokens = cell_name(run.split("/")[-1]).split("-")
-        values = {knob: _value(knob, tokens, known) for knob in evidence.knobs}
+        values = {knob: _value(knob, tokens, known) for knob in knobs}
         found += [{**values, "metric": name} for name in metrics]
-    return list({_identity(key): key for key in found}.values())
+    return list({identity(key): key for key in found}.values())
 
 
 def _value(knob: str, tokens: Sequence[str], known: Mapping[frozenset, Mapping[str, str]]) -> str:
     telling = {token for token in tokens if re.fullmatch(rf"part\d+|{re.escape(knob)}\d+", token)}
     return next((row[knob] for other, row in known.items() if telling <= other), UNKNOWN)
-
-
-def _without(key: Mapping[str, str], knobs: Sequence[str]) -> dict[str, str]:
-    return {knob: value for knob, value in key.items() if knob not in knobs}
-
-
-def _identity(key: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(key.items()))
-
-
-def _named(key: Mapping[str, str]) -> str:
-    where = ", ".join(f"{knob}={value}" for knob, value in key.items() if knob != "metric" and value)
-    return f"{key['metric']} of {where}" if where else key["metric"]

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reports.files import ReportError
+from common import scales
+from common.errors import UserError
 from reports.judging.inference import Bound
 
-SCALES = ("smoke", "reduced", "cifar10", "paper")
 OWN_WORDS = ("metric", "tuned_over", "where", "contrast", "correlate", "of", "above", "below", "within")
 
 
@@ -55,24 +55,27 @@ class Claim:
 
     def sensible_at(self, scale: str) -> bool:
         """Whether the scale is large enough for the claim to mean something."""
-        return SCALES.index(scale) >= SCALES.index(self.min_scale)
+        return scales.reaches(scale, self.min_scale)
 
 
 def parse(declared: Mapping[str, Any], scale: str = "paper") -> list[Claim]:
-    """The `claims` of a declaration, as they read at a scale. ReportError for one that lacks something."""
+    """The `claims` of a declaration, as they read at a scale. UserError for one that lacks something."""
     return [_claim(str(name), _at(scale, body)) for name, body in declared.items()]
 
 
 def in_order(ids: Sequence[str]) -> list[str]:
     """A2 before A10."""
-    return sorted(ids, key=lambda name: (name[0], int(name[1:])))
+    return sorted(ids, key=lambda name: (name.rstrip("0123456789"), len(name), name))
 
 
 def _at(scale: str, body: Any) -> Any:
     """The same tree with every {scale: number} replaced by the number."""
     if isinstance(body, Mapping):
+        by_scale = bool(body) and set(body) <= set(scales.names())
         return (
-            body[scale] if set(body) == set(SCALES) else {key: _at(scale, each) for key, each in body.items()}
+            scales.value_at(scale, body)
+            if by_scale
+            else {key: _at(scale, each) for key, each in body.items()}
         )
     return [_at(scale, each) for each in body] if isinstance(body, list) else body
 
@@ -85,13 +88,17 @@ def _claim(name: str, body: Mapping[str, Any]) -> Claim:
             says=str(body["says"]).strip(),
             type=body["type"],
             conditions=tuple(_condition({**shared, **own}) for own in body.get("all", [{}])),
-            min_scale=body.get("min_scale", SCALES[0]),
+            min_scale=body.get("min_scale", scales.names()[0]),
             paper_text=body.get("paper_text"),
             paper_differs=body.get("paper_differs"),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ReportError(
-            f"expected claim {name} as params/schema/exhibit.json describes it; found: {error!r}. Correct the file."
+        raise UserError(
+            f"not a claim: {name}",
+            expected="what params/schema/exhibit.json describes",
+            found=repr(error),
+            where="claims of an exhibit",
+            remedy="correct the file",
         ) from error
 
 

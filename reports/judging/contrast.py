@@ -3,7 +3,9 @@
 A row is one such sum, with the knob values that it still stands for. Selecting takes rows away; a step makes new ones:
 
     minus: [A, B]   each row of A less each row of B that agrees on every knob which neither of them names; a side is
-                    a selection or a list of them; B may be a number, or the word others (the rows that are not in A)
+                    a selection or a list of them; B may be a number, or the word others (the rows that are not in A).
+                    Where the paper prints the values that A spells out, the others are those whose values it prints
+                    too: what we add to an exhibit never changes a claim of the paper.
     swap: [a, b]    each row less the row with the values of the two knobs exchanged
     pairs: knob     every difference between two values of a knob
     mean: knob      the mean over a knob
@@ -26,8 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from reports.evidence import canonical
-from reports.files import ReportError
+from common.errors import UserError
+from reports.judging.keys import Key, identity, without
+from reports.reading.knobs import canonical
 
 PLACES: dict[str, Callable[[list[str]], list[str]]] = {
     "first": lambda values: values[:1],
@@ -51,7 +54,7 @@ class Missing(Exception):
 class Row:
     """`weights` of the cells and what is added to their sum; `levels` are the rows that a trend runs over."""
 
-    key: Mapping[str, str]
+    key: Key
     weights: np.ndarray
     constant: float = 0.0
     levels: tuple[Row, ...] = field(default=())
@@ -63,16 +66,24 @@ class Row:
 
 
 def rows_of(
-    keys: Sequence[Mapping[str, str]], where: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]
+    keys: Sequence[Key],
+    where: Mapping[str, Any],
+    steps: Sequence[Mapping[str, Any]],
+    printed: Sequence[Key] = (),
 ) -> list[Row]:
-    """The contrasts of the cells `keys`. Missing if a selection finds no cell, ReportError for an unknown step."""
+    """The contrasts of the cells `keys`; `printed` are those of the paper.
+
+    Missing if a selection finds no cell, UserError for an unknown step.
+    """
     unit = np.eye(len(keys))
     rows = select([Row(key, unit[place]) for place, key in enumerate(keys)], where)
     for step in steps:
         ((name, body),) = step.items()
         if name not in STEPS:
-            raise ReportError(f"expected one of {', '.join(STEPS)} in a claim's contrast; found {name}.")
-        rows = STEPS[name](rows, body)
+            raise UserError(
+                "not a step of a contrast", expected=", ".join(STEPS), found=name, where="a claim"
+            )
+        rows = minus(rows, body, printed) if name == "minus" else STEPS[name](rows, body)
     return rows
 
 
@@ -81,10 +92,8 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     found = list(rows)
     for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
         present = in_order({row.key.get(knob, "") for row in found})
-        if UNKNOWN in present and _is_place(wanted):
-            raise Missing(
-                [f"a value of {knob} of which no run is left"]
-            )  # which is first, then, nobody knows
+        if UNKNOWN in present and _is_place(wanted):  # which is first, then, nobody knows
+            raise Missing([f"a value of {knob} of which no run is left"])
         found = [row for row in found if _fits(row.key, knob, wanted, present)]
         spelled = set(_plain(wanted))
         absent = set() if "" in spelled else spelled - set(present)
@@ -93,14 +102,13 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     return found
 
 
-def minus(rows: Sequence[Row], sides: Sequence[Any]) -> list[Row]:
-    """Every difference between two selections."""
+def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()) -> list[Row]:
+    """Every difference between two selections; `printed`: the cells of the paper."""
     one, other = sides
     left = _side(rows, one)
     if isinstance(other, int | float):
         return [Row(row.key, row.weights, row.constant - other) for row in left]
-    taken = {id(row) for row in left}
-    right = [row for row in rows if id(row) not in taken] if other == OTHERS else _side(rows, other)
+    right = _others(rows, left, one, printed) if other == OTHERS else _side(rows, other)
     named = _knobs(one) | _knobs(other)
     partners: dict[tuple, list[Row]] = {}
     for row in right:
@@ -168,6 +176,29 @@ def _side(rows: Sequence[Row], side: Any) -> list[Row]:
     ]
 
 
+def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequence[Key]) -> list[Row]:
+    """The rows that are not in `left`; only the paper's, where it prints what the side spells out.
+
+    A side that names places (first, last) names other values at every scale, which the paper does not have.
+    """
+    taken = {id(row) for row in left}
+    rest = [row for row in rows if id(row) not in taken]
+    spelled = [
+        knob
+        for selection in (side if isinstance(side, list) else [side])
+        for knob, wanted in selection.items()
+        if _plain(wanted) and any(key.get(knob) for key in printed)
+    ]
+
+    def values(key: Key) -> tuple[str, ...]:
+        return tuple(key.get(knob, "") for knob in spelled)
+
+    known = {values(key) for key in printed}
+    if not spelled or not all(values(row.key) in known for row in left):
+        return rest
+    return [row for row in rest if values(row.key) in known]
+
+
 def _knobs(side: Any) -> set[str]:
     if side == OTHERS:
         return set()
@@ -180,7 +211,7 @@ def _difference(a: Row, b: Row, named: set[str]) -> Row:
 
 def _weighted(rows: Sequence[Row], weights: np.ndarray, named: set[str]) -> Row:
     total = weights @ np.stack([row.weights for row in rows])
-    return Row(_without(rows[0].key, named), total, float(weights @ [row.constant for row in rows]))
+    return Row(without(rows[0].key, named), total, float(weights @ [row.constant for row in rows]))
 
 
 def _groups(rows: Sequence[Row], knob: str) -> list[list[Row]]:
@@ -191,11 +222,7 @@ def _groups(rows: Sequence[Row], knob: str) -> list[list[Row]]:
 
 
 def _identity(row: Row, named: set[str]) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(_without(row.key, named).items()))
-
-
-def _without(key: Mapping[str, str], named: set[str]) -> dict[str, str]:
-    return {knob: value for knob, value in key.items() if knob not in named}
+    return identity(without(row.key, named))
 
 
 def _some(rows: list[Row], what: str) -> list[Row]:
@@ -215,7 +242,7 @@ def _plain(wanted: Any) -> list[str]:
     return [canonical(str(value)) for value in (wanted if isinstance(wanted, list) else [wanted])]
 
 
-def _fits(key: Mapping[str, str], knob: str, wanted: Any, present: list[str]) -> bool:
+def _fits(key: Key, knob: str, wanted: Any, present: list[str]) -> bool:
     value = key.get(knob, "")
     if not isinstance(wanted, dict):
         return value in (PLACES[wanted](present) if _is_place(wanted) else _plain(wanted))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from reports.judging.inference import LEVEL, Result
+from reports.judging.inference import Result
 
 FEWEST, MOST = 3, 200
 
 
-def seeds_needed(result: Result, tests: int, power: float = 0.8) -> int:
-    """How many seeds would settle the claim at the observed effect and spread, with Bonferroni over `tests`.
+def seeds_needed(result: Result, level: float, power: float = 0.8) -> int:
+    """How many seeds would settle the claim at the observed effect and spread, if its p had to be below `level`.
 
     FEWEST if there is no spread over seeds to go by, MOST + 1 if it is more than MOST.
     """
@@ -18,8 +18,10 @@ def seeds_needed(result: Result, tests: int, power: float = 0.8) -> int:
 
     if not result.sd or result.margin is None:
         return max(FEWEST, result.n + 1) if result.sd is not None else FEWEST
-    size, level = abs(result.margin) / result.sd, LEVEL / max(1, tests * result.among)
+    size = abs(result.margin) / result.sd
     candidates = range(max(FEWEST, result.n + 1), MOST + 1)
-    return (*candidates, MOST + 1)[
-        bisect_left(candidates, power, key=lambda n: TTestPower().power(size, n, level, alternative="larger"))
-    ]
+
+    def reached(n: int) -> float:
+        return TTestPower().power(size, n, level / result.among, alternative="larger")
+
+    return (*candidates, MOST + 1)[bisect_left(candidates, power, key=reached)]

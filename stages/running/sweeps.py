@@ -15,11 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import files, machine
+from common import files, machine, scales
 from common.errors import UserError, command
 from common.names import nearest
-from common.scales import check_scale
-from stages.planning.declaration import default_scale
 from stages.planning.plans import Plan, Run, read_plan
 from stages.running import store
 from stages.running.driver import Outcome, adopt, carry_out
@@ -77,7 +75,7 @@ def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tupl
         raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
     options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    return options, check_scale(options.scale) if options.scale else default_scale()
+    return options, scales.check_scale(options.scale or scales.default())
 
 
 def bring(

@@ -2,8 +2,11 @@
 
 import csv
 import json
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,12 +15,33 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from reports import draw, index
-from reports.drawing.style import style
-from reports.evidence import Evidence, load
+from common.errors import UserError
+from reports import draw, index, verdict
+from reports.drawing.style import Drawing, style
+from reports.judging import testing
+from reports.reading.exhibit import Evidence, load
+from reports.reading.folders import Folders
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = "smoke"
+
+
+def call(main: Callable[..., int], *words: str) -> None:
+    """A command as its code, so that what it refuses is raised and not printed."""
+    main.__wrapped__(list(words))
+
+
+def flat(said: str) -> str:
+    """What an error says, in one line."""
+    return re.sub(r"\s+", " ", re.sub(r"(expected|found|where|what to do): +", r"\1 ", said)).strip()
+
+
+@contextmanager
+def refused(pattern: str) -> Iterator[pytest.ExceptionInfo]:
+    """Something that a user can mend is refused in these words."""
+    with pytest.raises(UserError) as caught:
+        yield caught
+    assert re.search(pattern, flat(str(caught.value))), str(caught.value)
 
 
 class Lab:
@@ -25,7 +49,7 @@ class Lab:
 
     def __init__(self, folder: Path):
         self.results, self.params, self.out = folder / "results", folder / "params", folder / "out"
-        self.metrics = folder / "metrics"
+        self.metrics, self.evidence = folder / "metrics", folder / "evidence"
         shutil.copytree(ROOT / "params" / "paper", self.params / "paper")
 
     def declare(self, exhibit: str, knobs: Sequence[str], thinned: str = "", title: str = "A title") -> None:
@@ -91,27 +115,61 @@ class Lab:
     def tidy(self, exhibit: str) -> Path:
         return self.results / SCALE / "tidy" / exhibit
 
+    @property
+    def folders(self) -> Folders:
+        return Folders(self.results, self.params, self.evidence)
+
     def load(self, exhibit: str) -> Evidence:
-        return load(exhibit, SCALE, self.results, self.params)
+        """Evidence with what was tested on it."""
+        found = load(exhibit, SCALE, self.folders)
+        return replace(found, judged=testing.judged(found, {}))
 
     def draw(self, exhibit: str) -> dict[str, bytes]:
         """Run the command; the files it wrote, by ending."""
         folders = {"--results": self.results, "--params": self.params, "--out": self.out}
         options = [text for name, path in folders.items() for text in (name, str(path))]
-        draw.main(["--scale", SCALE, "--exhibit", exhibit, *options])
+        call(verdict.main, "--scale", SCALE, "--exhibit", exhibit, *options)
+        call(draw.main, "--scale", SCALE, "--exhibit", exhibit, *options)
         return {path.suffix[1:]: path.read_bytes() for path in (self.out / SCALE).glob(f"{exhibit}.*")}
 
-    def figure(self, exhibit: str) -> Figure:
-        """The figure as drawn, before it becomes bytes."""
+    def drawing(self, exhibit: str) -> Drawing:
+        """The figure as drawn, before it becomes bytes, with its notes."""
         with style(exhibit):
-            return import_module(f"reports.exhibits.{exhibit}").draw(self.load(exhibit))
+            return Drawing.of(import_module(f"reports.exhibits.{exhibit}").draw(self.load(exhibit)))
+
+    def figure(self, exhibit: str) -> Figure:
+        return self.drawing(exhibit).figure
+
+    def notes(self, exhibit: str) -> str:
+        """All that a figure says in words."""
+        return " ".join(self.drawing(exhibit).notes)
+
+    def judge(self, *more: str) -> dict[str, Any]:
+        """Run the command over all exhibits; the verdicts it wrote."""
+        folders = {
+            "--results": self.results,
+            "--params": self.params,
+            "--out": self.out,
+            "--evidence": self.evidence,
+        }
+        options = [text for name, path in folders.items() for text in (name, str(path))]
+        call(verdict.main, "--scale", SCALE, *options, *more)
+        return json.loads((self.out / SCALE / "verdicts.json").read_text())
 
     def index(self) -> str:
-        """Run the command; the page it wrote."""
-        folders = {"--metrics": self.metrics, "--params": self.params, "--out": self.out}
-        folders["--evidence"] = self.metrics.with_name("evidence")
-        index.main(
-            ["--scale", SCALE, *[text for name, path in folders.items() for text in (name, str(path))]]
+        """Judge, and run the command; the page it wrote."""
+        self.judge()
+        folders = {
+            "--metrics": self.metrics,
+            "--params": self.params,
+            "--out": self.out,
+            "--evidence": self.evidence,
+        }
+        call(
+            index.main,
+            "--scale",
+            SCALE,
+            *[text for name, path in folders.items() for text in (name, str(path))],
         )
         return (self.out / SCALE / "index.html").read_text()
 
@@ -220,7 +278,15 @@ def nine(lab: Lab) -> Lab:
 
 def claims() -> list[dict[str, Any]]:
     """One claim of each verdict, as the verdicts of a scale hold them: absent fields are null."""
-    measured = {"effect": 3.25, "low": 1.5, "high": 5.0, "unit": "points", "n": 9, "test": "paired t"}
+    measured = {
+        "effect": 3.25,
+        "low": 1.5,
+        "high": 5.0,
+        "unit": "points",
+        "paper_unit": "points",
+        "n": 9,
+        "test": "paired t",
+    }
     found = [
         {"id": "C1", "exhibit": "figure_08", "section": "4.2", "type": "D", "verdict": "confirmed"}
         | measured

@@ -17,10 +17,10 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select  # noqa: E402
 
 from reports.drawing.tables import Table, Value, to_html  # noqa: E402
-from reports.evidence import load_paper  # noqa: E402
 from reports.pdf import BROWSERS, FLAGS  # noqa: E402
-from reports.summary import Measured  # noqa: E402
-from tests.reports import two_sides  # noqa: E402
+from reports.reading.notation import Measured  # noqa: E402
+from reports.reading.paper import load_paper  # noqa: E402
+from tests.reports.comparing import two_sides  # noqa: E402
 from tests.reports.conftest import SCALE, Lab  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]

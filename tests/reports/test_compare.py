@@ -5,10 +5,10 @@ import json
 import numpy as np
 
 from reports import compare
-from reports.changes import moves
-from reports.sides import from_results
+from reports.comparing.changes import moves
+from reports.comparing.sides import from_results
+from tests.reports.comparing.two_sides import CLAIM, HEADS, cells, measure, page, sides
 from tests.reports.conftest import SCALE
-from tests.reports.two_sides import CLAIM, HEADS, cells, measure, page, sides
 
 
 def test_a_verdict_that_changed_is_named_with_both(two):
@@ -75,7 +75,7 @@ def test_drawings_say_of_which_data_set_each_side_is(two):
         compare.evidence_of(from_results(lab.results, SCALE, ["figure_08"]), "figure_08", lab.params)
         for lab in two
     ]
-    assert [each.provenance["dataset"] for each in evidence] == ["toys", "not stated"]
+    assert [each.provenance["dataset"] for each in evidence] == ["toy", "toy"]
 
 
 def test_a_knob_that_only_one_side_has_is_empty_on_the_other(two):

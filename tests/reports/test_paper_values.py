@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.evidence import load_paper
-from reports.files import read_csv
+from common.files import read_csv
+from reports.reading.paper import load_paper
 
 PAPER = Path(__file__).resolve().parents[2] / "params" / "paper"
 FILES = sorted(path for path in PAPER.glob("*.csv") if path.name != "contents.csv")
@@ -30,7 +30,7 @@ def test_650_published_values_in_31_exhibits_and_the_text():
 
 
 def test_the_contents_name_each_exhibit_once():
-    header, rows = read_csv(PAPER / "contents.csv", "contents", "")
+    header, rows = read_csv(PAPER / "contents.csv")
     assert header == ["exhibit", "section", "shows"]
     assert sorted(row[0] for row in rows) == [path.stem for path in FILES if path.stem != "text_numbers"]
 

@@ -6,7 +6,6 @@ import stat
 import pytest
 
 from reports import pdf
-from reports.files import exit_code
 
 BROWSER = next(filter(None, map(shutil.which, pdf.BROWSERS)), None)
 
@@ -26,7 +25,7 @@ def script(folder, text):
 
 
 def said(capsys, *arguments):
-    assert exit_code(lambda: pdf.main(["--scale=smoke", *arguments])) == 2
+    assert pdf.main(["--scale=smoke", *arguments]) == 2
     return capsys.readouterr().err
 
 

@@ -224,7 +224,7 @@ def test_codes_of_one_stage_are_adopted_one_by_one(project, monkeypatch):
     """Runs that name another loss have another code: an edit of one loss asks for one adoption."""
     codes = {"nt_xent": "a", "nt_logistic": "b"}
     monkeypatch.setattr(
-        plans, "code_hash", lambda stage, named: codes[named[0].rpartition(".")[2]] if named else "s"
+        runs, "code_hash", lambda stage, named: codes[named[0].rpartition(".")[2]] if named else "s"
     )
     tiny.declare_only(project, {"table_05": TWO_LOSSES})
     finish("table_05")

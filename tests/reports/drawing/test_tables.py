@@ -7,7 +7,7 @@ import pytest
 from reports.drawing.formula import Formula
 from reports.drawing.tables import Pair, Table, Value, spread_note, to_html, to_latex
 from reports.exhibits.table_02 import FORMULAE
-from reports.summary import Measured
+from reports.reading.notation import Measured
 
 
 def test_a_ragged_table_is_refused():

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.files import ReportError
 from reports.judging.contrast import Missing, in_order, rows_of
+from tests.reports.conftest import refused
 
 GRID = [{"kind": kind, "dim": str(dim)} for kind in ("a", "b") for dim in (9, 10, 100)]
 VALUES = np.array([1.0, 2.0, 4.0, 10.0, 20.0, 40.0])
@@ -102,7 +102,7 @@ def test_an_empty_text_makes_a_value_optional():
 
 
 def test_an_unknown_step_is_refused_by_name():
-    with pytest.raises(ReportError, match=r"minus, swap, pairs, mean, trend.*found median"):
+    with refused(r"minus, swap, pairs, mean, trend.*found median"):
         values([{"median": "dim"}])
 
 

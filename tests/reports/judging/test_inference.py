@@ -286,17 +286,17 @@ def test_the_seeds_asked_for_would_have_settled_it(among):
     from statsmodels.stats.power import TTestPower
 
     weak = Result(0.5, 0, 1, 3, "t", p=0.2, opposite=0.8, sd=1.0, margin=0.5, among=among)
-    n = seeds_needed(weak, tests=10)
+    n = seeds_needed(weak, 0.005)
     level = 0.005 / among
     power = [TTestPower().power(0.5, m, level, alternative="larger") for m in (n - 1, n)]
     assert power[0] < 0.8 <= power[1]
-    assert seeds_needed(replace(weak, margin=0.001), 10) > MOST
+    assert seeds_needed(replace(weak, margin=0.001), 0.005) > MOST
 
 
 def test_as_many_seeds_as_asked_for_mostly_settle_it():
     """Drawn, not calculated: a difference of 1.2 spreads, at the level of the first of 20."""
     rows, generator = contrasts(grid("ab", 1), *PAIRS), np.random.default_rng(14)
     weak = Result(1.2, 0, 2, 3, "t", p=0.2, opposite=0.8, sd=np.sqrt(2) * 0.7, margin=1.2)
-    n = seeds_needed(weak, tests=20)
+    n = seeds_needed(weak, 0.05 / 20)
     found = [infer(rows, np.c_[[0, 1.2]] + noise(generator, 2, n), "mean", ABOVE).p for _ in range(RUNS)]
     assert 0.74 < np.mean(np.array(found) < 0.05 / 20) < 0.9

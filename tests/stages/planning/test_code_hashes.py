@@ -100,9 +100,15 @@ def test_the_hash_is_of_the_stripped_sources(tmp_path, monkeypatch):
 
 def test_a_drawing_depends_on_what_draws_it_and_not_on_the_page():
     modules = code_hashes.reached("reports.draw", "reports.exhibits.figure_09")
-    assert {"reports.drawing.bars", "reports.judging.inference", "reports.exhibits.figure_09"} <= set(modules)
-    assert not {"reports.board", "reports.index", "reports.exhibits.figure_08"} & set(modules)
-    assert {"reports.board", "reports.trails", "reports.verdict"} <= set(code_hashes.reached("reports.index"))
+    assert {"reports.drawing.bars", "reports.reading.judged", "reports.exhibits.figure_09"} <= set(modules)
+    others = {
+        "reports.page.board",
+        "reports.judging.inference",
+        "reports.index",
+        "reports.exhibits.figure_08",
+    }
+    assert not others & set(modules)
+    assert {"reports.page.board", "reports.reading.provenance"} <= set(code_hashes.reached("reports.index"))
 
 
 def test_a_line_of_a_shared_drawing_redraws_those_that_use_it(tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def code_files(results: Path) -> dict[str, str]:
     forget()
     every = [plans.resolve(name, "smoke") for name in ("table_04", *OTHERS)]
     plan.write_code("smoke", every, results)
-    return {path.name: path.read_text() for path in (results / "smoke" / "code").iterdir() if path.is_file()}
+    return {path.name: path.read_text() for path in (results / "smoke" / "code" / "stages").iterdir()}
 
 
 def bind_mine(edit) -> None:

@@ -1,0 +1,193 @@
+"""Two sides of a comparison: what was measured, with which parameters, here or at a revision or in another folder.
+
+Committed evidence, reports/evidence/<scale>/<exhibit>/, is what `collect` gathered from a run of the whole scale:
+small enough for git, and enough to judge an exhibit's claims and to draw it again.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from common.errors import UserError
+from common.names import cell_name
+from reports.reading.plain import rounded
+from reports.reading.summary import cell_means
+from reports.reading.tidy import COLUMNS, Provenance, Tidy, damaged, from_commit, load_arrays, load_collected
+
+EVIDENCE, METRICS = "reports/evidence", "reports/metrics"
+COMMIT_AGAIN = "name a revision with evidence, metrics and plan as one `make reports` leaves them"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side: its name for readers, and the tidy results of each exhibit.
+
+    folder: the results it was read from, which hold pictures too; None for a revision.
+    """
+
+    name: str
+    scale: str
+    tidy: dict[str, Tidy] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def rows(self, exhibit: str) -> pd.DataFrame | None:
+        """The tidy rows of an exhibit, if it has any."""
+        return self.tidy[exhibit].rows if exhibit in self.tidy else None
+
+    def parameters(self, exhibit: str) -> dict[str, dict[str, Any]]:
+        """{"pretrain/part1-seed0": {"nt_xent.temperature": 0.1}} of an exhibit."""
+        runs = self.tidy[exhibit].provenance["runs"] if exhibit in self.tidy else {}
+        return {name: run["bindings"] for name, run in runs.items()}
+
+    def arrays(self, exhibit: str) -> dict[str, np.ndarray]:
+        """Pictures and outcomes of an exhibit, by "<run>/<name>"."""
+        return load_arrays(self.folder / self.scale / "tidy" / exhibit / "arrays.npz") if self.folder else {}
+
+
+def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
+    """What `collect` left under folder/<scale>/tidy. UserError if it holds none of the exhibits."""
+    side = Side(str(folder), scale, folder=folder)
+    for exhibit in exhibits:
+        tidy = folder / scale / "tidy" / exhibit
+        if (tidy / "rows.csv").is_file():
+            side.tidy[exhibit] = _as_committed(load_collected(tidy, exhibit, scale))
+    return _with_results(
+        side, f"{scale}/tidy/<exhibit>/rows.csv in {folder}", "run `make reports` for that folder"
+    )
+
+
+def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
+    """The evidence and the plans that a git revision holds. UserError if it has none for this scale."""
+    commit = _commit(revision)
+    digests = _committed_digests(revision, commit, scale)
+    side = Side(f"{revision} ({commit[:9]})", scale)
+    for exhibit in exhibits:
+        text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}/rows.csv")
+        plan = _git("show", f"{commit}:params/plan/{scale}/{exhibit}.yaml")
+        if text is not None:
+            path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}/rows.csv")
+            side.tidy[exhibit] = _as_committed(from_commit(text, plan, exhibit, scale, path, COMMIT_AGAIN))
+            if digests is not None:
+                _check_whole(side.tidy[exhibit].rows, digests.get(exhibit) or {}, path)
+    return _with_results(
+        side,
+        f"{EVIDENCE}/{scale}/ at {revision}",
+        f"commit what `make reports SCALE={scale}` writes to {EVIDENCE}/",
+    )
+
+
+def _with_results(side: Side, expected: str, remedy: str) -> Side:
+    if not side.tidy:
+        raise UserError(
+            f"no results of scale {side.scale}",
+            expected=expected,
+            found="none",
+            remedy=f"{remedy}, or name another base",
+        )
+    return side
+
+
+def with_knobs_of(side: Side, other: Side) -> Side:
+    """`side` with a column for every knob of `other`, empty, so that one code draws both: knobs come with time."""
+    tidy = dict(side.tidy)
+    for exhibit in tidy.keys() & other.tidy.keys():
+        rows = tidy[exhibit].rows
+        absent = [name for name in other.tidy[exhibit].rows.columns if name not in rows.columns]
+        columns = [*absent, *rows.columns]
+        tidy[exhibit] = tidy[exhibit]._replace(rows=rows.assign(**dict.fromkeys(absent, ""))[columns])
+    return replace(side, tidy=tidy)
+
+
+def aligned(base: Side, here: Side) -> Side:
+    """`base` with its cells called as those cells of `here` that have the same settings.
+
+    A cell is called by its place in the grid. A setting that both sides have is compared with itself, wherever it
+    stands. The others meet by place, so that an edited value is one number that moved; but not between scales, whose
+    grids have other places.
+    """
+    tidy = dict(base.tidy)
+    for exhibit in base.tidy.keys() & here.tidy.keys():
+        rows, causes = tidy[exhibit]
+        names = _names(rows, here.tidy[exhibit].rows, base.scale == here.scale)
+        renamed = rows.assign(run=rows["run"].map(lambda run, names=names: _renamed(run, names)))
+        runs = {_renamed(name, names): run for name, run in causes["runs"].items()}
+        tidy[exhibit] = Tidy(renamed, Provenance(**{**causes, "runs": runs}))
+    return replace(base, tidy=tidy)
+
+
+def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, str]:
+    """What each cell of the base is called here."""
+    theirs, ours = _settings(base), _settings(here)
+    names = {theirs[setting]: ours[setting] for setting in theirs.keys() & ours.keys()}
+    taken = {*names.values()}
+    for cell in {cell_name(run) for run in base["run"]} - names.keys():
+        names[cell] = cell if by_place and cell not in taken else f"{cell} of the base"
+    return names
+
+
+def _settings(rows: pd.DataFrame) -> dict[tuple[tuple[str, str], ...], str]:
+    """{knobs that are set, with their values: the cell}; without settings that do not tell cells apart."""
+    knobs = [name for name in rows.columns if name not in COLUMNS]
+    found: dict[tuple[tuple[str, str], ...], set[str]] = {}
+    for row in rows.to_dict(orient="records"):
+        setting = tuple(sorted((knob, row[knob]) for knob in knobs if row[knob] != ""))
+        found.setdefault(setting, set()).add(cell_name(row["run"]))
+    return {setting: cells.pop() for setting, cells in found.items() if len(cells) == 1}
+
+
+def _renamed(run: str, names: Mapping[str, str]) -> str:
+    """A run's id, or its stage and id, with its cell called anew."""
+    stage, slash, name = run.rpartition("/")
+    cell = cell_name(name)
+    return f"{stage}{slash}{names.get(cell, cell)}{name.removeprefix(cell)}"
+
+
+def _committed_digests(revision: str, commit: str, scale: str) -> dict[str, Any] | None:
+    """What the metrics file of a revision says of each exhibit; None if it has none. UserError if it is broken."""
+    text, path = _git("show", f"{commit}:{METRICS}/{scale}.json"), Path(f"{revision}:{METRICS}/{scale}.json")
+    try:
+        found = {} if text is None else json.loads(text)
+    except ValueError as error:
+        raise damaged("metrics in JSON", str(error), path, COMMIT_AGAIN) from error
+    if not isinstance(found, dict):
+        raise damaged("metrics in JSON", f"a {type(found).__name__}", path, COMMIT_AGAIN)
+    return None if text is None else found
+
+
+def _check_whole(rows: pd.DataFrame, digested: Mapping[str, Any], path: Path) -> None:
+    """UserError unless the rows give the means that were committed with them: a cut file has lost some."""
+    found = cell_means(rows.to_dict(orient="records"))
+    for cell in sorted({*found, *digested}):
+        if found.get(cell) != digested.get(cell):
+            expected = f"the means {digested.get(cell, 'of no cell')} of {cell}, as the metrics of its commit have them"
+            raise damaged(expected, str(found.get(cell, "no rows")), path, COMMIT_AGAIN)
+
+
+def _as_committed(tidy: Tidy) -> Tidy:
+    """Rows to ten digits, so that a number on its way through a record is the number that it was."""
+    return tidy._replace(rows=tidy.rows.assign(value=tidy.rows["value"].map(rounded)))
+
+
+def _commit(revision: str) -> str:
+    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if found is None:
+        raise UserError(
+            "nothing to compare with",
+            expected="a git revision or a folder of results as BASE",
+            found=f"{revision}, which is neither",
+            remedy="try HEAD, a branch, or the path of another results folder",
+        )
+    return found.strip()
+
+
+def _git(*words: str) -> str | None:
+    done = subprocess.run(["git", *words], capture_output=True, text=True, encoding="utf-8")
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,53 @@
+"""Many claims at once: which of their confirmations and contradictions to believe.
+
+Every claim is tested from both sides. All these tests of a scale are one family, in which Benjamini and Hochberg's
+procedure (1995) keeps the expected share of wrong ones among the verdicts at 5 % or less. Of a claim and its opposite
+one at least is false, so that this is their procedure on two-sided tests with the sign decided afterwards, which
+controls the share of wrong signs too (Benjamini and Yekutieli 2005). Holm's procedure (1979) over the same family is
+the stricter mark: with it, 95 % of such boards would have no wrong verdict at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reports.judging.inference import LEVEL
+
+
+class Corrected(NamedTuple):
+    """A p of the family: as it is, and corrected by Benjamini and Hochberg and by Holm."""
+
+    p: float
+    bh: float
+    holm: float
+
+
+class Family(NamedTuple):
+    """By claim the corrected p of the claim and of its opposite."""
+
+    claims: dict[str, tuple[Corrected, Corrected]]
+
+    @property
+    def tests(self) -> int:
+        """How many: two to a claim."""
+        return 2 * len(self.claims)
+
+    @property
+    def next_level(self) -> float:
+        """What p one more claim would need, beside those that are settled, to be settled too."""
+        settled = sum(min(one.bh, other.bh) < LEVEL for one, other in self.claims.values())
+        return LEVEL * min(settled + 1, len(self.claims)) / max(1, self.tests)
+
+
+def family(names: Sequence[str], p: Sequence[float], opposite: Sequence[float]) -> Family:
+    """The claims of a scale, with the p of each and that of its opposite."""
+    if not names:
+        return Family({})
+    from statsmodels.stats.multitest import multipletests
+
+    tests = [*p, *opposite]
+    bh, holm = (multipletests(tests, method=method)[1] for method in ("fdr_bh", "holm"))
+    corrected = [Corrected(float(a), float(b), float(c)) for a, b, c in zip(tests, bh, holm, strict=True)]
+    pairs = zip(corrected[: len(names)], corrected[len(names) :], strict=True)
+    return Family(dict(zip(names, pairs, strict=True)))

@@ -1,0 +1,238 @@
+"""What is tested on one exhibit's evidence: its claims, the settings that validation chose, and what is set in bold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from reports.judging import cells as tables
+from reports.judging.choice import choose
+from reports.judging.claim import Claim, Condition, parse
+from reports.judging.contrast import Missing, Row, minus, rows_of
+from reports.judging.correlation import correlation
+from reports.judging.inference import LEVEL, Result, both, exact, infer
+from reports.judging.keys import Key, identity, without
+from reports.judging.permutation import bold
+from reports.reading.declarations import Declaration
+from reports.reading.exhibit import Evidence
+from reports.reading.judged import Choice, Judged, Tested
+from reports.reading.notation import metric
+from reports.reading.paper import knobs_of
+from reports.reading.summary import settings
+
+# Standard deviation of the paper's repeats; of what it prints to one decimal.
+REPEATS = {"%": 0.15, "nat": 0.05}
+OWN_NUMBERS = {
+    True: "Its own numbers agree.",
+    False: "Its own numbers say the opposite.",
+    None: "Its own numbers do not decide.",
+}
+NOTHING = dict.fromkeys(Result.__dataclass_fields__) | {
+    "unit": "",
+    "missing": [],
+    "diverged": [],
+    "below_scale": False,
+}
+COMPARED = "method"  # the knob whose values a permutation test compares
+
+
+def judged(evidence: Evidence, made_from: Mapping[str, str]) -> Judged:
+    """Everything that is tested on the evidence, which was made from files with these hashes."""
+    exhibit = evidence.exhibit
+    claims = parse(exhibit.claims, exhibit.scale)
+    return Judged(
+        exhibit=exhibit.id,
+        scale=exhibit.scale,
+        made_from=dict(made_from),
+        claims=[_said(claim, exhibit, evidence.paper) | _measured(claim, evidence) for claim in claims],
+        choices=[choice for metric, knobs in _tuned(claims) for choice in _choices(evidence, metric, knobs)],
+        bold=list(_bold(evidence)),
+    )
+
+
+def untested(exhibit: Declaration, paper: pd.DataFrame, why: str) -> list[Tested]:
+    """The claims of an exhibit of which there is nothing to test."""
+    return [
+        _said(claim, exhibit, paper) | NOTHING | {"missing": [why]}
+        for claim in parse(exhibit.claims, exhibit.scale)
+    ]
+
+
+def evaluate(
+    claim: Claim, table: tables.Cells, printed: Sequence[Key] = (), noise: float | None = None
+) -> tuple[Result, list[str]]:
+    """A claim on a table of cells, and the cells that were left out in some seed because a training diverged.
+
+    Missing if the table lacks some. printed: the paper's cells. noise: of one cell, where it is known.
+    """
+    results, lost = zip(
+        *(_condition(claim, each, table, printed, noise) for each in claim.conditions), strict=True
+    )
+    return both(results), list(dict.fromkeys(name for names in lost for name in names))
+
+
+def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
+    """The paper's own effect and whether its numbers support the claim (None: they do not decide, or it has none).
+
+    Of a claim in several halves those count for which the paper has numbers.
+    """
+    unit, table, found = _unit_of_metric(claim, paper), tables.of_paper(paper), []
+    for condition in claim.conditions:
+        with suppress(Missing):  # some halves of a claim are in words only
+            found.append(_condition(claim, condition, table, (), REPEATS.get(unit, 0.0))[0])
+    if not found:
+        return {"effect": None, "unit": "", "supports": None}
+    result = both(found)
+    decided = {True: result.p, False: result.opposite} if result.p is not None else {}
+    supports = next((answer for answer, p in decided.items() if p < LEVEL), None)
+    return {"effect": result.effect, "unit": _unit(claim, result, paper), "supports": supports}
+
+
+def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
+    """What the claim comes to here."""
+    if not claim.sensible_at(evidence.exhibit.scale):
+        return NOTHING | {"below_scale": True}
+    try:
+        table = tables.of_evidence(evidence, claim.metrics)
+        found, lost = evaluate(claim, table, _printed(evidence.paper))
+    except Missing as missing:
+        return NOTHING | {"missing": missing.cells}
+    return NOTHING | asdict(found) | {"unit": _unit(claim, found, evidence.paper), "diverged": lost}
+
+
+def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame) -> dict[str, Any]:
+    """What does not depend on our runs; the paper's numbers are judged as at its own scale."""
+    (theirs,) = parse({claim.id: exhibit.claims[claim.id]})
+    found = on_paper(theirs, paper)
+    numbers = OWN_NUMBERS[found["supports"]] if found["effect"] is not None else None
+    words = [claim.paper_text, claim.paper_differs or numbers]
+    return {
+        "id": claim.id,
+        "exhibit": exhibit.id,
+        "section": exhibit.section,
+        "says": claim.says,
+        "type": claim.type,
+        "metric": ", ".join(claim.metrics),
+        "min_scale": claim.min_scale,
+        "is_papers": exhibit.is_papers,
+        "paper_effect": found["effect"],
+        "paper_unit": found["unit"],
+        "paper_says": " ".join(filter(None, words)),
+    }
+
+
+def _condition(
+    claim: Claim, condition: Condition, table: tables.Cells, printed: Sequence[Key], noise: float | None
+) -> tuple[Result, list[str]]:
+    table = table.of_metrics(condition.metrics).tuned(condition.tuned_over)
+    rows = rows_of(table.keys, condition.where, condition.contrast, printed)
+    if condition.correlate:
+        return _correlation(condition, rows, table, noise)
+    values = table.complete(rows, condition.of)
+    test = exact if claim.type == "A" else partial(infer, noise=noise)
+    return test(rows, values, condition.of, condition.bound), table.left_out(rows)
+
+
+def _correlation(
+    condition: Condition, rows: Sequence[Row], table: tables.Cells, noise: float | None
+) -> tuple[Result, list[str]]:
+    """Over the cells in which two selections can be paired; the difference of each pair says which cells they are."""
+    method, one, other = condition.correlate
+    paired = minus(rows, [one, other])
+    values = table.complete(paired, "mean")
+    x, y = (np.stack([values[(sign * row.weights) > 0][0] for row in paired]) for sign in (1, -1))
+    return correlation(x, y, method, condition.bound, noise), table.left_out(paired)
+
+
+def _tuned(claims: Sequence[Claim]) -> list[tuple[str, tuple[str, ...]]]:
+    """Each metric with the knobs over which claims tune it."""
+    conditions = [condition for claim in claims for condition in claim.conditions if condition.tuned_over]
+    return list(dict.fromkeys((name, tuple(each.tuned_over)) for each in conditions for name in each.metrics))
+
+
+def _choices(evidence: Evidence, metric: str, knobs: Sequence[str]) -> Iterator[Choice]:
+    """What validation chose, in the words of the record."""
+    if metric not in set(evidence.measured["metric"]):
+        return
+    table = tables.of_evidence(evidence, [metric])
+    if not table.has_splits(knobs):
+        return
+    for found in choose(table.keys, table.values, table.diverged, knobs):
+        cell = without(found.cell, ["metric"])
+        yield Choice(
+            metric=metric, cell=cell, setting=found.setting, tried=found.tried, missing=found.missing
+        )
+
+
+class _Model(NamedTuple):
+    """What a cell's first seed predicted of the test split: the paper has one run of each method."""
+
+    key: dict[str, str]
+    by_class: bool
+    predictions: np.ndarray
+    labels: np.ndarray
+
+
+def _bold(evidence: Evidence) -> Iterator[dict[str, str]]:
+    """The cells that are not significantly worse than the best of those that differ from them by `method` alone."""
+    groups: dict[tuple, dict[str, _Model]] = {}
+    for model in _models(evidence):
+        group = groups.setdefault(identity(without(model.key, [COMPARED])), {})
+        group[model.key[COMPARED]] = model
+    for group, models in groups.items():
+        ordered = {name: models[name] for name in settings(evidence, COMPARED) if name in models}
+        labels = (
+            next(iter(ordered.values())).labels if any(each.by_class for each in models.values()) else None
+        )
+        outcomes = {name: model.predictions == model.labels for name, model in ordered.items()}
+        best = bold(outcomes, dict(group).get("dataset", evidence.exhibit.id), labels)
+        yield from (model.key for name, model in ordered.items() if name in best)
+
+
+def _models(evidence: Evidence) -> Iterator[_Model]:
+    if COMPARED not in evidence.knobs:
+        return
+    for values, rows in evidence.measured.groupby(evidence.knobs, sort=False):
+        arrays = [_array(evidence, rows["run"].iloc[0], kind) for kind in ("predictions", "labels")]
+        if all(array is not None for array in arrays):
+            key = dict(zip(evidence.knobs, values, strict=True))
+            yield _Model(key, "mean_per_class" in _metrics(evidence, key, rows), *arrays)
+
+
+def _metrics(evidence: Evidence, key: Key, rows: pd.DataFrame) -> set[str]:
+    """In what the paper measures the data set of a cell or, if it has no such set, in what we do."""
+    paper = evidence.paper
+    printed = paper.loc[paper["dataset"] == key["dataset"], "metric"] if {"dataset"} <= {*paper, *key} else []
+    return set(printed) or set(rows["metric"])
+
+
+def _array(evidence: Evidence, run: str, kind: str) -> np.ndarray | None:
+    """The predictions or the labels that a stage of a run left."""
+    names = (name for name in evidence.arrays if name.startswith(f"{run}/") and name.endswith(f"_{kind}"))
+    return next((evidence.arrays[name] for name in names), None)
+
+
+def _printed(paper: pd.DataFrame) -> list[dict[str, str]]:
+    """The paper's cells."""
+    return paper[knobs_of(paper)].drop_duplicates().to_dict(orient="records")
+
+
+def _unit(claim: Claim, found: Result, paper: pd.DataFrame) -> str:
+    if found.of is not None:
+        return f"of {found.of}"
+    if any(condition.correlate for condition in claim.conditions):
+        return ""
+    unit = _unit_of_metric(claim, paper)
+    return "points" if unit == "%" else unit
+
+
+def _unit_of_metric(claim: Claim, paper: pd.DataFrame) -> str:
+    """As we write it, or else as the paper's values have it."""
+    printed = paper.loc[paper["metric"].isin(claim.metrics), "unit"]
+    return metric(claim.metrics[0]).unit or next((unit.split()[0] for unit in printed if unit), "")

@@ -1,0 +1,218 @@
+"""The verdicts on the paper's claims as a page shows them: in the paper's order, with marks, words and intervals.
+
+Reads <out>/<scale>/verdicts.json. It judges nothing: every number and every verdict is the file's own.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.files import read_json
+from reports.reading.tidy import damaged
+from reports.reading.verdicts import FIELDS, FILE, VERDICTS, Verdict
+
+KINDS = {
+    "D": "difference",
+    "R": "rank or trend",
+    "E": "equivalence",
+    "A": "analytic",
+    "report": "number without a verdict",
+}
+PARTS = {  # the paper's sections by what they are about
+    "1": "Introduction",
+    "2": "The framework",
+    "3": "Data augmentation",
+    "4": "Encoder and projection head",
+    "5": "Loss function and batch size",
+    "6": "Against the state of the art",
+    "A": "Augmentation details",
+    "B": "More results",
+    "C": "Related methods",
+}
+NAMED = 6  # of what a claim misses; its file names all
+MINUS = "\N{MINUS SIGN}"
+WIDTH, MARGIN = 136, 8  # of an interval, in pixels
+
+
+class Interval(NamedTuple):
+    """Where an effect, its 95 % interval, zero and the paper's effect stand on a line of WIDTH pixels."""
+
+    low: float
+    high: float
+    effect: float
+    zero: float
+    paper: float | None
+
+
+class Claim(NamedTuple):
+    """One claim with its verdict and the words around it."""
+
+    found: Verdict
+    id: str
+    anchor: str
+    verdict: str
+    slug: str
+    kind: str
+    effect: str
+    paper: str
+    numbers: list[str]
+    notes: list[str]
+    interval: Interval | None
+
+
+class Part(NamedTuple):
+    """The claims of one part of the paper."""
+
+    section: str
+    title: str
+    claims: list[Claim]
+
+
+def load(folder: Path, scale: str, exhibits: Sequence[str]) -> list[Claim] | None:
+    """The claims in the order of `exhibits`, or None if nothing has judged yet. UserError for a broken file."""
+    path = folder / FILE
+    if not path.exists():
+        return None
+    again = f"judge again: {judge(scale)}"
+    document = read_json(path, again)
+    found = document.get("claims") if isinstance(document, dict) else None
+    if not isinstance(found, list) or not all(isinstance(claim, dict) for claim in found):
+        raise damaged("a list of objects under 'claims'", f"{found!r:.60}", path, again)
+    known = {exhibit: place for place, exhibit in enumerate(exhibits)}
+    claims = [_claim(dict.fromkeys(FIELDS) | claim, path, again) for claim in found]
+    repeated = [name for name, times in Counter(claim.id for claim in claims).items() if times > 1]
+    if repeated:
+        raise damaged("each claim once", f"{repeated[0]} twice", path, again)
+    return sorted(claims, key=lambda claim: known.get(claim.found["exhibit"], len(known)))
+
+
+def judge(scale: str) -> str:
+    """The command that writes the verdicts of a scale."""
+    return f"python -m reports.verdict --scale {scale}"
+
+
+def tally(claims: Iterable[Claim]) -> dict[str, int]:
+    """How many claims have each verdict, in a fixed order, zeros too."""
+    found = Counter(claim.verdict for claim in claims)
+    return {verdict: found[verdict] for verdict in VERDICTS}
+
+
+def parts(claims: Iterable[Claim]) -> list[Part]:
+    """The claims by the part of the paper that their section belongs to."""
+    groups: dict[str, list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(str(claim.found["section"] or "").split(".")[0], []).append(claim)
+    order = [*PARTS, *sorted(set(groups) - set(PARTS))]
+    return [Part(name, PARTS.get(name, "Elsewhere"), groups[name]) for name in order if name in groups]
+
+
+def _claim(found: Mapping[str, Any], path: Path, again: str) -> Claim:
+    name, verdict = str(found["id"]), found["verdict"] or "not run"
+    if found["id"] is None or verdict not in VERDICTS:
+        expected = f"an id and a verdict ({', '.join(VERDICTS)}) of each claim"
+        raise damaged(expected, f"{verdict!r} of {found['id']!r}", path, again)
+    return Claim(
+        found=found,
+        id=name,
+        anchor=f"claim-{name}",
+        verdict=verdict,
+        slug=verdict.replace(" ", "-"),
+        kind=KINDS.get(found["type"], found["type"] or ""),
+        effect=_effect(found),
+        paper=_effect(_of_paper(found)),
+        numbers=_numbers(found),
+        notes=_notes(found),
+        interval=_interval(found),
+    )
+
+
+def _numbers(found: Mapping[str, Any]) -> list[str]:
+    """What was measured, each fact a phrase: effect with interval, n, test, p, the paper's effect."""
+    said = []
+    if found["effect"] is not None:
+        said.append(f"effect {_effect(found)}")
+    if found["n"] is not None:
+        said.append(f"n = {found['n']}")
+    if found["test"] and found["test"] not in (found["reason"] or ""):
+        said.append(str(found["test"]))
+    if found["p"] is not None and found["type"] != "A":
+        corrected = [
+            _p(found[name], method)
+            for name, method in {"p_bh": "Benjamini-Hochberg", "p_holm": "Holm"}.items()
+            if found[name] is not None
+        ]
+        said.append(_p(found["p"], "p") + (f" ({', '.join(corrected)})" if corrected else ""))
+    if found["paper_effect"] is not None:
+        said.append(f"paper {_effect(_of_paper(found))}")
+    return said
+
+
+def _notes(found: Mapping[str, Any]) -> list[str]:
+    """Why the verdict is what it is, what would settle it, and the paper's words."""
+    reason = found["reason"] or ""
+    smallest = found["min_scale"] if found["verdict"] == "not run" and not reason else None
+    seeds = found["seeds_needed"]
+    notes = {
+        "": reason,
+        "Seeds that would settle it: ": None if f"{seeds} seeds" in reason else seeds,
+        "Smallest scale at which it makes sense: ": smallest,
+        "Missing: ": _listed(found["missing"]),
+        "Left out: ": _listed(found["diverged"]),
+        "The paper: ": found["paper_says"],
+    }
+    return [f"{before}{after}" for before, after in notes.items() if after not in (None, "")]
+
+
+def _listed(missing: Any) -> str:
+    """The first of what is missing by name, and how many more there are."""
+    if not isinstance(missing, list):
+        return str(missing or "")
+    rest = len(missing) - NAMED
+    more = [f"and {rest} more, all named in {FILE}"] if rest > 0 else []
+    return ", ".join([*map(str, missing[:NAMED]), *more])
+
+
+def _interval(found: Mapping[str, Any]) -> Interval | None:
+    """The places in pixels; None unless effect and both bounds are numbers."""
+    ours = [found[name] for name in ("low", "high", "effect")]
+    if not all(_is_number(value) for value in ours):
+        return None
+    paper = found["paper_effect"] if _is_number(found["paper_effect"]) else None
+    values = [*ours, 0.0, *([] if paper is None else [paper])]
+    start, span = min(values), (max(values) - min(values)) or 1.0
+    places = [round(MARGIN + (WIDTH - 2 * MARGIN) * (value - start) / span, 1) for value in values]
+    return Interval(*places[:4], places[4] if paper is not None else None)
+
+
+def signed(value: Any) -> str:
+    """A number with its sign and three digits, and with a real minus; words as they are."""
+    return f"{value:+.3g}".replace("-", MINUS) if _is_number(value) else str(value)
+
+
+def _effect(found: Mapping[str, Any]) -> str:
+    """An effect with its interval and unit ("+3.2 [+1, +5] points", "9 of 12"), or "" if there is none."""
+    effect, unit = found["effect"], found["unit"] or ""
+    if effect is None or not _is_number(effect):
+        return str(effect or "")
+    if unit.startswith("of "):
+        return f"{effect:g} {unit}"
+    bounds = (found["low"], found["high"])
+    interval = "" if None in bounds else f" [{signed(bounds[0])}, {signed(bounds[1])}]"
+    return f"{signed(effect)}{interval} {unit}".rstrip()
+
+
+def _of_paper(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The paper's effect in the place of ours, over its own denominator if it counts."""
+    unit = found["unit"] if found["paper_unit"] is None else found["paper_unit"]
+    return {**found, "effect": found["paper_effect"], "unit": unit, "low": None}
+
+
+def _p(value: Any, name: str) -> str:
+    if not _is_number(value):
+        return f"{name} {value}"
+    return f"{name} < 0.001" if value < 0.001 else f"{name} = {value:.2g}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

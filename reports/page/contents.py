@@ -1,0 +1,68 @@
+"""The contents of a scale's page: every declared exhibit, with the record of its drawing, if there is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from reports.reading.declarations import Declaration, load_all
+from reports.reading.record import Record, read_record
+
+NOT_DRAWN, PARTIAL, COMPLETE = "not drawn", "partial", "complete"
+DRAW_AGAIN = "draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}"
+
+
+class Entry(NamedTuple):
+    """One line of the contents."""
+
+    declaration: Declaration
+    status: str
+    record: Record | None
+
+    @property
+    def id(self) -> str:
+        """The exhibit's."""
+        return self.declaration.id
+
+    @property
+    def label(self) -> str:
+        """Its name in print."""
+        return self.declaration.label
+
+    @property
+    def kind(self) -> str:
+        """figure or table."""
+        return self.declaration.kind
+
+    @property
+    def section(self) -> str:
+        """Of the paper, or for an exhibit of our own the one that it belongs to."""
+        return self.declaration.section
+
+    @property
+    def title(self) -> str:
+        """What it shows."""
+        return self.declaration.title
+
+    @property
+    def is_papers(self) -> bool:
+        """Whether the paper has it."""
+        return self.declaration.is_papers
+
+    @property
+    def again(self) -> str:
+        """What to do about a drawing that is missing or damaged."""
+        return DRAW_AGAIN.format(scale=self.declaration.scale, exhibit=self.id)
+
+
+def contents(scale: str, folder: Path, params: Path) -> list[Entry]:
+    """All declared exhibits in the order of the page, with the records found in `folder`."""
+    return [_entry(declaration, folder) for declaration in load_all(params, scale)]
+
+
+def _entry(declaration: Declaration, folder: Path) -> Entry:
+    path, entry = folder / f"{declaration.id}.json", Entry(declaration, NOT_DRAWN, None)
+    if not path.exists():
+        return entry
+    found = read_record(path, declaration.scale, declaration.id, entry.again)
+    return Entry(declaration, PARTIAL if found["partial"] else COMPLETE, found)

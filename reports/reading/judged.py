@@ -1,0 +1,141 @@
+"""What was tested on one exhibit's evidence: `reports.verdict` writes it, and drawings and verdicts are made from it.
+
+A plain record, so that ink can print it without knowing how anything is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+from common.errors import UserError
+from common.files import read_json
+from reports.reading.folders import Folders, code_hash, hashes
+from reports.reading.tidy import check_of, check_types
+
+
+class Tested(TypedDict):
+    """A claim, what the paper says of it, and what it came to here; no verdict yet, because that needs the family.
+
+    effect, low, high, n, test, p, opposite, sd, margin, among, of: see reports.judging.inference.Result.
+    missing: what it compares and has no result; diverged: what was left out of it because a training diverged.
+    """
+
+    id: str
+    exhibit: str
+    section: str
+    says: str
+    type: str
+    metric: str
+    min_scale: str
+    is_papers: bool
+    paper_effect: float | None
+    paper_unit: str
+    paper_says: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    test: str | None
+    p: float | None
+    opposite: float | None
+    sd: float | None
+    margin: float | None
+    among: int | None
+    of: int | None
+    unit: str
+    missing: list[str]
+    diverged: list[str]
+    below_scale: bool
+
+
+class Choice(TypedDict):
+    """The setting of one cell that is best on validation, among how many; {} with the names of what is missing.
+
+    cell: the knobs that were not tuned.
+    """
+
+    metric: str
+    cell: dict[str, str]
+    setting: dict[str, str]
+    tried: int
+    missing: list[str]
+
+
+class Judged(TypedDict):
+    """bold: the cells that are not significantly worse than the best of those they are compared with."""
+
+    exhibit: str
+    scale: str
+    made_from: dict[str, str]
+    claims: list[Tested]
+    choices: list[Choice]
+    bold: list[dict[str, str]]
+
+
+KINDS = {"made_from": dict, "claims": list, "choices": list, "bold": list}
+OF_A_CLAIM = {**dict.fromkeys(("id", "type", "exhibit", "min_scale"), str), "missing": list, "diverged": list}
+
+
+def made_from(exhibit: str, scale: str, folders: Folders) -> dict[str, str]:
+    """The hashes of everything that decides what is tested on an exhibit's evidence, and how."""
+    code = {"code": code_hash("common", "reports/reading", "reports/judging")}
+    return hashes(folders.inputs(exhibit, scale)) | code
+
+
+def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
+    """What was tested on the evidence that lies there now. UserError if that was other evidence, or none."""
+    path = folders.judged(exhibit, scale)
+    found = read_judged(path, exhibit, scale)
+    now = made_from(exhibit, scale, folders)
+    if found["made_from"] != now:
+        changed = [
+            name for name in {**now, **found["made_from"]} if found["made_from"].get(name) != now.get(name)
+        ]
+        raise UserError(
+            "an exhibit was judged on other evidence",
+            expected="a record made from what lies there now",
+            found=f"another {', '.join(changed)}",
+            where=path,
+            remedy=again(exhibit, scale),
+        )
+    return found
+
+
+def again(exhibit: str, scale: str) -> str:
+    """What to do about a record."""
+    return f"judge: python -m reports.verdict --scale {scale} --exhibit {exhibit}"
+
+
+def read_judged(path: Path, exhibit: str, scale: str) -> Judged:
+    """The record at `path`. UserError if there is none, or if it is damaged."""
+    remedy = again(exhibit, scale)
+    found = read_json(path, remedy)
+    check_types(found, KINDS, path, remedy)
+    check_of(found, exhibit, scale, path, remedy)
+    for claim in found["claims"]:
+        check_types(claim, OF_A_CLAIM, path, remedy)
+        if lacking := sorted(Tested.__annotations__.keys() - claim.keys()):
+            raise UserError(
+                "a file is damaged",
+                expected=f"{', '.join(lacking)} of claim {claim['id']}",
+                found="none",
+                where=path,
+                remedy=remedy,
+            )
+    return found
+
+
+def is_bold(bold: Sequence[Mapping[str, str]], cell: Mapping[str, str]) -> bool:
+    """Whether one of the bold cells has these values."""
+    return any(all(each.get(knob) == value for knob, value in cell.items()) for each in bold)
+
+
+def choices_of(judged: Judged, metric: str, **cell: str) -> Iterator[Choice]:
+    """What validation chose for the cells with these values."""
+    for choice in judged["choices"]:
+        if choice["metric"] == metric and all(
+            choice["cell"].get(knob) == value for knob, value in cell.items()
+        ):
+            yield choice

@@ -1,0 +1,191 @@
+"""From a number back to what made it: the runs of a cell, their parameters, folders and commands."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from reports.reading.knobs import sort_key
+from reports.reading.tidy import COLUMNS, Provenance, Run
+
+Runs = Mapping[str, Run]  # by "<stage>/<run>"
+OF_A_RUN = ("fingerprint", "upstream", "seed")  # even where a stage has one run
+OF_A_STAGE = ("code", "data")  # hashes that its runs mostly have in common
+SHORT = 12  # characters of a hash that are shown; the whole is in the JSON
+
+
+class Step(NamedTuple):
+    """One stage of one run. `own` are the bindings in which it differs from other runs of the stage.
+
+    `causes` are the fingerprint and what `stage_causes` and the steps above do not say.
+    """
+
+    stage: str
+    folder: str
+    command: str
+    own: dict[str, str]
+    causes: dict[str, str]
+    adopted: str | None
+    imported: str | None
+
+
+class Trail(NamedTuple):
+    """The steps that lead to the numbers of one run, first to last; without steps it has no result yet."""
+
+    run: str
+    anchor: str
+    cell: dict[str, str]
+    seed: str
+    steps: list[Step]
+
+
+def command(record: Mapping[str, Any], stage: str, run: str) -> str:
+    """What makes exactly this run of this stage, after the stages that it reads."""
+    return f"python -m stages {stage} --scale {record['scale']} --sweep {record['exhibit']} --run {run}"
+
+
+def trails(record: Mapping[str, Any]) -> list[Trail]:
+    """Every run of an exhibit in the order of its cells."""
+    runs: Runs = runs_of(record)
+    own, said = varying_by_stage(runs), stage_causes(runs)
+    grouped: dict[str, list[Step]] = {}
+    for name in sorted(runs, key=lambda name: (_depth(name, runs), name)):
+        stage, run = name.split("/", 1)
+        above = {step.causes.get("fingerprint") for step in grouped.setdefault(run, [])}
+        step = _step(record, stage, run, runs[name], own[stage])
+        told = set(said[stage]) | ({"upstream"} if step.causes.get("upstream") in above else set())
+        causes = {kind: hash for kind, hash in step.causes.items() if kind not in told}
+        grouped[run].append(step._replace(causes=causes))
+    rows = {row["run"]: row for row in record["raw"]}
+    found = [_trail(record["exhibit"], run, steps, rows.get(run, {})) for run, steps in grouped.items()]
+    return sorted(found, key=lambda trail: [sort_key(text) for text in (*trail.cell.values(), trail.seed)])
+
+
+def absent(record: Mapping[str, Any]) -> dict[str, str]:
+    """The command of each missing run, by its name."""
+    return {name: command(record, *name.split("/", 1)) for name in record["missing"] if "/" in name}
+
+
+def shared(runs: Runs) -> dict[str, dict[str, str]]:
+    """Per stage the bindings that all its runs have in common."""
+    return {
+        stage: {name: values[0] for name, values in found.items() if len(values) == 1}
+        for stage, found in _values(runs).items()
+    }
+
+
+def varying_by_stage(runs: Runs) -> dict[str, dict[str, list[str]]]:
+    """Per stage the bindings that take more than one value, with these values in order of appearance."""
+    return {
+        stage: {name: values for name, values in found.items() if len(values) > 1}
+        for stage, found in _values(runs).items()
+    }
+
+
+def stage_causes(runs: Runs) -> dict[str, dict[str, str]]:
+    """Per stage the short hashes of code and data that all its runs have in common."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for name, run in sorted(runs.items()):
+        of_stage = found.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
+        for kind, hashes in of_stage.items():
+            hashes.add(str(run.get(kind) or "")[:SHORT])
+    return {
+        stage: {kind: min(hashes) for kind, hashes in of_stage.items() if len(hashes) == 1 and min(hashes)}
+        for stage, of_stage in found.items()
+    }
+
+
+def _values(runs: Runs) -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for name, run in sorted(runs.items()):
+        of_stage = found.setdefault(name.split("/", 1)[0], {})
+        for binding, value in sorted((run.get("bindings") or {}).items()):
+            if (text := _text(value)) not in of_stage.setdefault(binding, []):
+                of_stage[binding].append(text)
+    return found
+
+
+def _trail(exhibit: str, run: str, steps: list[Step], row: Mapping[str, Any]) -> Trail:
+    cell = {name: str(value) for name, value in row.items() if name not in COLUMNS and value}
+    seed = re.search(r"seed(\d+)$", run)
+    return Trail(run, anchor(exhibit, run), cell, str(row.get("seed") or (seed[1] if seed else "")), steps)
+
+
+def anchor(exhibit: str, run: str) -> str:
+    """The id under which a page shows a run."""
+    return f"{exhibit}--{re.sub(r'[^A-Za-z0-9_.-]+', '-', run)}"
+
+
+def _step(
+    record: Mapping[str, Any], stage: str, run: str, cause: Mapping[str, Any], own: Mapping[str, Any]
+) -> Step:
+    bindings = cause.get("bindings") or {}
+    hashes = ("fingerprint", "code", "data", "upstream")
+    return Step(
+        stage=stage,
+        folder=f"results/{record['scale']}/{stage}/{record['exhibit']}/{run}",
+        command=command(record, stage, run),
+        own={name: _text(value) for name, value in sorted(bindings.items()) if name in own},
+        causes={name: str(cause[name])[:SHORT] for name in hashes if cause.get(name)},
+        adopted=cause.get("adopted"),
+        imported=(cause.get("imported") or {}).get("checkpoint"),
+    )
+
+
+def _depth(name: str, runs: Runs) -> int:
+    """How many stages a run stands on: what it reads comes before it."""
+    by_fingerprint = {run.get("fingerprint"): run for run in runs.values()}
+    depth, run = 0, runs[name]
+    while (upstream := run.get("upstream")) is not None and depth < len(runs):
+        depth, run = depth + 1, by_fingerprint.get(upstream, {})
+    return depth
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def factored(provenance: Provenance) -> dict[str, Any]:
+    """Provenance that says once, under "stages", what the runs of a stage share; `runs_of` puts it together again."""
+    runs: dict[str, Run] = provenance["runs"]
+    by_stage: dict[str, list[Run]] = {}
+    for name, run in runs.items():
+        by_stage.setdefault(name.split("/", 1)[0], []).append(run)
+    stages = {stage: _common(of_stage) for stage, of_stage in sorted(by_stage.items())}
+    own = {name: _own(run, stages[name.split("/", 1)[0]]) for name, run in runs.items()}
+    return {**provenance, "stages": stages, "runs": own}
+
+
+def runs_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What decided the numbers of each run, "<stage>/<run>", whole: of its stage and its own."""
+    provenance = record["provenance"]
+    found = {}
+    for name, own in provenance["runs"].items():
+        stage = provenance.get("stages", {}).get(name.split("/", 1)[0], {})
+        found[name] = {**stage, **own}
+        if "bindings" in found[name]:
+            found[name]["bindings"] = {**(stage.get("bindings") or {}), **(own.get("bindings") or {})}
+    return found
+
+
+def _common(runs: Sequence[Run]) -> dict[str, Any]:
+    """The entries that are equal in all runs, and of bindings those that are."""
+    first, *rest = runs
+    kept = {
+        key: value
+        for key, value in first.items()
+        if key not in (*OF_A_RUN, "bindings") and all(key in run and run[key] == value for run in rest)
+    }
+    bindings = [run.get("bindings") or {} for run in runs]
+    shared = {
+        name: value
+        for name, value in bindings[0].items()
+        if all(name in each and each[name] == value for each in bindings)
+    }
+    return kept | ({"bindings": shared} if shared else {})
+
+
+def _own(run: Run, common: Run) -> dict[str, Any]:
+    own = {key: value for key, value in run.items() if key not in common}
+    shared = common.get("bindings", {})
+    bindings = {name: value for name, value in (run.get("bindings") or {}).items() if name not in shared}
+    return own | {"bindings": bindings} if bindings else own

@@ -1,0 +1,225 @@
+"""The tidy results of one exhibit, rows and their provenance, as `collect` leaves them or a commit keeps them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+import numpy as np
+import pandas as pd
+
+from common.errors import UserError
+from common.files import parse_csv, parse_yaml, read_text, sha256_file
+from common.names import dotted
+from common.seals import read_sealed
+from reports.reading.knobs import canonical, sort_key
+
+COLUMNS = ("seed", "metric", "value", "run")
+DIVERGED = "diverged"  # the metric of a run that ended so; its value is the step
+COLLECT_AGAIN = "run the exhibit's collect stage again"
+LARGEST = 1e12  # far above any metric of ours: a larger number is a damaged file, and overflows when squared or drawn
+
+
+class Run(TypedDict):
+    """What decided the numbers of one run of one stage. Committed evidence keeps the bindings alone."""
+
+    bindings: dict[str, Any]
+    stage: NotRequired[str]
+    seed: NotRequired[int]
+    fingerprint: NotRequired[str]
+    code: NotRequired[str]
+    data: NotRequired[str | None]
+    upstream: NotRequired[str | None]
+    adopted: NotRequired[str | None]
+    imported: NotRequired[dict[str, Any]]
+
+
+class Provenance(TypedDict):
+    """What decided the numbers of an exhibit: runs by "<stage>/<run>", and the names of those without a result.
+
+    diverged: by run the step at which its loss was no number, and the last loss that was one.
+    """
+
+    exhibit: str
+    scale: str
+    dataset: str
+    missing: list[str]
+    runs: dict[str, Run]
+    versions: dict[str, str]
+    cost: NotRequired[dict[str, float]]
+    files: NotRequired[dict[str, str]]
+    diverged: NotRequired[dict[str, dict[str, float]]]
+
+
+class Tidy(NamedTuple):
+    """rows: knobs as text, seed, metric, value (float), run; one for each run and metric, in a fixed order."""
+
+    rows: pd.DataFrame
+    provenance: Provenance
+
+
+def load_collected(folder: Path, exhibit: str, scale: str, knobs: Sequence[str] = ()) -> Tidy:
+    """What `collect` left in `folder`.
+
+    UserError unless every run of the rows or of the provenance is in the other: a file that was cut has lost some.
+    """
+    path = folder / "rows.csv"
+    text, provenance = read_text(path, COLLECT_AGAIN), _load_provenance(folder, exhibit, scale)
+    rows = parse_rows(text, path, knobs)
+    known = {*provenance["runs"], *provenance.get("diverged", {})}
+    check_named(rows, known, path, COLLECT_AGAIN)
+    told = {*rows["run"], *map(_run_of, provenance["missing"])}
+    for name in known:
+        if _run_of(name) not in told:  # a run of which a stage is missing may have no number
+            raise damaged(f"rows of run {name}, which provenance.json beside it lists", "none", path)
+    diverged = set(map(_run_of, provenance.get("diverged", {})))
+    provenance["missing"] = [name for name in provenance["missing"] if _run_of(name) not in diverged]
+    return Tidy(rows, provenance)
+
+
+def from_commit(text: str, plan: str | None, exhibit: str, scale: str, where: Path, remedy: str) -> Tidy:
+    """The rows that a commit keeps, and what its plan of the exhibit says of their runs; errors name `where`."""
+    rows, runs, missing = parse_rows(text, where), {}, []
+    if plan is not None:
+        bindings = _planned_bindings(parse_yaml(plan, where))
+        check_named(rows, bindings, where, remedy)
+        measured = set(rows["run"])
+        missing = [name for name in bindings if _run_of(name) not in measured]
+        runs = {name: Run(bindings=bound) for name, bound in bindings.items() if name not in missing}
+    datasets = {
+        run["bindings"]["dataset.name"]: None for run in runs.values() if "dataset.name" in run["bindings"]
+    }
+    return Tidy(
+        rows,
+        Provenance(
+            exhibit=exhibit,
+            scale=scale,
+            dataset=", ".join(datasets) or "not stated",
+            missing=missing,
+            runs=runs,
+            versions={},
+        ),
+    )
+
+
+def check_named(rows: pd.DataFrame, runs: Iterable[str], path: Path, remedy: str) -> None:
+    """UserError if a row is of a run that none of `runs`, "<stage>/<run>", is."""
+    if unnamed := set(rows["run"]) - set(map(_run_of, runs)):
+        raise UserError(
+            "rows of an unknown run",
+            expected="runs that a provenance or plan names",
+            found=f"run {min(unnamed)}, which it does not",
+            where=path,
+            remedy=remedy,
+        )
+
+
+def parse_rows(text: str, path: Path, knobs: Sequence[str] = ()) -> pd.DataFrame:
+    """Tidy rows as `collect` writes them: text knobs, numbers as floats, in a fixed order. UserError names `path`."""
+    header, lines = parse_csv(text, path, COLLECT_AGAIN)
+    absent = [column for column in (*knobs, *COLUMNS) if column not in header]
+    if absent:
+        raise damaged(f"column {', '.join(absent)}", ", ".join(header), path)
+    if not text.endswith("\n"):
+        raise damaged("a last row that ends its line", f"it cut after {text[-40:]!r}", path)
+    rows = pd.DataFrame(lines, columns=header, dtype=object)
+    for column in header:
+        if column not in ("metric", "value", "run"):
+            rows[column] = rows[column].map(canonical)
+    rows["value"] = pd.to_numeric(rows["value"], errors="coerce").astype(float)
+    _check_values(rows, path)
+    return _in_order(rows)
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Pictures and outcomes by "<run>/<name>", none without an archive; UserError if it is broken."""
+    if not path.exists():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise damaged("an .npz archive", str(error), path) from error
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not (np.abs(array) <= LARGEST).all():
+            raise damaged(f"finite numbers, at most {LARGEST:g} in size", f"others in array {name}", path)
+    return arrays
+
+
+def check_types(
+    found: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]], path: Path, remedy: str
+) -> None:
+    """UserError unless `found`, the object in `path`, has every key of `kinds` with a value of that type."""
+    for key, kind in kinds.items():
+        if not isinstance(found, Mapping) or not isinstance(found.get(key), kind):
+            names = [each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,))]
+            value = found.get(key) if isinstance(found, Mapping) else found
+            raise damaged(f"a {' or '.join(names)} under {key!r}", f"{value!r:.80}", path, remedy)
+
+
+def check_of(found: Mapping[str, Any], exhibit: str, scale: str, path: Path, remedy: str) -> None:
+    """UserError unless the object in `path` says that it is of this exhibit and scale."""
+    for key, expected in {"scale": scale, "exhibit": exhibit}.items():
+        if found.get(key) != expected:
+            raise damaged(f"{key} {expected!r}", repr(found.get(key)), path, remedy)
+
+
+def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
+    path = folder / "provenance.json"
+    tree = read_sealed(path, COLLECT_AGAIN)
+    check_types(tree, {"missing": list, "runs": dict, "versions": dict, "files": dict}, path, COLLECT_AGAIN)
+    for name, digest in tree["files"].items():
+        if not (folder / name).is_file() or sha256_file(folder / name) != digest:
+            raise damaged("the file that provenance.json lists", "none, or another content", folder / name)
+    check_of(tree, exhibit, scale, path, COLLECT_AGAIN)
+    for name, run in tree["runs"].items():
+        if not isinstance(run, dict) or not isinstance(run.get("bindings"), dict):
+            raise damaged(f"an object with bindings for run {name}", f"{run!r:.80}", path)
+    if not all(isinstance(name, str) for name in tree["missing"]):
+        raise damaged("names of runs under 'missing'", "others", path)
+    return tree
+
+
+def _planned_bindings(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{stage/run: {configurable.parameter: value}} of a plan file's content."""
+    found = {}
+    for stage, entry in plan["stages"].items():
+        for run, own in entry["runs"].items():
+            bound = {name: body for name, body in own.items() if name not in ("seed", "labels")}
+            found[f"{stage}/{run}"] = dotted(entry["shared"]) | dotted(bound)
+    return found
+
+
+def _check_values(rows: pd.DataFrame, path: Path) -> None:
+    broken = rows[~(rows["value"].abs() <= LARGEST)]
+    if len(broken):
+        row = broken.iloc[0]
+        found = f"{row.value:g} ({len(broken)} such rows)"
+        expected = f"a finite number, at most {LARGEST:g} in size, for {row.metric} of run {row.run}"
+        raise damaged(
+            expected, found, path, f"{COLLECT_AGAIN}; a run that diverged has a row `diverged` instead"
+        )
+    repeated = rows[rows.duplicated([name for name in rows.columns if name not in ("value", "run")])]
+    if len(repeated):
+        row = repeated.iloc[0]
+        found = f"a second {row.metric} of seed {row.seed} by run {row.run}"
+        raise damaged("one row per cell, seed and metric", found, path)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sorted by knobs, seed and metric: equal results give equal bytes, in whatever order they came."""
+    keys = [column for column in rows.columns if column not in ("value", "run")]
+    order = sorted(range(len(rows)), key=lambda row: [sort_key(rows[key].iloc[row]) for key in keys])
+    return rows.iloc[order].reset_index(drop=True)
+
+
+def _run_of(name: str) -> str:
+    """A run's id, with or without its stage before it."""
+    return name.rpartition("/")[2]
+
+
+def damaged(expected: str, found: str, path: Path, remedy: str = COLLECT_AGAIN) -> UserError:
+    """The error of a file that does not hold what it should."""
+    return UserError("a file is damaged", expected=expected, found=found, where=path, remedy=remedy)

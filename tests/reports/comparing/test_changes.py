@@ -1,0 +1,95 @@
+"""Which cells of two sides meet, what moved, and by how much."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from reports.comparing.changes import differences, interval, moves
+from tests.reports.comparing.two_sides import cells, measure, sides
+from tests.reports.conftest import Lab
+
+
+def test_an_edited_value_is_one_difference_and_one_number_that_moved(two):
+    measure(two[0], cells([0.05, 0.1], [[20.0], [30.0]]))
+    measure(two[1], cells([0.05, 0.2], [[20.0], [33.5]]))
+    (found,) = differences(*sides(*two))
+    assert found[1:] == ("pretrain", "nt_xent.temperature", "0.1", "0.2", "temperature2-seed0")
+    still, moved = moves(*sides(*two))
+    assert (still.change, moved.change) == (0, 3.5)
+    assert moved.knobs == "l2_norm yes, temperature 0.1 → l2_norm yes, temperature 0.2"
+    assert (moved.base, moved.here) == ("30.0 (n = 1)", "33.5 (n = 1)")
+    assert (moved.low, moved.high) == (None, None)
+
+
+def test_a_setting_meets_itself_wherever_it_stands_in_the_grid(two):
+    """A value put before the others moves them all by one place; none of them is another run."""
+    measure(two[0], cells([0.1, 0.5], [[30.0], [40.0]]))
+    measure(two[1], cells([0.05, 0.1, 0.5], [[20.0], [30.0], [40.0]]))
+    (found,) = differences(*sides(*two))
+    assert found[2:] == ("(the run)", "no result", "finished", "temperature1-seed0")
+    new, *same = moves(*sides(*two))
+    assert (new.base, new.here, new.change) == ("not run", "20.0 (n = 1)", None)
+    assert [move.change for move in same] == [0, 0]
+
+
+@given(order=st.permutations([0.05, 0.1, 0.5, 1.0]))
+@settings(max_examples=10, deadline=None)
+def test_another_order_of_the_grid_changes_nothing(tmp_path_factory, order):
+    two = [Lab(tmp_path_factory.mktemp(name)) for name in ("base", "here")]
+    for lab, temperatures in zip(two, ([0.05, 0.1, 0.5, 1.0], order), strict=True):
+        measure(lab, cells(temperatures, [[10 * tau, 20 * tau] for tau in temperatures]))
+    assert not differences(*sides(*two)) and [move.change for move in moves(*sides(*two))] == [0] * 4
+
+
+def test_cells_that_no_knob_tells_apart_meet_by_place(two):
+    for lab, gain in zip(two, (0, 1), strict=True):
+        rows = [
+            ["yes", 0.1, 0, metric, 5 + gain, f"part{n}-seed0"] for n, metric in ((1, "top1"), (2, "top5"))
+        ]
+        measure(lab, rows)
+    assert [(move.cell, move.change) for move in moves(*sides(*two))] == [("part1", 1), ("part2", 1)]
+
+
+def test_equal_differences_of_a_stage_are_put_together(two):
+    for lab, momentum in zip(two, (0.9, 0.8), strict=True):
+        measure(lab, cells([0.05, 0.1, 0.2, 0.5, 1.0, 2.0], [[20.0]] * 6))
+        path = lab.tidy("table_05") / "provenance.json"
+        path.write_text(path.read_text().replace("0.9", str(momentum)))
+    (found,) = differences(*sides(*two))
+    assert (found.base, found.here, found.runs) == ("0.9", "0.8", "all 6 runs")
+    path.write_text(path.read_text().replace('"Lars.momentum": 0.8', '"Lars.momentum": 0.9', 1))
+    assert [found.runs for found in differences(*sides(*two))] == ["5 of 6 runs"]
+
+
+def test_a_run_that_is_gone_is_not_counted_among_those_that_are_here(two):
+    measure(two[0], cells([0.05, 0.1, 0.5], [[20.0], [30.0], [40.0]]))
+    measure(two[1], cells([0.05], [[20.0]]))
+    (found,) = differences(*sides(*two))
+    assert found[3:] == ("finished", "no result", "temperature2-seed0, temperature3-seed0")
+    assert [(move.change, move.here) for move in moves(*sides(*two))[1:]] == [(None, "not run")] * 2
+
+
+def test_the_interval_is_welch_s():
+    """By the textbook, for variances 1 and 4 and three values each; scipy gives the quantile of t."""
+    base, here = [1.0, 2.0, 3.0], [10.0, 12.0, 14.0]
+    error = np.sqrt(1 / 3 + 4 / 3)
+    freedom = (1 / 3 + 4 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (4 / 3) ** 2 / 2)
+    reach = stats.t.ppf(0.975, freedom) * error
+    assert interval(base, here) == pytest.approx((10 - reach, 10 + reach))
+
+
+@pytest.mark.parametrize(
+    ("base", "here"), [([1.0], [2.0, 3.0]), ([1.0, 2.0], [3.0]), ([1.0, 1.0], [2.0, 2.0])]
+)
+def test_there_is_no_interval_without_a_spread(base, here):
+    assert interval(base, here) == (None, None)
+
+
+def test_seeds_of_a_cell_are_averaged_and_have_an_interval(two):
+    measure(two[0], cells([0.1], [[30.0, 31.0, 32.0]]))
+    measure(two[1], cells([0.1], [[33.0, 34.0, 35.5]]))
+    (moved,) = moves(*sides(*two))
+    assert moved.base == "31.0 (n = 3)" and moved.change == pytest.approx(34.1666667 - 31)
+    assert moved.low < moved.change < moved.high

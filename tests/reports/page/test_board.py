@@ -1,0 +1,130 @@
+"""The verdict board: the file's own verdicts, in the paper's order, and errors that say how to judge again."""
+
+import json
+
+import pytest
+
+from reports.page import board
+from tests.reports.conftest import flat, refused
+
+EXHIBITS = ["figure_05", "table_01", "figure_08", "figure_09"]
+
+
+def load(folder, *claims, exhibits=EXHIBITS):
+    (folder / board.FILE).write_text(json.dumps({"claims": claims}))
+    return board.load(folder, "smoke", exhibits)
+
+
+def one(folder, **fields):
+    (claim,) = load(folder, {"id": "A1", "verdict": "confirmed"} | fields)
+    return claim
+
+
+def test_without_a_file_nothing_is_judged(tmp_path):
+    assert board.load(tmp_path, "smoke", EXHIBITS) is None
+
+
+def test_claims_go_by_exhibit_and_then_as_in_the_file(tmp_path):
+    homes = {"Z": None, "E": "figure_09", "C2": "figure_08", "C1": "figure_08", "A": "figure_05"}
+    found = load(
+        tmp_path, *[{"id": name, "exhibit": home, "verdict": "report"} for name, home in homes.items()]
+    )
+    assert [claim.id for claim in found] == ["A", "C2", "C1", "E", "Z"]
+
+
+def test_every_verdict_is_counted_also_those_that_no_claim_has(tmp_path):
+    found = load(tmp_path, *[{"id": str(n), "verdict": "confirmed"} for n in range(3)], {"id": "x"})
+    assert board.tally(found) == {
+        "confirmed": 3,
+        "contradicted": 0,
+        "inconclusive": 0,
+        "not run": 1,
+        "report": 0,
+    }
+
+
+def test_parts_are_the_papers_sections_in_its_order(tmp_path):
+    sections = ["B.4", "3.1", "5", "3.2", "9.9", None]
+    found = load(tmp_path, *[{"id": str(n), "section": each} for n, each in enumerate(sections)])
+    assert [(part.section, len(part.claims)) for part in board.parts(found)] == [
+        ("3", 2),
+        ("5", 1),
+        ("B", 1),
+        ("", 1),
+        ("9", 1),
+    ]
+
+
+def test_numbers_are_phrases_and_absent_ones_are_left_out(tmp_path):
+    full = one(
+        tmp_path,
+        **{"effect": -1.3, "low": -2.0, "high": 0.5, "unit": "points", "n": 6, "test": "paired t"},
+        **{"p": 0.00001, "p_holm": 0.041, "paper_effect": 4},
+    )
+    assert full.numbers == [
+        "effect -1.3 [-2, +0.5] points".replace("-", board.MINUS),
+        "n = 6",
+        "paired t",
+        "p < 0.001 (Holm = 0.041)",
+        "paper +4 points",
+    ]
+    assert one(tmp_path).numbers == [] and one(tmp_path).notes == []
+    assert one(tmp_path, effect=0, p=0).numbers == ["effect +0", "p < 0.001"]
+
+
+def test_notes_say_what_would_settle_it(tmp_path):
+    found = one(tmp_path, reason="It holds zero.", seeds_needed=12, min_scale="reduced", paper_says="+3.8")
+    assert found.notes == ["It holds zero.", "Seeds that would settle it: 12", "The paper: +3.8"]
+    said = one(
+        tmp_path,
+        reason="one seed shows no spread; 12 seeds",
+        test="one seed shows no spread",
+        seeds_needed=12,
+    )
+    assert said.notes == ["one seed shows no spread; 12 seeds"] and said.numbers == []
+    waiting = one(tmp_path, verdict="not run", min_scale="reduced", missing=[f"cell {n}" for n in range(9)])
+    assert waiting.notes == [
+        "Smallest scale at which it makes sense: reduced",
+        "Missing: cell 0, cell 1, cell 2, cell 3, cell 4, cell 5, and 3 more, all named in verdicts.json",
+    ]
+
+
+def test_counts_and_exact_comparisons_are_written_as_such(tmp_path):
+    assert one(tmp_path, effect=9.0, low=6.0, high=11.0, unit="of 12").numbers == ["effect 9 of 12"]
+    assert one(tmp_path, type="A", effect=1e-15, unit="", p=0.0).numbers == [f"effect +1e{board.MINUS}15"]
+    assert one(tmp_path, effect="none", paper_effect="exact", unit="points").numbers == [
+        "effect none",
+        "paper exact",
+    ]
+
+
+def test_an_interval_keeps_order_and_proportion(tmp_path):
+    line = one(tmp_path, effect=1.0, low=-1.0, high=3.0, paper_effect=9.0).interval
+    assert line.low == board.MARGIN and line.paper == board.WIDTH - board.MARGIN
+    assert line.low < line.zero < line.effect < line.high < line.paper
+    assert line.effect - line.low == pytest.approx(line.high - line.effect, abs=0.11)
+    assert one(tmp_path, effect=0, low=0, high=0).interval.low == board.MARGIN
+
+
+@pytest.mark.parametrize("lost", ["effect", "low", "high"])
+def test_half_an_interval_is_not_drawn(tmp_path, lost):
+    bounds = {"effect": 1.0, "low": 0.5, "high": 2.0}
+    assert one(tmp_path, **bounds).interval and not one(tmp_path, **bounds | {lost: None}).interval
+    assert one(tmp_path, **bounds | {"paper_effect": "qualitative"}).interval.paper is None
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ("none", "expected a list of objects under 'claims'"),
+        ([1], "expected a list of objects under 'claims'"),
+        ([{"id": "A1", "verdict": "maybe"}], "found 'maybe' of 'A1'"),
+        ([{"verdict": "confirmed"}], "found 'confirmed' of None"),
+        ([{"id": "A1"}, {"id": "A1"}], "found A1 twice"),
+    ],
+)
+def test_a_broken_file_says_how_to_judge_again(tmp_path, claims, said):
+    (tmp_path / board.FILE).write_text(json.dumps({"claims": claims}))
+    with refused(r"python -m reports\.verdict --scale smoke") as caught:
+        board.load(tmp_path, "smoke", EXHIBITS)
+    assert said in flat(str(caught.value))

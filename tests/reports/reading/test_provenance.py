@@ -1,0 +1,126 @@
+"""From a number to its runs: every measured row leads to the runs that made it, and to their commands."""
+
+import pytest
+
+from reports.page.numbers import numbers as page_numbers
+from reports.reading import provenance as trails
+from reports.reading.provenance import factored, runs_of
+
+
+def run(seed=0, width=32, **more):
+    bindings = {"projection_head.out_dim": width, "resnet.depth": 8}
+    return {
+        "bindings": bindings,
+        "fingerprint": f"{width}-{seed}",
+        "code": "c0de" * 9,
+        "upstream": None,
+    } | more
+
+
+def record(**more):
+    """Two widths with two seeds, pretrained and evaluated, and a run that is missing."""
+    runs, raw = {}, []
+    for width in (128, 32):
+        for seed in (0, 1):
+            name = f"w{width}-seed{seed}"
+            runs[f"pretrain/{name}"] = run(seed, width)
+            evaluation = {"bindings": {"Sgd.momentum": 0.9}, "fingerprint": f"e{width}-{seed}"}
+            runs[f"linear_eval/{name}"] = evaluation | {"upstream": f"{width}-{seed}", "adopted": "a reason"}
+            row = {"output_dim": str(width), "seed": str(seed), "metric": "top1", "value": 30.0}
+            raw.append(row | {"run": name})
+    found = {"exhibit": "figure_08", "scale": "smoke", "raw": raw, "missing": ["pretrain/w64-seed0"]}
+    return found | {"provenance": {"runs": runs}} | more
+
+
+def test_a_run_is_its_stages_in_the_order_in_which_they_read_each_other():
+    found = trails.trails(record())
+    assert [(trail.cell, trail.seed) for trail in found] == [
+        ({"output_dim": width}, seed) for width in ("32", "128") for seed in ("0", "1")
+    ]
+    for trail in found:
+        assert [step.stage for step in trail.steps] == ["pretrain", "linear_eval"]
+
+
+def test_a_step_names_folder_command_causes_and_what_is_its_own():
+    pretrain, evaluation = trails.trails(record())[0].steps
+    assert pretrain.command == "python -m stages pretrain --scale smoke --sweep figure_08 --run w32-seed0"
+    assert pretrain.folder == "results/smoke/pretrain/figure_08/w32-seed0"
+    assert pretrain.own == {"projection_head.out_dim": "32"} and evaluation.own == {}
+    assert pretrain.causes == {"fingerprint": "32-0"}
+    said = trails.stage_causes(runs_of(record()))
+    assert said["pretrain"] == {"code": "c0dec0dec0de"}, "once for the stage"
+    assert "upstream" not in evaluation.causes, "it is the step above"
+    assert evaluation.adopted == "a reason"
+
+
+def test_a_step_whose_weights_are_imported_says_from_where():
+    runs = {"pretrain/r": run(imported={"checkpoint": "published.safetensors"})}
+    (trail,) = trails.trails(record(raw=[], provenance={"runs": runs}))
+    assert trail.steps[0].imported == "published.safetensors"
+
+
+def test_shared_and_varying_bindings_go_by_stage():
+    runs = record()["provenance"]["runs"]
+    assert trails.shared(runs) == {
+        "linear_eval": {"Sgd.momentum": "0.9"},
+        "pretrain": {"resnet.depth": "8"},
+    }
+    assert trails.varying_by_stage(runs)["pretrain"] == {"projection_head.out_dim": ["128", "32"]}
+
+
+def test_every_measured_row_leads_to_all_its_runs_and_the_papers_own_to_none():
+    header = [
+        "output_dim",
+        "metric",
+        "n",
+        "ours",
+        "spread",
+        "diverged",
+        "paper",
+        "unit",
+        "confidence",
+        "note",
+    ]
+    rows = [
+        ["2048", "top1", "", "", "", "", "64.8", "%", "pdf_vector", "a note"],
+        ["128", "top1", "2", "30", "0.5", "0", "64.3", "%", "pdf_vector", ""],
+        ["32", "top1", "2", "30", "0", "0", "", "", "", ""],
+    ]
+    knobs, numbers = page_numbers(record(), header, rows)
+    assert knobs == ["output_dim"]
+    assert [(row.cell, row.ours[0], row.paper[0]) for row in numbers] == [
+        (["32"], "30.0 ± 0.0", ""),
+        (["128"], "30.0 ± 0.5", "64.3"),
+        (["2048"], "", "64.8"),
+    ]
+    assert [[trail.run for trail in row.runs] for row in numbers] == [
+        ["w32-seed0", "w32-seed1"],
+        ["w128-seed0", "w128-seed1"],
+        [],
+    ]
+    assert numbers[2].source == "pdf vector: a note" and numbers[0].metric == "Top-1 accuracy (%)"
+
+
+def test_a_missing_run_has_its_command_too():
+    command = "python -m stages pretrain --scale smoke --sweep figure_08 --run w64-seed0"
+    assert trails.absent(record()) == {"pretrain/w64-seed0": command}
+
+
+def test_runs_that_read_each_other_do_not_hang():
+    runs = {"a/r": run(fingerprint="1", upstream="2"), "b/r": run(fingerprint="2", upstream="1")}
+    (trail,) = trails.trails(record(raw=[], provenance={"runs": runs}))
+    assert len(trail.steps) == 2
+
+
+@pytest.mark.parametrize("name", ['"><b>', "a b", "w32-seed0"])
+def test_an_anchor_is_one_word_without_markup(name):
+    assert not set(trails.anchor("figure_08", name)) & set("\"'<>& ")
+
+
+def test_what_a_record_says_once_for_a_stage_comes_back_whole():
+    runs = record()["provenance"]["runs"]
+    runs["tsne/lone"] = run(adopted=None) | {"bindings": {}}
+    runs["pretrain/other"] = run(bindings={"projection_head.out_dim": 32}, code="another")
+    once = factored({"runs": runs, "versions": {}})
+    assert runs_of({"provenance": once}) == runs
+    assert "code" not in once["stages"]["pretrain"] and once["stages"]["linear_eval"]["adopted"] == "a reason"
