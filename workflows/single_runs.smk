@@ -4,7 +4,11 @@
 import json
 
 with open(f"{RESULTS}/code/runs.json", encoding="utf-8") as file:
-    RUNS = json.load(file)  # {"<stage>/<fingerprint>": {exhibit, run, upstream, processes, nodes, minutes}}
+    RUNS = json.load(
+        file
+    )  # {"<stage>/<fingerprint>": {exhibit, run, upstream, processes, nodes, minutes}}
+for key, run in RUNS.items():
+    checked([*key.split("/"), run["exhibit"], run["run"]], f"{RESULTS}/code/runs.json")
 SMALL_MINUTES = 30  # shorter ones share a job
 
 
@@ -31,7 +35,11 @@ def minutes(wildcards, attempt):
 
 
 def keys(are_small):
-    chosen = [key for key, run in RUNS.items() if (run["minutes"] < SMALL_MINUTES) is are_small]
+    chosen = [
+        key
+        for key, run in RUNS.items()
+        if (run["minutes"] < SMALL_MINUTES) is are_small
+    ]
     return "|".join(key.split("/")[1] for key in chosen) or "none"
 
 
@@ -44,16 +52,16 @@ rule one_run:
     wildcard_constraints:
         stage="|".join(STAGES),
         fingerprint=keys(are_small=False),
-    params:
-        run=lambda wildcards: f"--sweep {its(wildcards)['exhibit']} --run {its(wildcards)['run']}",
     resources:
         nodes=lambda wildcards: its(wildcards)["nodes"],
         runtime=minutes,
         cpus_per_task=lambda wildcards: 8 * gpus_per_node(wildcards),
         mem_mb_per_cpu=8000,
         slurm_extra=lambda wildcards: f"'--gpus-per-node={gpus_per_node(wildcards)} --ntasks-per-node=1 --requeue'",
+    params:
+        run=lambda wildcards: f"--sweep {its(wildcards)['exhibit']} --run {its(wildcards)['run']}",
     shell:
-        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} {{params.run}}"
+        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} {{params.run}} {WATCHED}"
 
 
 use rule one_run as small_run with:

@@ -19,7 +19,7 @@ rule train:
         update(f"{RESULTS}/index/{{exhibit}}/trained/{{stage}}.json"),
     threads: max(1, workflow.cores // 2) if not glob.glob("/dev/nvidia[0-9]*") else workflow.cores
     shell:
-        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
+        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}} {WATCHED}"
 
 
 use rule train as evaluate with:
