@@ -30,6 +30,12 @@ from stages.planning.recipes import stages_with_recipes
 TRAININGS = ("pretrain", "supervised")
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
+SINGLE = Path("workflows") / "dvc.yaml"
+SINGLE_HEADER = """\
+# Made by `make plan`. One exhibit alone, for DVC: `dvc repro workflows/dvc.yaml:figure_08` does its runs and draws it.
+# `dvc plots diff` shows the pictures of two revisions side by side.
+"""
+TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 
 
 @command
@@ -66,10 +72,9 @@ def main(arguments: list[str] | None = None) -> int:
             if changed:
                 print(f"  changed: {', '.join(changed)}")
     _discard_scales()
-    index = index_of(plans)
-    files.write_yaml(
-        INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
-    )
+    header = "# Made by `make plan`: which sweeps there are.\n"
+    files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
+    files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
     return 0
 
 
@@ -141,6 +146,28 @@ def index_of(plans: list[Plan]) -> Index:
     for stage in opens & evaluates:
         raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
     return Index(exhibits=names, opens=sorted(opens), sweeps=sweeps)
+
+
+def single_exhibits() -> dict[str, Any]:
+    """workflows/dvc.yaml: a stage for each exhibit, without outputs: its files are outputs of the whole graph.
+
+    Every id that stands in a command here has the declared form of an exhibit's id, and nothing else.
+    """
+    figures = [name for name in exhibit_ids() if name.startswith("figure")]
+    return {
+        "vars": ["../params/scale.yaml"],
+        "stages": {name: _single_exhibit(name) for name in exhibit_ids()},
+        "plots": [f"../reports/out/${{scale}}/{name}.png" for name in figures],
+    }
+
+
+def _single_exhibit(name: str) -> dict[str, Any]:
+    plan = f"params/plan/${{scale}}/{name}.yaml"
+    return {
+        "wdir": "..",
+        "cmd": [f"python -m {tool} --exhibit {name}" for tool in TOOLS],
+        "deps": [f"params/exhibits/{name}.yaml", plan, "results/${scale}/data/manifest.json"],
+    }
 
 
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:
