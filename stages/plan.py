@@ -26,6 +26,7 @@ from stages.planning.fingerprint import accepted_code
 from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
 from stages.planning.recipes import stages_with_recipes
+from stages.planning.stamp import is_current, remember
 
 TRAININGS = ("pretrain", "supervised")
 SMALL = "RTX-4090-24GB"  # what many have at hand
@@ -57,7 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.exhibit:
         return _price_alone(options)
     asked = [scales.default()] if options.current else options.scale or scales.names()
-    for scale in [scales.check_scale(name) for name in asked]:
+    names = [scales.check_scale(name) for name in asked]
+    # Engines ask before each call; an unchanged plan is then known by a look at its files.
+    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
+        return 0
+    for scale in names:
         plans = all_plans(scale)
         if changed := changed_runs(plans, options.results):
             print(notice(scale, changed), file=sys.stderr, flush=True)
@@ -75,6 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     header = "# Made by `make plan`: which sweeps there are.\n"
     files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
     files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
+    for scale in names:
+        remember(options.results, scale)
     return 0
 
 
