@@ -149,10 +149,12 @@ def _settle(
     for run in runs:
         if run.fingerprint not in outcome.failures.keys() | known and not adopt(run, results):
             outcome.failures[run.fingerprint] = "finished, and then not found in the store"
-    ran = len({run.fingerprint for run in runs} & outcome.ran)
+    # A run that several sweeps show was done once: it counts for the first of them.
+    own = {run.fingerprint for run in runs} & outcome.ran
+    outcome.ran -= own
     elsewhere = len({run.fingerprint for run in runs} & known)
     said = f", {elsewhere} are known by evidence" if elsewhere else ""
-    print(f"{sweep.name}: ran {ran} of {len(runs)} runs{said}", flush=True)
+    print(f"{sweep.name}: ran {len(own)} of {len(runs)} runs{said}", flush=True)
     failed = [run for run in runs if run.fingerprint in outcome.failures]
     for run in failed:
         print(
