@@ -21,7 +21,7 @@ from stages.planning import cost
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
 from stages.planning.code_hashes import code_hash, drawing_hash, judging_hash, page_hash
-from stages.planning.declaration import PARAMS, default_scale, exhibit_ids
+from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.fingerprint import accepted_code
 from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.exhibit:
         return _price_alone(options)
-    asked = [default_scale()] if options.current else options.scale or scales.names()
+    asked = [scales.default()] if options.current else options.scale or scales.names()
     for scale in [scales.check_scale(name) for name in asked]:
         plans = all_plans(scale)
         if changed := changed_runs(plans, options.results):
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _price_alone(options: argparse.Namespace) -> int:
     """What some exhibits cost, upstream runs included; nothing is written."""
-    for scale in map(scales.check_scale, options.scale or [default_scale()]):
+    for scale in map(scales.check_scale, options.scale or [scales.default()]):
         plans = [resolve(name, scale) for name in options.exhibit]
         title = f"{', '.join(options.exhibit)} at {scale}"
         print(cost_line(scale, plans, options.results))
