@@ -29,6 +29,15 @@ NAMED = 5  # of many bad files, how many a message names
 END_OF_JPEG = b"\xff\xd9"
 
 
+class Surveyed(NamedTuple):
+    """A split as it is: its entries, its labels int64 (n,) or (n, classes), and the listed paths that are left out."""
+
+    entries: tuple[Entry, ...]
+    labels: np.ndarray
+    left_out: tuple[str, ...] = ()
+    left_out_last: int = 0  # how many of these are among the official validation images
+
+
 class Changed(UserError):
     """A photograph can be decoded, but it is not the one that was prepared: nobody may leave it out."""
 
