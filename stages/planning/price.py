@@ -103,7 +103,7 @@ def processes_of(run: Run, hardware: Hardware) -> int:
 
 
 def precision_of(run: Run) -> str:
-    """As declared; float32 where a stage does not say."""
+    """The declared precision; float32 where a stage does not declare one."""
     return run.bindings.get("execution.precision", "float32")
 
 
