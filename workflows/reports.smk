@@ -77,9 +77,10 @@ for exhibit in EXHIBITS:
             CODE,
             f"{RESULTS}/code/drawing/{exhibit}",
             rules.prepare.output,
+            parts_of_runs(exhibit),
         output:
             update(receipt(f"drawn/{exhibit}")),
-        threads: workflow.cores
+        threads: CORES if UNIT == "scale" else 1
         params:
             only=f"--scale {SCALE} --exhibit {exhibit}",
         shell:

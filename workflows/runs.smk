@@ -2,7 +2,7 @@
 # `sweep`, those of one stage for one exhibit; `run`, one each, for a cluster. The driver decides which are left to do.
 
 UNIT = config.get("unit", "scale")
-STAGES = PLAN["stages"]
+STAGES = list(PLAN["sweeps"])
 PLANS = expand(f"params/plan/{SCALE}/{{exhibit}}.yaml", exhibit=PLAN["exhibits"])
 CODE = expand(f"{RESULTS}/code/stages/{{stage}}", stage=STAGES)
 
@@ -12,30 +12,34 @@ if UNIT not in ("scale", "sweep", "run"):
     )
 
 
-def index(exhibit, stage):
-    """What says that a sweep is there."""
-    part = "trained" if stage in PLAN["opens"] else "evaluated"
-    return f"{RESULTS}/index/{exhibit}/{part}/{stage}.json"
+CORES = (
+    workflow.resource_settings.cores or 1
+)  # none where a cluster's scheduler has them
+
+if UNIT == "sweep":
+
+    include: "sweeps.smk"
+
+elif UNIT == "run":
+
+    include: "single_runs.smk"
+
+else:
+
+    def parts_of_runs(exhibit=None):
+        """What says that the runs of an exhibit, or of all, are there: nothing, their job does them itself."""
+        return []
 
 
-SWEEPS = [
-    (stage, exhibit) for stage in STAGES for exhibit in PLAN["sweeps"].get(stage, [])
-]
-
-
+# Where they are jobs of their own they are there by now: then this looks at all, and says so.
 rule runs:
     input:
-        parts_of_runs,
+        parts_of_runs(),
+        PLANS,
         CODE,
         rules.prepare.output,
     output:
         update(receipt("runs")),
-    threads: workflow.cores if UNIT == "scale" else 1
+    threads: CORES if UNIT == "scale" else 1
     shell:
         f"{PYTHON} -m stages run --scale {SCALE} --jobs {{threads}}"
-
-
-if UNIT == "sweep":
-    include: "sweeps.smk"
-elif UNIT == "run":
-    include: "single_runs.smk"

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from common.errors import UserError, explain
 from stages.planning.plans import Run, read_plan
 from stages.running.job import Job
-from stages.running.ranks import MESSAGE
+from stages.running.ranks import MESSAGE, STOP_THROUGH_SRUN
 from stages.running.stopping import STOP, Stopped
 
 # Longer than any step and any checkpoint; a rank that is gone is seen at once, this is for one that hangs.
@@ -26,7 +26,8 @@ PATIENCE = datetime.timedelta(minutes=20)
 
 def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
     """Do this rank's part of a run; rank 0 says on standard output how it goes. Returns the exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
+    for request in (signal.SIGTERM, STOP_THROUGH_SRUN):
+        signal.signal(request, lambda *_: STOP.set())
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
