@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from common import schemas
-from common.documents import line_of
+from common.documents import line_of, read_yaml
 from common.errors import UserError
 from common.names import nearest
 
@@ -45,6 +45,16 @@ class Scale:
 def names() -> tuple[str, ...]:
     """Every scale, the smallest first; one with a parent comes after it."""
     return tuple(_declared())
+
+
+def default() -> str:
+    """The scale that params/scale.yaml names. UserError if it names none."""
+    path = FOLDER.parent / "scale.yaml"
+    document = read_yaml(path)
+    if not isinstance(document, dict) or list(document) != ["scale"]:
+        found = str(document)[:60]
+        raise UserError("not a scale", expected="one line, `scale: smoke`", found=found, where=path)
+    return check_scale(str(document["scale"]))
 
 
 def roots() -> tuple[str, ...]:

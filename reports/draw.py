@@ -19,9 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from common import receipts
 from common.errors import UserError, command
 from common.files import read_json, sha256_bytes, write_bytes, write_text
-from common.scales import check_scale
+from common.scales import check_scale, default
 from reports.drawing.standing import banner, standing
 from reports.drawing.tables import spread_note, to_html, to_latex
 from reports.reading.declarations import load_all, load_declaration
@@ -46,15 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_folders(parser)
     options = parser.parse_args(arguments)
-    scale, folders = check_scale(options.scale), folders_of(options)
+    scale, folders = check_scale(options.scale or default()), folders_of(options)
     if options.exhibit:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
-        write(options.exhibit, scale, folders, options.out / scale)
+        left = write(options.exhibit, scale, folders, options.out / scale)
+        receipts.write(folders.results / scale, f"drawn/{options.exhibit}", left)
         return
-    for exhibit in load_all(folders.params, scale):
+    declared = {exhibit.id: exhibit for exhibit in load_all(folders.params, scale)}
+    for exhibit in declared.values():
         has_results = folders.rows(exhibit.id, scale).exists()
         if has_results and not is_drawn(exhibit.id, scale, folders, options.out / scale):
             write(exhibit.id, scale, folders, options.out / scale)
+    drawn = (options.out / scale).glob("*.*")
+    known = tuple(ending for endings in ENDINGS.values() for ending in endings)
+    left = [path for path in drawn if path.stem in declared and path.suffix[1:] in known]
+    receipts.write(folders.results / scale, "drawn", left)
 
 
 def draw(evidence: Evidence) -> Files:
@@ -69,8 +76,8 @@ def draw(evidence: Evidence) -> Files:
     }
 
 
-def write(exhibit: str, scale: str, folders: Folders, out: Path) -> None:
-    """Draw an exhibit into the folder `out`, and leave a receipt."""
+def write(exhibit: str, scale: str, folders: Folders, out: Path) -> list[Path]:
+    """Draw an exhibit into the folder `out`, and leave a receipt; returns what was drawn."""
     evidence = replace(load(exhibit, scale, folders), judged=read_fresh(exhibit, scale, folders))
     files = {f"{exhibit}.{ending}": data for ending, data in draw(evidence).items()}
     for name, data in files.items():
@@ -78,6 +85,7 @@ def write(exhibit: str, scale: str, folders: Folders, out: Path) -> None:
     receipt = {"files": {name: sha256_bytes(data) for name, data in files.items()}}
     receipt["made_from"] = made_from(exhibit, scale, folders)
     write_text(_receipt(exhibit, scale, folders), json_text(receipt), only_if_changed=True)
+    return [out / name for name in files]
 
 
 def is_drawn(exhibit: str, scale: str, folders: Folders, out: Path) -> bool:

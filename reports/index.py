@@ -1,8 +1,8 @@
 """One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
 
 Reads what reports.draw and reports.verdict left in <out>/<scale>; writes index.html there, <metrics>/<scale>.json for
-DVC and <evidence>/<scale>/<exhibit>.csv for comparisons, both small enough to be committed. Drawings are embedded by
-relative address; the rest is in the page, which loads nothing from a network.
+DVC and <evidence>/<scale>/<exhibit>/ for comparisons and for those who have no runs, both small enough to be committed.
+Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from common import receipts
 from common.errors import command
 from common.files import read_bytes, read_csv, read_text, write_text
-from common.scales import check_scale
+from common.scales import check_scale, default
 from reports.drawing.markup import render
 from reports.drawing.standing import banner
 from reports.page import board
@@ -25,6 +26,7 @@ from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, PARTIAL, Entry, contents
 from reports.page.numbers import numbers
 from reports.reading import provenance
+from reports.reading.folders import add_folders, folders_of
 from reports.reading.record import Record
 
 
@@ -32,18 +34,17 @@ from reports.reading.record import Record
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.index", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10, paper, or one of your own")
-    parser.add_argument("--out", type=Path, default=Path("reports/out"), help="drawings lie in <out>/<scale>")
-    parser.add_argument("--params", type=Path, default=Path("params"), help="declarations of exhibits")
     parser.add_argument("--metrics", type=Path, default=Path("reports/metrics"), help="one JSON per scale")
-    parser.add_argument("--evidence", type=Path, default=Path("reports/evidence"), help="tidy rows, by scale")
+    add_folders(parser)
     options = parser.parse_args(arguments)
-    scale = check_scale(options.scale)
+    scale, folders = check_scale(options.scale or default()), folders_of(options)
     folder = options.out / scale
-    entries = contents(scale, folder, options.params)
+    entries = contents(scale, folder, folders.params)
     records = [entry.record for entry in entries if entry.record]
     write_text(folder / "index.html", page(scale, entries, folder))
-    keep(options.metrics / f"{scale}.json", options.evidence / scale, records)
+    if not folders.committed:
+        keep(options.metrics / f"{scale}.json", scale, folders, records)
+    receipts.write(folders.results / scale, "page", [folder / "index.html"])
 
 
 def page(scale: str, entries: Sequence[Entry], folder: Path) -> str:

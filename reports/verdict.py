@@ -12,9 +12,10 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from common import receipts
 from common.errors import UserError, command
 from common.files import write_text
-from common.scales import check_scale
+from common.scales import check_scale, default
 from reports.judging.testing import judged, untested
 from reports.judging.verdicts import Document, document
 from reports.reading.declarations import Declaration, load_all, load_declaration
@@ -35,13 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     add_folders(parser)
     options = parser.parse_args(arguments)
-    scale, folders = check_scale(options.scale), folders_of(options)
+    scale, folders = check_scale(options.scale or default()), folders_of(options)
     if options.exhibit:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
         update(options.exhibit, scale, folders)
         return
     found = judge_scale(scale, folders)
-    write_text(options.out / scale / FILE, record_text(found), only_if_changed=True)
+    path = options.out / scale / FILE
+    write_text(path, record_text(found), only_if_changed=True)
+    left = (folders.results / scale / "judged").glob("*.json")
+    receipts.write(folders.results / scale, "judged", [path, *left])
     print("\n".join(printed(found)))
 
 

@@ -10,11 +10,11 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from common import files
+from common import files, scales
 from common.errors import UserError, command
 from stages.planning import fingerprint
 from stages.planning.code_changes import code_of, finished
-from stages.planning.declaration import PARAMS, check_scale, default_scale
+from stages.planning.declaration import PARAMS
 from stages.planning.plans import all_plans
 
 ADOPTED = PARAMS / "adopted.yaml"
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scale")
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
-    scale = check_scale(options.scale) if options.scale else default_scale()
+    scale = scales.check_scale(options.scale or scales.default())
     if not options.reason.strip():
         raise UserError(
             "an adoption needs a reason", expected="--reason 'renamed a variable'", found="an empty one"

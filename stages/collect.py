@@ -18,11 +18,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from common import files, receipts, seals
+import numpy as np
+
+from common import files, receipts, scales, seals
 from common.errors import UserError, command
-from common.names import nearest
-from common.scales import check_scale
-from stages.planning.declaration import default_scale, exhibit_ids
+from common.names import cell_name, nearest
+from stages.planning.declaration import exhibit_ids
 from stages.planning.fingerprint import adoption_of
 from stages.planning.plans import Plan, Run, datasets_of, read_plan
 from stages.running.finished import Finished, finished
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scale")
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
-    scale = check_scale(options.scale) if options.scale else default_scale()
+    scale = scales.check_scale(options.scale or scales.default())
     for name in [options.exhibit] if options.exhibit else exhibit_ids():
         collect(read_plan(name, scale), options.results)
     if not options.exhibit:
@@ -223,7 +224,17 @@ def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 
 def _arrays(known: Known) -> Iterator[tuple[str, Any]]:
+    """The pictures and outcomes of each cell's first run: exhibits show one seed's."""
     for runs in known.values():
+        shown: set[str] = set()
         for run, found in runs.items():
-            for name, array in found.arrays.items():
-                yield f"{run}/{name}", array
+            if found.arrays and cell_name(run) not in shown:
+                shown.add(cell_name(run))
+                yield from ((f"{run}/{name}", _compact(array)) for name, array in found.arrays.items())
+
+
+def _compact(array: np.ndarray) -> np.ndarray:
+    """Whole numbers in the smallest type that holds them: labels of ten classes need a byte, not eight."""
+    if array.dtype.kind not in "iu" or not array.size:
+        return array
+    return array.astype(np.promote_types(np.min_scalar_type(array.min()), np.min_scalar_type(array.max())))

@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import files
+from common import files, scales
 from common.errors import UserError, command
+from common.names import nearest
 from stages.planning.code_hashes import ROOT
-from stages.planning.declaration import check_scale, default_scale, nearest
 from stages.planning.plans import Run, read_plan
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--parity", type=Path, help=".npz with images (n, H, W, 3) in [0, 1] and logits (n, classes)"
     )
     options = parser.parse_args(arguments)
-    scale = check_scale(options.scale) if options.scale else default_scale()
+    scale = scales.check_scale(options.scale or scales.default())
     run = _run_of(options.exhibit, scale, options.run)
     import_checkpoint(options.checkpoint, run, options.results, options.parity)
     return 0

@@ -11,7 +11,8 @@ from torch import Tensor
 from common.errors import UserError
 from simclr.classification import linear_evaluation, top_k
 from simclr.declared import OneOf
-from simclr.evaluation import evaluated, evaluated_parts
+from simclr.distributed import rank, world_size
+from simclr.evaluation import evaluated, evaluated_parts, shares_of
 from simclr.knn import knn_scores
 from stages.planning.work import Bindings, Splits, Work
 from stages.running.job import Job
@@ -53,8 +54,12 @@ def work(job: Job) -> None:
     def nearest(unseen: Tensor, truth: Tensor) -> dict[str, float]:
         size = training.policy.size
         queries = evaluated(network, unseen, size, precision=precision)
-        bank = evaluated_parts(network, images, size, precision=precision)
-        return {"knn_top1": float(top_k(knn_scores(bank, labels, queries, classes), truth, 1))}
+        own = shares_of(len(images))[rank()]
+        bank = evaluated_parts(
+            network, images, size, precision=precision, index=own if world_size() > 1 else None
+        )
+        scores = knn_scores(bank, labels, queries, classes, first=int(own[0]) if world_size() > 1 else None)
+        return {"knn_top1": float(top_k(scores, truth, 1))}
 
     metrics = train_and_test(job, training, split, beside=nearest)
     job.save_weights(head=training.head)

@@ -21,15 +21,22 @@ from stages.planning import cost
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
 from stages.planning.code_hashes import code_hash, drawing_hash, judging_hash, page_hash
-from stages.planning.declaration import PARAMS, default_scale, exhibit_ids
+from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.fingerprint import accepted_code
 from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
 from stages.planning.recipes import stages_with_recipes
+from stages.planning.stamp import is_current, remember
 
 TRAININGS = ("pretrain", "supervised")
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
+SINGLE = Path("workflows") / "dvc.yaml"
+SINGLE_HEADER = """\
+# Made by `make plan`. One exhibit alone, for DVC: `dvc repro workflows/dvc.yaml:figure_08` does its runs and draws it.
+# `dvc plots diff` shows the pictures of two revisions side by side.
+"""
+TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 
 
 @command
@@ -50,8 +57,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.exhibit:
         return _price_alone(options)
-    asked = [default_scale()] if options.current else options.scale or scales.names()
-    for scale in [scales.check_scale(name) for name in asked]:
+    asked = [scales.default()] if options.current else options.scale or scales.names()
+    names = [scales.check_scale(name) for name in asked]
+    # Engines ask before each call; an unchanged plan is then known by a look at its files.
+    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
+        return 0
+    for scale in names:
         plans = all_plans(scale)
         if changed := changed_runs(plans, options.results):
             print(notice(scale, changed), file=sys.stderr, flush=True)
@@ -66,16 +77,17 @@ def main(arguments: list[str] | None = None) -> int:
             if changed:
                 print(f"  changed: {', '.join(changed)}")
     _discard_scales()
-    index = index_of(plans)
-    files.write_yaml(
-        INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
-    )
+    header = "# Made by `make plan`: which sweeps there are.\n"
+    files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
+    files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
+    for scale in names:
+        remember(options.results, scale)
     return 0
 
 
 def _price_alone(options: argparse.Namespace) -> int:
     """What some exhibits cost, upstream runs included; nothing is written."""
-    for scale in map(scales.check_scale, options.scale or [default_scale()]):
+    for scale in map(scales.check_scale, options.scale or [scales.default()]):
         plans = [resolve(name, scale) for name in options.exhibit]
         title = f"{', '.join(options.exhibit)} at {scale}"
         print(cost_line(scale, plans, options.results))
@@ -141,6 +153,28 @@ def index_of(plans: list[Plan]) -> Index:
     for stage in opens & evaluates:
         raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
     return Index(exhibits=names, opens=sorted(opens), sweeps=sweeps)
+
+
+def single_exhibits() -> dict[str, Any]:
+    """workflows/dvc.yaml: a stage for each exhibit, without outputs: its files are outputs of the whole graph.
+
+    Every id that stands in a command here has the declared form of an exhibit's id, and nothing else.
+    """
+    figures = [name for name in exhibit_ids() if name.startswith("figure")]
+    return {
+        "vars": ["../params/scale.yaml"],
+        "stages": {name: _single_exhibit(name) for name in exhibit_ids()},
+        "plots": [f"../reports/out/${{scale}}/{name}.png" for name in figures],
+    }
+
+
+def _single_exhibit(name: str) -> dict[str, Any]:
+    plan = f"params/plan/${{scale}}/{name}.yaml"
+    return {
+        "wdir": "..",
+        "cmd": [f"python -m {tool} --exhibit {name}" for tool in TOOLS],
+        "deps": [f"params/exhibits/{name}.yaml", plan, "results/${scale}/data/manifest.json"],
+    }
 
 
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:

@@ -15,15 +15,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from common import files
+from common import files, scales
 from common.errors import UserError, command
-from common.scales import check_scale
 from stages.data import datasets
 from stages.data.records import Declaration
 from stages.obtaining.arrays import prepare_arrays
 from stages.obtaining.declarations import DECLARATIONS, read_declaration
 from stages.obtaining.trees import pack, prepare_photographs
-from stages.planning.declaration import default_scale
 from stages.planning.plans import all_plans, datasets_of
 
 
@@ -54,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.dataset and options.out is None and not options.shards:
         parser.error("--dataset needs --out, or --shards")
     if not options.dataset:
-        scale = check_scale(options.scale) if options.scale else default_scale()
+        scale = scales.check_scale(options.scale or scales.default())
         folder, names = options.results / scale / "data", planned(scale)
         if options.shards:
             pack_all(names, options.root, options.declarations)

@@ -11,6 +11,7 @@ from common import receipts, scales
 from common.errors import command
 from stages.planning.declaration import exhibit_ids
 from stages.planning.plans import read_plan
+from stages.planning.recipes import stages_with_recipes
 from stages.running.sweeps import Sweep, bring, parsed
 
 
@@ -28,6 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     evidence = scales.read(scale).reuses_evidence and not options.ignore_evidence
     status = bring(sweeps, options.results, options.jobs, f"runs of {scale}", evidence=evidence)
     if status == 0 and not options.exhibit:
+        # DVC has a line for the folder of every stage, also where no exhibit uses one.
+        for stage in stages_with_recipes():
+            (options.results / scale / stage).mkdir(parents=True, exist_ok=True)
         left = [sweep.plan.index_path(options.results, sweep.stage) for sweep in sweeps]
         receipts.write(options.results / scale, "runs", left)
     return status

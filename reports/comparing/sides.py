@@ -1,7 +1,7 @@
 """Two sides of a comparison: what was measured, with which parameters, here or at a revision or in another folder.
 
-Committed evidence, reports/evidence/<scale>/<exhibit>.csv, are the tidy rows of a run of the whole scale: small enough
-for git, and enough to judge an exhibit's claims and to draw it again, but for its pictures.
+Committed evidence, reports/evidence/<scale>/<exhibit>/, is what `collect` gathered from a run of the whole scale:
+small enough for git, and enough to judge an exhibit's claims and to draw it again.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
     digests = _committed_digests(revision, commit, scale)
     side = Side(f"{revision} ({commit[:9]})", scale)
     for exhibit in exhibits:
-        text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}.csv")
+        text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}/rows.csv")
         plan = _git("show", f"{commit}:params/plan/{scale}/{exhibit}.yaml")
         if text is not None:
-            path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}.csv")
+            path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}/rows.csv")
             side.tidy[exhibit] = _as_committed(from_commit(text, plan, exhibit, scale, path, COMMIT_AGAIN))
             if digests is not None:
                 _check_whole(side.tidy[exhibit].rows, digests.get(exhibit) or {}, path)

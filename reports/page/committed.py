@@ -1,13 +1,13 @@
-"""What of a scale is small enough to be committed: the numbers that DVC compares, and the tidy rows."""
+"""What of a scale is small enough to be committed: the numbers that DVC compares, and the tidy results."""
 
 from __future__ import annotations
 
-import csv
-import io
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from common.files import write_text
+from common.files import write_bytes, write_text
+from reports.reading.folders import Folders
 from reports.reading.plain import json_text
 from reports.reading.record import Record
 from reports.reading.summary import cell_means
@@ -15,15 +15,27 @@ from reports.reading.summary import cell_means
 Tree = dict[str, dict[str, dict[str, float]]]
 
 
-def keep(metrics: Path, folder: Path, records: Sequence[Record]) -> None:
-    """Write the file `metrics`, and into `folder` <exhibit>.csv of each exhibit with numbers; other tables go."""
+def keep(metrics: Path, scale: str, folders: Folders, records: Sequence[Record]) -> None:
+    """Write the file `metrics`, and the tidy folder of each exhibit into the evidence of the scale; others go."""
     write_text(metrics, json_text(digest(records)), only_if_changed=True)
-    kept = {f"{record['exhibit']}.csv": tidy_rows(record) for record in records if record["raw"]}
-    for path in folder.glob("*.csv"):
+    committed = folders._replace(committed=True)
+    kept = {record["exhibit"] for record in records if record["raw"]}
+    for exhibit in sorted(kept):
+        _copy(folders.tidy(exhibit, scale), committed.tidy(exhibit, scale))
+    place = folders.evidence / scale
+    for path in place.iterdir() if place.is_dir() else ():
         if path.name not in kept:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Make a folder hold what another holds, file by file; provenance.json, which seals the others, last."""
+    paths = sorted(source.iterdir(), key=lambda path: path.name == "provenance.json")
+    for path in paths:
+        write_bytes(target / path.name, path.read_bytes(), only_if_changed=True)
+    for path in target.iterdir():
+        if not (source / path.name).exists():
             path.unlink()
-    for name, text in kept.items():
-        write_text(folder / name, text, only_if_changed=True)
 
 
 def digest(records: Iterable[Record]) -> Tree:
@@ -33,12 +45,3 @@ def digest(records: Iterable[Record]) -> Tree:
     shows as a metric that moved and not as a cell that vanished and one that appeared.
     """
     return {record["exhibit"]: cell_means(record["raw"]) for record in records if record["raw"]}
-
-
-def tidy_rows(record: Record) -> str:
-    """A record's rows as CSV: knobs, seed, metric, value, run, as `collect` has them."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(record["raw"][0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(record["raw"])
-    return stream.getvalue()

@@ -10,14 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.files import read_text
 from reports.reading.declarations import Declaration, load_declaration
 from reports.reading.folders import Folders
 from reports.reading.judged import Judged
 from reports.reading.paper import load_paper
-from reports.reading.tidy import COLUMNS, DIVERGED, Provenance, Tidy, from_commit, load_arrays, load_collected
-
-COMMIT_AGAIN = "take evidence and plan as one `make reports` leaves them"
+from reports.reading.tidy import COLUMNS, DIVERGED, Provenance, Tidy, load_arrays, load_collected
 
 
 @dataclass(frozen=True)
@@ -51,17 +48,9 @@ class Evidence:
 def load(exhibit: str, scale: str, folders: Folders) -> Evidence:
     """Read everything about `exhibit` at `scale`. UserError if a file is absent or does not hold what it should."""
     declaration = load_declaration(folders.params / "exhibits" / f"{exhibit}.yaml", scale)
-    folder, path, plan = (
-        folders.tidy(exhibit, scale),
-        folders.rows(exhibit, scale),
-        folders.plan(exhibit, scale),
-    )
-    if folders.committed:
-        planned = read_text(plan) if plan.exists() else None
-        tidy = from_commit(read_text(path, COMMIT_AGAIN), planned, exhibit, scale, path, COMMIT_AGAIN)
-    else:
-        tidy = load_collected(folder, exhibit, scale, declaration.knobs)
-    arrays = {} if folders.committed else load_arrays(folder / "arrays.npz")
+    folder = folders.tidy(exhibit, scale)
+    tidy = load_collected(folder, exhibit, scale, declaration.knobs)
+    arrays = load_arrays(folder / "arrays.npz")
     return gather(declaration, tidy, arrays, folders.params)
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Folders(NamedTuple):
-    """Where things lie. With `committed` the rows are those of reports/evidence, else those under results."""
+    """Where things lie. With `committed` tidy results are those under reports/evidence, else those under results."""
 
     results: Path = Path("results")
     params: Path = Path("params")
@@ -20,20 +20,12 @@ class Folders(NamedTuple):
     committed: bool = False
 
     def tidy(self, exhibit: str, scale: str) -> Path:
-        """The folder that `collect` fills."""
-        return self.results / scale / "tidy" / exhibit
+        """The folder that `collect` fills, or its committed copy."""
+        return self.evidence / scale / exhibit if self.committed else self.results / scale / "tidy" / exhibit
 
     def rows(self, exhibit: str, scale: str) -> Path:
         """The file without which an exhibit has no results."""
-        return (
-            self.evidence / scale / f"{exhibit}.csv"
-            if self.committed
-            else self.tidy(exhibit, scale) / "rows.csv"
-        )
-
-    def plan(self, exhibit: str, scale: str) -> Path:
-        """What every run of an exhibit is bound to."""
-        return self.params / "plan" / scale / f"{exhibit}.yaml"
+        return self.tidy(exhibit, scale) / "rows.csv"
 
     def judged(self, exhibit: str, scale: str) -> Path:
         """Where what was tested on an exhibit's evidence is left."""
@@ -47,20 +39,22 @@ class Folders(NamedTuple):
             paper / f"{exhibit}.csv",
             paper / "contents.csv",
         ]
-        rows = self.rows(exhibit, scale)
-        beside = [rows.with_name(name) for name in ("provenance.json", "arrays.npz")]
-        return [*declared, rows, *([self.plan(exhibit, scale)] if self.committed else beside)]
+        tidy = self.tidy(exhibit, scale)
+        return [
+            *declared,
+            *(tidy / name for name in ("rows.csv", "provenance.json", "arrays.npz", "curves.csv")),
+        ]
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """The options that `folders_of` reads, and --scale and --out."""
-    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10, paper, or one of your own")
+    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
     parser.add_argument(
         "--from",
         dest="source",
         choices=("results", "evidence"),
         default="results",
-        help="what `collect` left under results, or the rows that are committed",
+        help="what `collect` left under results, or its committed copy",
     )
     parser.add_argument(
         "--results", type=Path, default=Path("results"), help="where tidy/<exhibit> lies, by scale"
@@ -69,7 +63,7 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         "--params", type=Path, default=Path("params"), help="declarations and the paper's values"
     )
     parser.add_argument(
-        "--evidence", type=Path, default=Path("reports/evidence"), help="committed rows, by scale"
+        "--evidence", type=Path, default=Path("reports/evidence"), help="committed results, by scale"
     )
     parser.add_argument("--out", type=Path, default=Path("reports/out"), help="products go to <out>/<scale>")
 

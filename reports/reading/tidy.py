@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.files import parse_csv, parse_yaml, read_json, read_text
+from common.files import parse_csv, parse_yaml, read_text, sha256_file
 from common.names import dotted
+from common.seals import read_sealed
 from reports.reading.knobs import canonical, sort_key
 
 COLUMNS = ("seed", "metric", "value", "run")
@@ -48,6 +49,7 @@ class Provenance(TypedDict):
     runs: dict[str, Run]
     versions: dict[str, str]
     cost: NotRequired[dict[str, float]]
+    files: NotRequired[dict[str, str]]
     diverged: NotRequired[dict[str, dict[str, float]]]
 
 
@@ -166,8 +168,11 @@ def check_of(found: Mapping[str, Any], exhibit: str, scale: str, path: Path, rem
 
 def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
     path = folder / "provenance.json"
-    tree = read_json(path, COLLECT_AGAIN)
-    check_types(tree, {"missing": list, "runs": dict, "versions": dict}, path, COLLECT_AGAIN)
+    tree = read_sealed(path, COLLECT_AGAIN)
+    check_types(tree, {"missing": list, "runs": dict, "versions": dict, "files": dict}, path, COLLECT_AGAIN)
+    for name, digest in tree["files"].items():
+        if not (folder / name).is_file() or sha256_file(folder / name) != digest:
+            raise damaged("the file that provenance.json lists", "none, or another content", folder / name)
     check_of(tree, exhibit, scale, path, COLLECT_AGAIN)
     for name, run in tree["runs"].items():
         if not isinstance(run, dict) or not isinstance(run.get("bindings"), dict):

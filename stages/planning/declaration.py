@@ -11,22 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from common import scales, schemas
-from common.documents import line_of, plain, read_yaml_with_lines
+from common.documents import line_of
 from common.errors import UserError
 from common.names import nearest
-from common.scales import check_scale
 
 PARAMS = Path("params")
-
-
-def default_scale() -> str:
-    """The scale that params/scale.yaml names."""
-    path = PARAMS / "scale.yaml"
-    document = plain(read_yaml_with_lines(path), path)
-    if not isinstance(document, dict) or list(document) != ["scale"]:
-        found = str(document)[:60]
-        raise UserError("not a scale", expected="one line, `scale: smoke`", found=found, where=path)
-    return check_scale(str(document["scale"]))
 
 
 def exhibit_ids() -> list[str]:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
     """Do this rank's part of a run; rank 0 says on standard output how it goes. Returns the exit status."""
     for request in (signal.SIGTERM, STOP_THROUGH_SRUN):
         signal.signal(request, lambda *_: STOP.set())
+    threading.Thread(target=_watch_parent, daemon=True).start()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
@@ -38,6 +40,13 @@ def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
         return 0 if outcome in ("finished", "stopped") else 1
     finally:
         dist.destroy_process_group()
+
+
+def _watch_parent() -> None:
+    """Who keeps the run's lock holds our standard input open; killed, it cannot tell: its end is seen from here."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    STOP.set()
 
 
 def _attempt(run: Run, results: Path) -> str:

@@ -113,6 +113,7 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
     with open(folder / LOG, "w") as log:
         ranks = subprocess.Popen(
             command_of(run, results, processes, nodes, os.environ),
+            stdin=subprocess.PIPE,  # nothing is written: its end tells the ranks that nobody listens any more
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

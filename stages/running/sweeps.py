@@ -15,11 +15,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import files, machine
+from common import files, machine, scales
 from common.errors import UserError, command
 from common.names import nearest
-from common.scales import check_scale
-from stages.planning.declaration import default_scale
 from stages.planning.plans import Plan, Run, read_plan
 from stages.running import store
 from stages.running.driver import Outcome, adopt, carry_out
@@ -77,7 +75,7 @@ def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tupl
         raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
     options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    return options, check_scale(options.scale) if options.scale else default_scale()
+    return options, scales.check_scale(options.scale or scales.default())
 
 
 def bring(
@@ -151,10 +149,12 @@ def _settle(
     for run in runs:
         if run.fingerprint not in outcome.failures.keys() | known and not adopt(run, results):
             outcome.failures[run.fingerprint] = "finished, and then not found in the store"
-    ran = len({run.fingerprint for run in runs} & outcome.ran)
+    # A run that several sweeps show was done once: it counts for the first of them.
+    own = {run.fingerprint for run in runs} & outcome.ran
+    outcome.ran -= own
     elsewhere = len({run.fingerprint for run in runs} & known)
     said = f", {elsewhere} are known by evidence" if elsewhere else ""
-    print(f"{sweep.name}: ran {ran} of {len(runs)} runs{said}", flush=True)
+    print(f"{sweep.name}: ran {len(own)} of {len(runs)} runs{said}", flush=True)
     failed = [run for run in runs if run.fingerprint in outcome.failures]
     for run in failed:
         print(

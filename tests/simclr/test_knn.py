@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simclr.evaluation import shares_of
 from simclr.knn import knn_scores
 
 BANK = torch.tensor([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]])
@@ -73,3 +74,16 @@ def test_a_small_bank_votes_as_a_whole(k):
 def test_no_neighbour_is_refused():
     with pytest.raises(ValueError, match="k must be at least 1"):
         knn_scores([BANK], LABELS, BANK, 2, k=0)
+
+
+@pytest.mark.parametrize("k", [1, 3, 7, 200])
+def test_two_processes_with_a_share_of_the_bank_each_vote_as_one(in_processes, k):
+    bank, queries, labels = noise(21, 1).double(), noise(9, 2).double(), torch.arange(21) % 4
+    expected = knn_scores([bank], labels, queries, 4, k=k)
+
+    def votes(number: int) -> torch.Tensor:
+        own = shares_of(len(bank))[number]
+        return knn_scores(bank[own].split(4), labels, queries, 4, k=k, first=int(own[0]))
+
+    for found in in_processes(2, votes):
+        assert torch.equal(found, expected)

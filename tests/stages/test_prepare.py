@@ -282,9 +282,7 @@ def test_the_embedded_source_is_never_overwritten(capsys):
     assert manifest.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--dataset", "digits"], ["--dataset", "digits", "--scale", "smoke"]]
-)
+@pytest.mark.parametrize("arguments", [["--dataset", "digits"], ["--dataset", "digits", "--scale", "smoke"]])
 def test_a_command_line_that_says_too_little_or_too_much_is_refused(arguments):
     with pytest.raises(SystemExit) as caught:
         prepare.main(arguments)

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
+from common.errors import UserError
 from simclr.finetuning import Rows
 from simclr.views import ReadsAhead
 from stages.data import decoding
@@ -17,7 +18,6 @@ CAMERAS = [
     {"format": "JPEG", "quality": 90},
     {"format": "JPEG", "quality": 60, "subsampling": "4:2:2", "progressive": True},
     {"format": "JPEG", "quality": 95, "subsampling": "4:4:4"},
-    {"format": "PNG"},
 ]
 SIZES = [(333, 251), (64, 64), (17, 13), (1, 9)]
 
@@ -52,6 +52,8 @@ def test_torchvisions_pixels_are_pillows(tmp_path, monkeypatch, camera, mode, si
     ("mode", "kind"),
     [
         ("CMYK", "JPEG"),
+        ("RGB", "PNG"),
+        ("L", "PNG"),
         ("P", "PNG"),
         ("RGBA", "PNG"),
         ("1", "PNG"),
@@ -63,6 +65,23 @@ def test_torchvisions_pixels_are_pillows(tmp_path, monkeypatch, camera, mode, si
 def test_other_kinds_go_through_pillow(tmp_path, mode, kind):
     source(mode).save(tmp_path / "x", format=kind)
     assert torch.equal(*only(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_no_damage_of_a_photograph_ends_the_process(tmp_path, kind):
+    """It is read or refused; torchvision's decoder of PNG ends the process."""
+    rng, path = np.random.default_rng(0), tmp_path / "x"
+    source().save(path, format=kind)
+    whole, refused = np.frombuffer(path.read_bytes(), np.uint8), 0
+    for _ in range(50):
+        broken = whole.copy()
+        broken[rng.integers(200, len(whole), 20)] = rng.integers(0, 256, 20)
+        path.write_bytes(broken[: rng.integers(200, 2 * len(whole))].tobytes())
+        try:
+            assert decoding.photograph(listed(tmp_path), 0).shape == (3, 90, 120)
+        except UserError:
+            refused += 1
+    assert refused > 10
 
 
 def test_a_png_of_sixteen_bits_keeps_its_upper_ones(tmp_path):

@@ -15,12 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common import documents, schemas
+from common import documents, scales, schemas
 from common.errors import UserError
 from stages import plan
 from stages.planning import fingerprint, plans
 from stages.planning.code_hashes import ROOT
-from stages.planning.declaration import default_scale
 from tests.stages import tiny
 
 EXAMPLES = int(os.environ.get("SIMCLR_FUZZ", "60"))
@@ -70,7 +69,7 @@ def outcome(path: Path) -> str:
     fingerprint.adoptions.cache_clear()
     fingerprint.declaration_of.cache_clear()
     try:
-        default_scale()
+        scales.default()
         for runs in plans.resolve("table_05", "smoke").stages.values():
             assert all(run.fingerprint for run in runs)
     except UserError as error:

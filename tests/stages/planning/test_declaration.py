@@ -2,6 +2,7 @@
 
 import pytest
 
+from common import scales
 from common.errors import UserError
 from stages.planning import declaration, recipes
 
@@ -66,9 +67,9 @@ def test_an_unknown_exhibit_gets_the_nearest_name(project):
 
 
 def test_an_unknown_scale_gets_the_nearest_name(project):
-    assert "did you mean `smoke`?" in complaint(declaration.check_scale, "smok")
+    assert "did you mean `smoke`?" in complaint(scales.check_scale, "smok")
     (project / "params" / "scale.yaml").write_text("scale: papre\n")
-    assert "did you mean `paper`?" in complaint(declaration.default_scale)
+    assert "did you mean `paper`?" in complaint(scales.default)
 
 
 def test_a_grid_over_an_unknown_knob_is_refused(project, edit):
