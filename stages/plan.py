@@ -26,10 +26,16 @@ from stages.planning.fingerprint import accepted_code
 from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
 from stages.planning.recipes import stages_with_recipes
+from stages.planning.stamp import is_current, remember
 
-TRAININGS = ("pretrain", "supervised")
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
+SINGLE = Path("workflows") / "dvc.yaml"
+SINGLE_HEADER = """\
+# Made by `make plan`. One exhibit alone, for DVC: `dvc repro workflows/dvc.yaml:figure_08` does its runs and draws it.
+# `dvc plots diff` shows the pictures of two revisions side by side.
+"""
+TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 
 
 @command
@@ -51,7 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.exhibit:
         return _price_alone(options)
     asked = [scales.default()] if options.current else options.scale or scales.names()
-    for scale in [scales.check_scale(name) for name in asked]:
+    names = [scales.check_scale(name) for name in asked]
+    # Engines ask before each call; an unchanged plan is then known by a look at its files.
+    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
+        return 0
+    for scale in names:
         plans = all_plans(scale)
         if changed := changed_runs(plans, options.results):
             print(notice(scale, changed), file=sys.stderr, flush=True)
@@ -66,10 +76,11 @@ def main(arguments: list[str] | None = None) -> int:
             if changed:
                 print(f"  changed: {', '.join(changed)}")
     _discard_scales()
-    index = index_of(plans)
-    files.write_yaml(
-        INDEX, index, header="# Made by `make plan`: which sweeps there are.\n", only_if_changed=True
-    )
+    header = "# Made by `make plan`: which sweeps there are.\n"
+    files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
+    files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
+    for scale in names:
+        remember(options.results, scale)
     return 0
 
 
@@ -89,7 +100,9 @@ def summary(scale: str, plans: list[Plan]) -> str:
     lines = [f"{scale}: {len(plans)} exhibits"]
     for stage, found in runs.items():
         lines.append(f"  {stage}: {_distinct(found)} runs for {len(found)} cells")
-    trainings = [run for stage in TRAININGS for run in runs.get(stage, [])]
+    # What opens a chain and learns; a chain may also open with weights that nobody trained.
+    every = [run for some in runs.values() for run in some if run.upstream is None]
+    trainings = [run for run in every if cost.work_in(run).trained]
     if trainings:
         own = sum(_distinct(run for run in trainings if run.exhibit == plan.exhibit) for plan in plans)
         distinct = _distinct(trainings)
@@ -143,6 +156,28 @@ def index_of(plans: list[Plan]) -> Index:
     return Index(exhibits=names, opens=sorted(opens), sweeps=sweeps)
 
 
+def single_exhibits() -> dict[str, Any]:
+    """workflows/dvc.yaml: a stage for each exhibit, without outputs: its files are outputs of the whole graph.
+
+    Every id that stands in a command here has the declared form of an exhibit's id, and nothing else.
+    """
+    figures = [name for name in exhibit_ids() if name.startswith("figure")]
+    return {
+        "vars": ["../params/scale.yaml"],
+        "stages": {name: _single_exhibit(name) for name in exhibit_ids()},
+        "plots": [f"../reports/out/${{scale}}/{name}.png" for name in figures],
+    }
+
+
+def _single_exhibit(name: str) -> dict[str, Any]:
+    plan = f"params/plan/${{scale}}/{name}.yaml"
+    return {
+        "wdir": "..",
+        "cmd": [f"python -m {tool} --exhibit {name}" for tool in TOOLS],
+        "deps": [f"params/exhibits/{name}.yaml", plan, "results/${scale}/data/manifest.json"],
+    }
+
+
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:
     """results/<scale>/code/: small files whose change tells both engines that something else may now be the outcome.
 
@@ -164,16 +199,19 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
 
 
 def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
-    """{"<stage>/<fingerprint>": exhibit, run, upstream, processes, nodes, minutes}: what a cluster's scheduler needs.
+    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}, for schedulers.
 
     Priced on the first entry of params/hardware.yaml, without reserve.
     """
-    hardware, found = hardware_named(), {}
+    hardware, found, shown_by = hardware_named(), {}, {}
+    for run in (run for plan in plans for runs in plan.stages.values() for run in runs):
+        shown_by.setdefault(run.fingerprint, []).append(run.exhibit)
     for run in _runs(plans):
         price = price_of(run, hardware)
         found[f"{run.stage}/{run.fingerprint}"] = {
             "exhibit": run.exhibit,
             "run": run.id,
+            "shown_by": sorted(set(shown_by[run.fingerprint])),
             "upstream": f"{run.upstream.stage}/{run.upstream.fingerprint}" if run.upstream else None,
             "processes": price.gpus,
             "nodes": price.nodes,

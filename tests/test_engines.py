@@ -118,6 +118,21 @@ def test_a_line_of_method_code_retrains_unless_the_user_says_that_results_stay_v
     assert ran(clone.reports()).keys() >= {"pretrain table_05", "linear_eval table_05"}
 
 
+@pytest.mark.parametrize("which", [0, 1], ids=["snakemake", "dvc"])
+def test_one_exhibit_alone_does_its_own_runs_alone(clones, which):
+    clone = clones[which]
+    clone.commit()
+    only = [["snakemake", "--cores", "2", "table_05"], ["dvc", "repro", "workflows/dvc.yaml:table_05"]][which]
+    clone.edit(TABLE_05, "    - 0.1\n", "    - 0.4\n")
+    clone.edit("params/exhibits/figure_08.yaml", "- 32\n", "- 16\n")
+    before = clone.products()
+    assert ran(clone.run(*only)) == {"pretrain table_05": "1 of 3", "linear_eval table_05": "1 of 3"}
+    after = clone.products()
+    assert {name.split(".")[0] for name in after if after[name] != before[name]} == {"table_05"}
+    clone.run("git", "checkout", "--", "params/exhibits")
+    assert not ran(clone.reports())
+
+
 def test_an_experiment_on_a_parameter_is_one_line_and_one_run(clones):
     dvc = clones[1]
     dvc.commit()

@@ -53,7 +53,7 @@ def draw_bars(evidence: Evidence, bars: Bars, *lines: str) -> Drawing:
     """Both panels on one scale of units; `lines` are further notes. Of few known bars a sentence tells."""
     ours, paper = measured_bars(evidence, bars), printed_bars(evidence, bars)
     groups = [values_of(ours, bars.x), [*bars.paper_grid.get(bars.x, values_of(paper, bars.x))]]
-    grid = len(groups[1]) * len(bars.paper_grid.get(bars.hue, set(paper[bars.hue])))
+    grid = len(groups[1]) * len(bars.paper_grid.get(bars.hue, values_of(paper, bars.hue)))
     limits, both = fitting_limits([ours], bars), len(paper) > KNOWN * grid
     bars = bars if both else replace(bars, paper_grid={})
     colors = hue_colors(evidence if both else replace(evidence, paper=evidence.paper[:0]), bars)
@@ -196,7 +196,9 @@ def _compared(
 
 
 def _few(paper: pd.DataFrame, bars: Bars, grid: int) -> Iterator[str]:
-    """What is known of a plot of which hardly a bar is."""
+    """What is known of a plot of which hardly a bar is; an exhibit of our own is compared with nothing."""
+    if not grid:
+        return
     known = [
         f"{row.number:g} {row.unit} ({bars.hue_label.lower()} {row[bars.hue]}, {bars.x_label.lower()} {row[bars.x]}; "
         f"{row.note})"

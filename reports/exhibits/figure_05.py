@@ -1,32 +1,19 @@
 """Figure 5: linear evaluation by the first and the second augmentation of one branch."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.axes import Axes
 
-from reports.drawing.style import INK, MUTED, Drawing, notes
+from reports.drawing.heat_map import Panel, draw_panel
+from reports.drawing.style import Drawing, notes
 from reports.reading.exhibit import Evidence
 from reports.reading.notation import written
 from reports.reading.summary import Lookup, settings, summarize
 
 AVERAGE = ("Average", "row_mean_top1")  # the paper's last column
-MIDDLE = 0.18  # luminance on which dark and white letters are equally legible
 BOTH = {"first": "Crop+Color", "second": "both branches"}
-
-
-class Panel(NamedTuple):
-    """One heat map: values (rows, columns and their average) with NaN where nothing is known."""
-
-    title: str
-    values: np.ndarray
-    colors: str
-    form: str = ".1f"
-    centred: bool = False
 
 
 def draw(evidence: Evidence) -> Drawing:
@@ -38,14 +25,16 @@ def draw(evidence: Evidence) -> Drawing:
     scale, change = evidence.exhibit.scale, ours - paper
     contrastive = _grid(names, _ours(lookup, "contrastive_accuracy"))
     panels = [
-        Panel(f"Ours ({scale}), top-1 (%)", _with_average(ours), "cividis"),
-        Panel("Paper (ImageNet), top-1 (%)", np.column_stack([paper, printed]), "cividis"),
-        Panel("Ours minus paper (points)", _with_average(change), "PuOr", "+.1f", centred=True),
-        Panel("Ours, contrastive accuracy (%)", _with_average(contrastive), "cividis"),
+        (f"Ours ({scale}), top-1 (%)", _with_average(ours)),
+        ("Paper (ImageNet), top-1 (%)", np.column_stack([paper, printed])),
+        ("Ours minus paper (points)", _with_average(change), "PuOr", "+.1f", True),
+        ("Ours, contrastive accuracy (%)", _with_average(contrastive)),
     ]
     figure, axes = plt.subplots(2, 2, figsize=(7.4, 6.6))
-    for place, panel in zip(axes.flat, panels, strict=True):
-        _draw(place, panel, names)
+    for place, (title, values, *look) in zip(axes.flat, panels, strict=True):
+        table = pd.DataFrame(values, index=names, columns=[*names, AVERAGE[0]])
+        draw_panel(place, Panel(title, table, *look), "1st transformation", "2nd transformation")
+        place.axvline(len(names), color="white", linewidth=3)  # the average is no transformation
     return notes(figure, evidence, *_explanations(evidence, lookup, ours))
 
 
@@ -73,38 +62,6 @@ def _with_average(values: np.ndarray) -> np.ndarray:
     """A last column with the mean of each row's known cells, the diagonal included."""
     means = [row[np.isfinite(row)].mean() if np.isfinite(row).any() else np.nan for row in values]
     return np.column_stack([values, means])
-
-
-def _draw(axes: Axes, panel: Panel, names: Sequence[str]) -> None:
-    table = pd.DataFrame(panel.values, index=names, columns=[*names, AVERAGE[0]])
-    known = table.stack()
-    if panel.centred:  # the same in both directions
-        largest = max(1.0, known.abs().max()) if len(known) else 1.0
-        limits = {"vmin": -largest, "vmax": largest}
-    else:
-        limits = {"vmin": known.min(), "vmax": max(known.max(), known.min() + 1)} if len(known) else {}
-    words = table.map(lambda value: format(value, panel.form) if np.isfinite(value) else "-")
-    look = {"cmap": panel.colors, "annot_kws": {"fontsize": 6.5}, "fmt": "", "cbar_kws": {"pad": 0.02}}
-    sns.heatmap(table, annot=words, ax=axes, linewidths=0.4, **limits, **look)
-    axes.collections[0].update_scalarmappable()
-    cells = axes.collections[0].get_facecolors().reshape(*table.shape, 4)
-    for text in axes.texts:
-        column, row = map(int, text.get_position())
-        text.set_color(INK if _luminance(cells[row, column]) > MIDDLE else "white")
-    # seaborn writes nothing where nothing is known
-    for row, column in zip(*np.where(table.isna()), strict=True):
-        axes.text(column + 0.5, row + 0.5, "-", ha="center", va="center", fontsize=6.5, color=MUTED)
-    axes.axvline(len(names), color="white", linewidth=3)  # the average is no transformation
-    axes.set(title=panel.title, xlabel="2nd transformation", ylabel="1st transformation", facecolor="#F4F4F4")
-    axes.set_xticks(axes.get_xticks(), table.columns, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(axes.get_yticks(), names, rotation=0)
-    axes.grid(False)
-
-
-def _luminance(color: np.ndarray) -> float:
-    """Relative luminance (WCAG) of a colour, (4,) in sRGB."""
-    linear = np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
-    return float(linear[:3] @ [0.2126, 0.7152, 0.0722])
 
 
 def _explanations(evidence: Evidence, lookup: Lookup, ours: np.ndarray) -> list[str]:

@@ -90,7 +90,7 @@ def settings(evidence: Evidence, knob: str, printed: Iterable[str] | None = None
 
 def settings_together(evidence: Evidence, outer: str, inner: str) -> list[tuple[str, str]]:
     """The pairs of `settings` of two knobs that the paper or we have, grouped by the outer one."""
-    frames = (evidence.paper, evidence.measured)
+    frames = [frame for frame in (evidence.paper, evidence.measured) if {outer, inner} <= set(frame)]
     pairs = {pair for frame in frames for pair in zip(frame[outer], frame[inner], strict=True)}
     inners = settings(evidence, inner)
     return [(one, two) for one in settings(evidence, outer) for two in inners if (one, two) in pairs]

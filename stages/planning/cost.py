@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from common import files
-from common.errors import UserError
-from stages.planning.declaration import PARAMS
 from stages.planning.fingerprint import declaration_of
 from stages.planning.network import Network, network_of
 from stages.planning.runs import Run
@@ -42,7 +40,7 @@ def cost_of(run: Run) -> Cost:
 
 
 def total(runs: Iterable[Run]) -> Cost:
-    """Of the distinct runs among these: equal settings are one run."""
+    """The cost of these runs together; equal settings are one run and count once."""
     return sum((cost_of(run) for run in {run.fingerprint: run for run in runs}.values()), Cost())
 
 
@@ -62,24 +60,16 @@ def splits_of(run: Run) -> Splits:
     if run.dataset is None:
         return Splits(0, 0, 0, 0, 0)
     declared, limit = declaration_of(run.dataset), run.bindings.get("dataset.limit", 0)
-    try:
-        whole, test = (int(declared["splits"][split]["size"]) for split in ("train", "test"))
-        rule, classes = declared["validation"], declared["classes"]
-        held = rule["official"] if "official" in rule else round(rule["fraction"] * whole)
-        return Splits(
-            min(whole, limit or whole),
-            min(whole - held, limit or whole),
-            held,
-            test,
-            classes if isinstance(classes, int) else len(classes),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"data set {run.dataset} does not say how large it is",
-            expected="splits with their sizes, validation with fraction or official, classes",
-            found=f"{type(error).__name__}: {error}",
-            where=PARAMS / "datasets.yaml",
-        ) from error
+    whole, test = (declared["splits"][split]["size"] for split in ("train", "test"))
+    rule, classes = declared["validation"], declared["classes"]
+    held = rule["official"] if "official" in rule else round(rule["fraction"] * whole)
+    return Splits(
+        min(whole, limit or whole),
+        min(whole - held, limit or whole),
+        held,
+        test,
+        classes if isinstance(classes, int) else len(classes),
+    )
 
 
 def measured_rate(runs: Iterable[Run], results: Path) -> float | None:

@@ -22,7 +22,7 @@ from stages.planning.plans import Run
 from stages.running import child, ranks, store
 from stages.running.progress import Progress
 
-LOCK_SECONDS = 1.0  # between looks at a run that another driver is at work on
+LOCK_SECONDS = 1.0  # between looks at what is at work, and at a run that another driver is at work on
 STOP_SECONDS = 30.0  # for checkpoints, after a signal
 
 
@@ -70,16 +70,21 @@ class _Driver:
     def __init__(self, title: str, waiting: dict[str, Run], results: Path, jobs: int) -> None:
         self.waiting, self.results = waiting, results
         self.children: list[_Child] = []
+        # Of runs that another driver is at work on: not to be looked at again before.
+        self.busy_until: dict[str, float] = {}
         self.slots = list(range(jobs))
         self.outcome = Outcome()
-        self.stopped = 0
+        self.stopping, self.stopped = False, 0
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
 
     def run(self) -> Outcome:
-        """Until nothing is left, or a signal comes: then every child writes its checkpoint."""
+        """Until nothing is left, or a signal comes: then every child writes its checkpoint.
+
+        With nothing at work, because other drivers are at all that may start, it sleeps between looks.
+        """
         try:
             while self.waiting or self.children:
                 self._fill_slots()
@@ -89,9 +94,8 @@ class _Driver:
             self._stop()
             self.progress.close()
             if self.stopped:
-                print(
-                    f"{self.stopped} runs wrote a checkpoint: the same command goes on from there", flush=True
-                )
+                what = "1 run" if self.stopped == 1 else f"{self.stopped} runs"
+                print(f"{what} wrote a checkpoint: the same command goes on from there", flush=True)
         return self.outcome
 
     def _fill_slots(self) -> None:
@@ -108,10 +112,14 @@ class _Driver:
             self._start(run, taken)
 
     def _next(self) -> Run | None:
-        """Of the runs whose upstream run is done, the one with the longest way to the end."""
+        """The run with the longest way to the end, of those with nothing to wait for: no upstream, no other driver."""
         ahead = self.waiting.keys() | {each.run.fingerprint for each in self.children}
+        now = time.monotonic()
         free = [
-            run for run in self.waiting.values() if not run.upstream or run.upstream.fingerprint not in ahead
+            run
+            for key, run in self.waiting.items()
+            if not (run.upstream and run.upstream.fingerprint in ahead)
+            and self.busy_until.get(key, now) <= now
         ]
         return max(free, key=lambda run: self.ways[run.fingerprint], default=None)
 
@@ -121,12 +129,13 @@ class _Driver:
         process = self.context.Process(
             target=child.main, args=(run, self.results, theirs, slots), daemon=False
         )
+        # Known before it lives, so that no signal comes between: `_stop` ends whom it knows.
+        self.children.append(_Child(run, process, ours, slots))
         process.start()
         theirs.close()
-        self.children.append(_Child(run, process, ours, slots))
 
     def _ready(self) -> list[_Child]:
-        ready = wait([each.messages for each in self.children], timeout=1.0)
+        ready = wait([each.messages for each in self.children], timeout=LOCK_SECONDS)
         return [each for each in self.children if each.messages in ready]
 
     def _hear(self, each: _Child) -> None:
@@ -146,14 +155,18 @@ class _Driver:
         self.children.remove(each)
         self.slots = sorted([*self.slots, *each.slots])
         each.process.join()
-        if outcome == "busy":  # another driver does this very run: come back to it
+        if outcome == "busy":  # another driver does this very run: others first, then come back to it
             self.waiting[key] = each.run
-            time.sleep(0 if len(self.waiting) > 1 else LOCK_SECONDS)
+            self.busy_until[key] = time.monotonic() + LOCK_SECONDS
         elif outcome in ("finished", "found"):
             self.outcome.ran |= {key} if outcome == "finished" else set()
             self.progress.finish(key)
-        elif outcome == "stopped":
+        elif outcome == "stopped" and self.stopping:
             self.stopped += 1
+        elif outcome == "stopped":
+            self._fail(
+                each.run, "a signal stopped it; it wrote a checkpoint: the same command goes on from there"
+            )
         else:
             self._fail(each.run, outcome)
 
@@ -165,6 +178,8 @@ class _Driver:
                 self._fail(other, f"its {run.stage} run {run.id} of {run.exhibit} failed")
 
     def _stop(self) -> None:
+        self.stopping = True
+        self.children = [each for each in self.children if each.process.pid is not None]
         for each in self.children:
             each.process.terminate()
         until = time.monotonic() + STOP_SECONDS
@@ -181,7 +196,7 @@ def _weight(run: Run) -> float:
 
 
 def _ways_to_the_end(runs: dict[str, Run]) -> dict[str, float]:
-    """Of each run its length and that of the longest run that evaluates it."""
+    """The length of each run, with that of the longest run that evaluates it."""
     after: dict[str, float] = {}
     for run in runs.values():
         if run.upstream:

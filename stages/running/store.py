@@ -20,6 +20,7 @@ from typing import Any
 from common import files, seals
 from common.errors import UserError
 from common.locks import NO_LOCKS
+from common.records import Cause
 from stages.planning.plans import Run
 
 # Of a run folder; raise it when the files in it change their meaning.
@@ -79,7 +80,7 @@ def is_finished(folder: Path, run: Run) -> bool:
     return cause is not None and cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
 
 
-def damaged_files(folder: Path, cause: Mapping[str, Any]) -> list[str]:
+def damaged_files(folder: Path, cause: Cause) -> list[str]:
     """Names of listed files that are missing or not as they were written."""
     return [name for name, digest in cause["files"].items() if not _is(folder / name, digest)]
 
@@ -102,7 +103,7 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
     os.replace(folder, destination)
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> Cause:
     """The run.json of a finished run. UserError if it is missing, or it or a listed file is damaged."""
     cause = seals.read_sealed(folder / RUN, REMEDY)
     if broken := damaged_files(folder, cause):
@@ -110,7 +111,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     return cause
 
 
-def read_listed(folder: Path, cause: Mapping[str, Any], name: str) -> bytes:
+def read_listed(folder: Path, cause: Cause, name: str) -> bytes:
     """The bytes of one of a run's files. UserError unless they are those that run.json lists."""
     digest = cause["files"].get(name)
     data = (folder / name).read_bytes() if (folder / name).is_file() else b""
@@ -119,7 +120,7 @@ def read_listed(folder: Path, cause: Mapping[str, Any], name: str) -> bytes:
     return data
 
 
-def _cause(folder: Path) -> dict[str, Any] | None:
+def _cause(folder: Path) -> Cause | None:
     """The content of a whole run.json; None without one."""
     try:
         cause = json.loads((folder / RUN).read_bytes())

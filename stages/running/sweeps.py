@@ -44,7 +44,7 @@ class Sweep:
 
     @property
     def runs(self) -> list[Run]:
-        """In the order of the plan."""
+        """The runs of the sweep, in the order of the plan."""
         return self.plan.runs(self.stage)
 
 
@@ -57,7 +57,7 @@ def main(stage: str, arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--sweep", required=True, help="the exhibit whose runs these are, for example figure_08"
     )
-    parser.add_argument("--run", help="only this run of the sweep")
+    parser.add_argument("--run", action="append", help="only this run of the sweep (may be repeated)")
     options, scale = parsed(parser, arguments)
     plan = read_plan(options.sweep, scale)
     if stage not in plan.stages:
@@ -65,8 +65,8 @@ def main(stage: str, arguments: list[str] | None = None) -> int:
     sweep = Sweep(plan, stage)
     if options.run is None:
         return bring([sweep], options.results, options.jobs, sweep.name)
-    run = _chosen(sweep, options.run)
-    return bring([sweep], options.results, options.jobs, sweep.name, lambda each: each is run)
+    chosen = [_chosen(sweep, name) for name in options.run]
+    return bring([sweep], options.results, options.jobs, sweep.name, lambda each: each in chosen)
 
 
 def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tuple[argparse.Namespace, str]:
@@ -198,7 +198,7 @@ def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
 
 
 def _sha256_of(run: Run, results: Path) -> str:
-    """Of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
+    """The SHA-256 of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
     path = run.folder(results) / store.RUN
     return files.sha256_file(path) if path.is_file() else "evidence"
 

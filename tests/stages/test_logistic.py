@@ -36,7 +36,7 @@ def a_run(upstream: Run, **changes: object) -> Run:
 
 
 def metric_of_tiny(data: Path, **changes: object) -> None:
-    files.write_json(data / "manifest.json", {**datasets.read_manifest(data), **changes})
+    tiny.rewrite_manifest(data, {**datasets.read_manifest(data), **changes})
 
 
 def replace_labels(data: Path, split: str, labels: np.ndarray) -> None:
@@ -47,7 +47,7 @@ def replace_labels(data: Path, split: str, labels: np.ndarray) -> None:
         "shape": list(labels.shape),
         "sha256": datasets.array_sha256(labels),
     }
-    files.write_json(data / "manifest.json", manifest)
+    tiny.rewrite_manifest(data, manifest)
 
 
 def with_several_labels(data: Path) -> None:

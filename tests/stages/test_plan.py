@@ -1,6 +1,7 @@
 """`python -m stages plan`: files that change only when their content does, and an index for both engines."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -55,8 +56,9 @@ def run(*words: str) -> None:
 
 
 def times() -> dict[str, int]:
-    """When each file that the command writes was last written."""
+    """When each file that the command writes was last written, but for the stamp, which remembers these times."""
     written = [path for folder in (PLANS, Path("results")) for path in folder.rglob("*") if path.is_file()]
+    written = [path for path in written if path.suffix != ".stamp"]
     return {str(path): path.stat().st_mtime_ns for path in written}
 
 
@@ -177,6 +179,14 @@ def test_the_summary_counts_cells_and_distinct_runs(declared, capsys):
         "  pretrain: 4 runs for 5 cells",
     ]
     assert lines[4].startswith("  sharing: 4 trainings; one for each cell would be 5 (20% saved)")
+
+
+def test_every_exhibit_has_a_pipeline_of_its_own_for_dvc(declared):
+    run(*SCALE_SMOKE)
+    found = files.read_yaml("workflows/dvc.yaml")
+    assert list(found["stages"]) == files.read_yaml(PLANS / "index.yaml")["exhibits"]
+    words = [word for stage in found["stages"].values() for line in stage["cmd"] for word in line.split()]
+    assert all(re.fullmatch(r"[a-z][a-z_.]*|--exhibit|-m|(figure|table)_[a-z]?\d+", word) for word in words)
 
 
 def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared, capsys):

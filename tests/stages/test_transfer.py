@@ -48,7 +48,7 @@ def grid_of(folder: Path) -> list[dict[str, float]]:
 def metric_of_tiny(folder: Path, name: str) -> None:
     """Let the data set be reported by another metric."""
     manifest = files.read_json(folder / "manifest.json")
-    files.write_json(folder / "manifest.json", {**manifest, "metric": name})
+    tiny.rewrite_manifest(folder, {**manifest, "metric": name})
 
 
 def with_several_labels(folder: Path) -> None:
@@ -63,7 +63,7 @@ def with_several_labels(folder: Path) -> None:
             "sha256": datasets.array_sha256(labels),
         }
     changed = {"metric": "map11", "validation": {"official": 12}}
-    files.write_json(folder / "manifest.json", manifest | changed)
+    tiny.rewrite_manifest(folder, manifest | changed)
 
 
 def test_every_point_trains_on_train_and_the_chosen_one_once_more_on_all(upstream, reads, trained):
@@ -98,7 +98,7 @@ def test_what_stands_on_test_cannot_move_the_choice(upstream, data):
     manifest = files.read_json(data / "manifest.json")
     files.write_array(data / "test.labels.npy", labels)
     manifest["splits"]["test"]["labels"]["sha256"] = datasets.array_sha256(labels)
-    files.write_json(data / "manifest.json", manifest)
+    tiny.rewrite_manifest(data, manifest)
     folder = tiny.work(tiny.a_run("transfer", upstream, **GRID))
     after = metrics_of(folder)
     assert grid_of(folder) == grid and after["top1"] != before["top1"]
@@ -158,7 +158,7 @@ def test_labels_that_are_not_judged_are_no_outcomes(upstream, data):
     labels[:4, 0] = UNJUDGED
     files.write_array(data / "test.labels.npy", labels)
     manifest["splits"]["test"]["labels"]["sha256"] = datasets.array_sha256(labels)
-    files.write_json(data / "manifest.json", manifest)
+    tiny.rewrite_manifest(data, manifest)
     folder = tiny.work(tiny.a_run("transfer", upstream))
     metrics, arrays = metrics_of(folder), files.read_npz(folder / "arrays.npz")
     assert np.array_equal(arrays["transfer_predictions"] == UNJUDGED, labels == UNJUDGED)

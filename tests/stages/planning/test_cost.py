@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from common.errors import UserError
 from simclr.encoder import ResNet
 from stages.planning import cost
 from stages.planning.network import network_of
@@ -65,5 +66,5 @@ def test_logistic_pays_for_its_own_size_and_no_size_is_assumed(data):
         return cost.cost_of(a_run("logistic", **bound)).flops
 
     assert at(16) == pytest.approx(4 * at(8))
-    with pytest.raises(KeyError):
+    with pytest.raises(UserError, match=r"nothing binds frozen_features\.size"):
         cost.cost_of(tiny.a_run("logistic", tiny.a_run("pretrain")))

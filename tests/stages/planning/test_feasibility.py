@@ -72,8 +72,9 @@ def test_a_data_set_that_does_not_say_its_size_is_named(project, broken):
     declared = files.read_yaml(path)
     files.write_yaml(path, {**declared, "cifar10_subset": declared["cifar10_subset"] | broken})
     fingerprint.declaration_of.cache_clear()
-    with pytest.raises(UserError, match="does not say how large it is"):
+    with pytest.raises(UserError, match="the declaration of a data set is wrong") as caught:
         plans.resolve("table_05", "smoke")
+    assert f"cifar10_subset.{next(iter(broken))}" in caught.value.where
 
 
 def test_every_stage_says_what_it_costs():
