@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PARTIAL = ".partial"
+NO_FOLDER_SYNC = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.ENOTSUP, errno.ENOSYS)
 RUN_AGAIN = "run the stage that makes it"
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry: no clock in our bytes
 
@@ -301,12 +302,17 @@ def _link_or_copy(source: str, destination: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without this a power cut can undo the rename that the caller has already built upon.
-    handle = os.open(folder, os.O_RDONLY)
+    # Without this a power cut can undo the rename that the caller has already built upon. Some file systems know no such
+    # thing for folders (CIFS, WSL); a disk that fails says EIO, and that is told.
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
 
 
 def _full_disk(path: Path, needed: int | None) -> UserError:

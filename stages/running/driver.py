@@ -9,6 +9,8 @@ child works in its own partial folder under a lock, and seals it. A crash fails 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ from stages.running import child, ranks, store
 from stages.running.progress import Progress
 
 LOCK_SECONDS = 1.0  # between looks at what is at work, and at a run that another driver is at work on
+LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
 STOP_SECONDS = 30.0  # for checkpoints, after a signal
 
 
@@ -77,6 +80,7 @@ class _Driver:
         self.stopping, self.stopped = False, 0
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
+        _shorten_temporary_folder()
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
 
@@ -188,6 +192,12 @@ class _Driver:
                 self._hear(each)
         for each in self.children:
             each.process.kill()
+
+
+def _shorten_temporary_folder() -> None:
+    """A socket's path has at most 107 bytes, and the fork server's stands in the folder that TMPDIR names."""
+    if len(os.fsencode(tempfile.gettempdir())) > LONGEST_TMPDIR and os.access(SHORT_TMPDIR, os.W_OK):
+        os.environ["TMPDIR"] = tempfile.tempdir = SHORT_TMPDIR
 
 
 def _weight(run: Run) -> float:
