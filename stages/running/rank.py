@@ -42,7 +42,7 @@ def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
 
 
 def _watch_parent() -> None:
-    """End with the process that holds the run's lock: it keeps our standard input open, and a killed one cannot tell."""
+    """End with the process that holds the run's lock: it keeps our standard input open; a killed one cannot tell."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     STOP.set()
