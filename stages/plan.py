@@ -199,16 +199,19 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
 
 
 def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
-    """{"<stage>/<fingerprint>": exhibit, run, upstream, processes, nodes, minutes}: what a cluster's scheduler needs.
+    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}, for schedulers.
 
     Priced on the first entry of params/hardware.yaml, without reserve.
     """
-    hardware, found = hardware_named(), {}
+    hardware, found, shown_by = hardware_named(), {}, {}
+    for run in (run for plan in plans for runs in plan.stages.values() for run in runs):
+        shown_by.setdefault(run.fingerprint, []).append(run.exhibit)
     for run in _runs(plans):
         price = price_of(run, hardware)
         found[f"{run.stage}/{run.fingerprint}"] = {
             "exhibit": run.exhibit,
             "run": run.id,
+            "shown_by": sorted(set(shown_by[run.fingerprint])),
             "upstream": f"{run.upstream.stage}/{run.upstream.fingerprint}" if run.upstream else None,
             "processes": price.gpus,
             "nodes": price.nodes,

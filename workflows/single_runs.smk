@@ -1,64 +1,150 @@
-# One job is one run, with what it needs: for a cluster. Which runs there are, and what each takes, the plan says. What
-# says that a run is done is named after what decides its numbers, so that an edit asks for the runs that it made new.
+# One job is one run, with what it needs, or some short ones of a sweep: for a cluster. Which runs there are, and what
+# each takes, the plan says. What says that a job is done is named after what decides the numbers of its runs: an edit
+# asks for those that it made new, times ask for none. The numbers of a cluster: profiles/slurm/cluster.yaml.
 
+import hashlib
 import json
+from pathlib import Path
 
 with open(f"{RESULTS}/code/runs.json", encoding="utf-8") as file:
-    RUNS = json.load(file)  # {"<stage>/<fingerprint>": {exhibit, run, upstream, processes, nodes, minutes}}
-SMALL_MINUTES = 30  # shorter ones share a job
+    RUNS = json.load(file)  # {"<stage>/<fingerprint>": see stages/plan.py, work_list}
+SMALL_MINUTES = 30  # runs that are shorter share a job,
+TOGETHER = 16  # as many as this
+CPUS_PER_GPU = config.get("cpus_per_gpu", 1)
+MB_PER_GPU = 1000 * config.get("gb_per_gpu", 4)
+
+
+def gathered():
+    """{"<stage>/<job>": the runs of a job}: a run alone under its own name."""
+    jobs, small = {}, {}
+    for key, run in RUNS.items():
+        if run["minutes"] < SMALL_MINUTES and run["nodes"] == 1:
+            kind = key.split("/")[0], run["exhibit"], run["processes"]
+            small.setdefault(kind, []).append(key)
+        else:
+            jobs[key] = [key]
+    for (stage, exhibit, _), keys in small.items():
+        for some in (
+            keys[start : start + TOGETHER] for start in range(0, len(keys), TOGETHER)
+        ):
+            digest = hashlib.sha256("".join(some).encode()).hexdigest()[:16]
+            jobs[f"{stage}/{exhibit}-{digest}"] = some
+    return jobs
+
+
+JOBS = gathered()
+JOB_OF = {key: job for job, keys in JOBS.items() for key in keys}
 
 
 def done(key):
-    return f"{RESULTS}/done/{key}"
+    """What says that the job of a run is done."""
+    return f"{RESULTS}/done/{JOB_OF[key]}"
 
 
-def its(wildcards):
-    return RUNS[f"{wildcards.stage}/{wildcards.fingerprint}"]
+def is_finished(key):
+    """Whether the run lies in the store or, after `dvc pull`, in its sweep."""
+    stage, fingerprint = key.split("/")
+    if Path(RESULTS, "store", key, "run.json").is_file():
+        return True
+    pulled = Path(RESULTS, stage, RUNS[key]["exhibit"], RUNS[key]["run"], "run.json")
+    return (
+        pulled.is_file()
+        and json.loads(pulled.read_bytes())["fingerprint"] == fingerprint
+    )
+
+
+def settle():
+    """Finished runs ask for no job, and lost ones for theirs. Only who submits the jobs decides it."""
+    for job, keys in JOBS.items():
+        note = Path(RESULTS, "done", job)
+        if all(map(is_finished, keys)):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.touch()
+        else:
+            note.unlink(missing_ok=True)
+
+
+if workflow.is_main_process:
+    settle()
+
+
+def parts_of_runs(exhibit=None):
+    """What says that the runs of an exhibit, or of all, are there."""
+    wanted = (key for key, run in RUNS.items() if exhibit in (None, *run["shown_by"]))
+    return sorted({done(key) for key in wanted})
+
+
+def its_runs(wildcards):
+    return [RUNS[key] for key in JOBS[f"{wildcards.stage}/{wildcards.job}"]]
 
 
 def upstream(wildcards):
-    """The run that this one evaluates."""
-    return [done(key)] if (key := its(wildcards)["upstream"]) else []
+    """The runs that these evaluate: they stand in the name of what evaluates them, so their time says nothing."""
+    return [
+        ancient(done(run["upstream"])) for run in its_runs(wildcards) if run["upstream"]
+    ]
 
 
-def gpus_per_node(wildcards):
-    return its(wildcards)["processes"] // its(wildcards)["nodes"]
+def nodes(wildcards):
+    return its_runs(wildcards)[0]["nodes"]
+
+
+def processes_per_node(wildcards):
+    return its_runs(wildcards)[0]["processes"] // nodes(wildcards)
 
 
 def minutes(wildcards, attempt):
     """Twice what the plan expects, and more after every failure; a run that is cut off goes on from its checkpoint."""
-    return max(30, round(2 * attempt * its(wildcards)["minutes"]))
+    expected = sum(run["minutes"] for run in its_runs(wildcards))
+    return max(SMALL_MINUTES, round(2 * attempt * expected))
 
 
-def keys(are_small):
-    chosen = [key for key, run in RUNS.items() if (run["minutes"] < SMALL_MINUTES) is are_small]
-    return "|".join(key.split("/")[1] for key in chosen) or "none"
+def per_node(wildcards):
+    """What the executor has no name for. One task a node: torchrun starts the others."""
+    gpus = f" --gpus-per-node={processes_per_node(wildcards)}"
+    return f"--ntasks-per-node=1{gpus if config.get('gpus') else ''}"
 
 
-rule one_run:
+def names(wanted):
+    return (
+        "|".join(job.split("/")[1] for job in JOBS if wanted(RUNS[JOBS[job][0]]))
+        or "none"
+    )
+
+
+rule on_one_node:
     input:
         upstream,
-        data=rules.prepare.output,
+        data=ancient(rules.prepare.output),
     output:
-        touch(f"{RESULTS}/done/{{stage}}/{{fingerprint}}"),
+        touch(f"{RESULTS}/done/{{stage}}/{{job}}"),
     wildcard_constraints:
         stage="|".join(STAGES),
-        fingerprint=keys(are_small=False),
-    params:
-        run=lambda wildcards: f"--sweep {its(wildcards)['exhibit']} --run {its(wildcards)['run']}",
+        job=names(lambda run: run["nodes"] == 1),
     resources:
-        nodes=lambda wildcards: its(wildcards)["nodes"],
+        nodes=1,
         runtime=minutes,
-        cpus_per_task=lambda wildcards: 8 * gpus_per_node(wildcards),
-        mem_mb_per_cpu=8000,
-        slurm_extra=lambda wildcards: f"'--gpus-per-node={gpus_per_node(wildcards)} --ntasks-per-node=1 --requeue'",
+        cpus_per_task=lambda wildcards: CPUS_PER_GPU * processes_per_node(wildcards),
+        mem_mb=lambda wildcards: MB_PER_GPU * processes_per_node(wildcards),
+        slurm_extra=per_node,
+    params:
+        sweep=lambda wildcards: its_runs(wildcards)[0]["exhibit"],
+        runs=lambda wildcards: [f"--run {run['run']}" for run in its_runs(wildcards)],
     shell:
-        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} {{params.run}}"
+        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{params.sweep}} {{params.runs}}"
 
 
-use rule one_run as small_run with:
+# Here the driver calls srun, so the executor must not call the driver by it (`mpi`): a SIGTERM to a step reaches all in
+# it, and an srun among them answers by killing its tasks, before they can write a checkpoint.
+use rule on_one_node as on_several_nodes with:
     wildcard_constraints:
         stage="|".join(STAGES),
-        fingerprint=keys(are_small=True),
-    group:
-        "small"
+        job=names(lambda run: run["nodes"] > 1),
+    resources:
+        mpi="srun",
+        nodes=nodes,
+        tasks=nodes,
+        runtime=minutes,
+        cpus_per_task=lambda wildcards: CPUS_PER_GPU * processes_per_node(wildcards),
+        mem_mb=lambda wildcards: MB_PER_GPU * processes_per_node(wildcards),
+        slurm_extra=per_node,

@@ -1,13 +1,22 @@
-# One job is one sweep: all runs of one stage for one exhibit.
+# One job is one sweep: all runs of one stage for one exhibit, by one driver.
 
 
-def trained_by(wildcards):
-    """The sweeps whose runs an evaluation reads."""
+def index(exhibit, stage):
+    """What says that a sweep is there."""
+    part = "trained" if stage in PLAN["opens"] else "evaluated"
+    return f"{RESULTS}/index/{exhibit}/{part}/{stage}.json"
+
+
+def sweeps_of(exhibit, stages):
     return [
-        index(wildcards.exhibit, stage)
-        for stage, exhibit in SWEEPS
-        if exhibit == wildcards.exhibit and stage in PLAN["opens"]
+        index(exhibit, stage) for stage in stages if exhibit in PLAN["sweeps"][stage]
     ]
+
+
+def parts_of_runs(exhibit=None):
+    """What says that the sweeps of an exhibit, or of all, are there."""
+    exhibits = [exhibit] if exhibit else PLAN["exhibits"]
+    return [path for name in exhibits for path in sweeps_of(name, STAGES)]
 
 
 rule train:
@@ -17,7 +26,7 @@ rule train:
         data=rules.prepare.output,
     output:
         update(f"{RESULTS}/index/{{exhibit}}/trained/{{stage}}.json"),
-    threads: max(1, workflow.cores // 2) if not glob.glob("/dev/nvidia[0-9]*") else workflow.cores
+    threads: CORES
     shell:
         f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
 
@@ -26,6 +35,7 @@ use rule train as evaluate with:
     input:
         plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
         code=f"{RESULTS}/code/stages/{{stage}}",
-        trained=trained_by,
+        data=rules.prepare.output,
+        trained=lambda wildcards: sweeps_of(wildcards.exhibit, PLAN["opens"]),
     output:
         update(f"{RESULTS}/index/{{exhibit}}/evaluated/{{stage}}.json"),

@@ -86,12 +86,13 @@ def price_of(run: Run, hardware: Hardware) -> Price:
     hours = cost_of(run).flops / hardware.rate(precision) / 3600
     storage = work.keeps * STORED * network.parameters if network else 0.0
     fits = memory <= USABLE * hardware.memory * GB and gpus <= hardware.most
-    return Price(gpus, -(-gpus // hardware.node), memory, hours, storage, fits)
+    nodes = run.bindings.get("execution.nodes", -(-gpus // hardware.node))
+    return Price(gpus, nodes, memory, hours, storage, fits)
 
 
 def processes_of(run: Run, hardware: Hardware) -> int:
-    """`execution.processes` as declared, or the smallest power of two whose share of the batch fits."""
-    declared = run.bindings.get("execution.processes", 1) * run.bindings.get("execution.nodes", 1)
+    """`execution.processes` as declared, over all nodes, or the smallest power of two whose share of the batch fits."""
+    declared = run.bindings.get("execution.processes", 1)
     network, work, processes = network_in(run), work_in(run), 1
     if declared > 1 or network is None:
         return declared

@@ -18,7 +18,7 @@ import torch.distributed as dist
 from common.errors import UserError, explain
 from stages.planning.plans import Run, read_plan
 from stages.running.job import Job
-from stages.running.ranks import MESSAGE
+from stages.running.ranks import MESSAGE, STOP_THROUGH_SRUN
 from stages.running.stopping import STOP, Stopped
 
 # Longer than any step and any checkpoint; a rank that is gone is seen at once, this is for one that hangs.
@@ -27,7 +27,8 @@ PATIENCE = datetime.timedelta(minutes=20)
 
 def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
     """Do this rank's part of a run; rank 0 says on standard output how it goes. Returns the exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
+    for request in (signal.SIGTERM, STOP_THROUGH_SRUN):
+        signal.signal(request, lambda *_: STOP.set())
     threading.Thread(target=_watch_parent, daemon=True).start()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -42,7 +43,7 @@ def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
 
 
 def _watch_parent() -> None:
-    """End with the process that holds the run's lock: it keeps our standard input open; a killed one cannot tell."""
+    """End with the process that holds the run's lock: it keeps our standard input open, until it is gone."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     STOP.set()

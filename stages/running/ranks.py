@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,31 +27,59 @@ from stages.planning.price import hardware_named, price_of
 from stages.running import store
 from stages.running.stopping import STOP
 
-PORT = 29500  # of the rendezvous on the first node
-LOG = "ranks.log"
+PORT, PORTS = 29500, 1000  # from which the rendezvous has one
+# srun hands it on to its tasks; at SIGTERM it kills them.
+STOP_THROUGH_SRUN = signal.SIGUSR1
+# Beside the run's folder, and not within: all that lies there when a run is sealed is part of the run.
+LOG = ".ranks.log"
 MESSAGE = "rank 0: "  # before what rank 0 tells; libraries may print, too
 
 
 def command_of(
     run: Run, results: Path, processes: int, nodes: int, environment: Mapping[str, str]
 ) -> list[str]:
-    """The command line that starts the ranks: torchrun, through srun with a rendezvous over several nodes."""
+    """The command line that starts the ranks: torchrun, and where it takes srun to reach their machines, srun.
+
+    A Slurm job has one srun and no srun within another: to SIGTERM srun answers by killing its tasks. So a driver that
+    srun has started, or a batch script, calls torchrun alone on its own node.
+    """
     if processes % nodes:
         raise ValueError(f"{processes} processes do not divide among {nodes} nodes")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--max-restarts", "0"]
     torchrun += ["--nproc-per-node", str(processes // nodes)]
-    job = environment.get("SLURM_JOB_ID")
+    job, start = environment.get("SLURM_JOB_ID"), []
     if nodes == 1:
         torchrun += ["--standalone"]
-        # Within a Slurm job the step gets what the job has, and ends with it.
-        start = ["srun", "--ntasks=1", "--nodes=1", "--overlap"] if job else []
+        # The shell of `salloc` is on another machine than what it got.
+        if job and "SLURMD_NODENAME" not in environment and "SLURM_JOB_NODELIST" in environment:
+            start = _srun(nodes)
     else:
-        head = environment.get("SLURM_LAUNCH_NODE_IPADDR") or environment["SLURMD_NODENAME"]
+        start = _srun(nodes)
         torchrun += ["--nnodes", str(nodes), "--rdzv-backend", "c10d", "--rdzv-id", str(job)]
-        torchrun += ["--rdzv-endpoint", f"{head}:{PORT}"]
-        start = ["srun", f"--nodes={nodes}", "--ntasks-per-node=1", "--overlap"]
+        torchrun += ["--rdzv-endpoint", f"{_first_node(environment)}:{_port(job)}"]
     which = [str(results), run.scale, run.exhibit, run.stage, run.id]
     return [*start, *torchrun, "-m", "stages.running.rank", *which]
+
+
+def _srun(nodes: int) -> list[str]:
+    """One task a node, with all that the job has there; the first that fails ends the others.
+
+    The request to stop comes through srun as STOP_THROUGH_SRUN, which torchrun is to leave to the ranks.
+    """
+    step = ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--overlap"]
+    step += ["--cpu-bind=none", "--kill-on-bad-exit=1"]
+    return [*step, "env", f"--ignore-signal={STOP_THROUGH_SRUN.name.removeprefix('SIG')}"]
+
+
+def _first_node(environment: Mapping[str, str]) -> str:
+    """Where the ranks meet: the first of "gpu[03-05,09]", or this machine, where nobody says which the job has."""
+    found = re.match(r"([^,\[]+)(?:\[(\d+))?", environment.get("SLURM_JOB_NODELIST", ""))
+    return found[1] + (found[2] or "") if found else socket.gethostname()
+
+
+def _port(job: str | None) -> int:
+    """Of the rendezvous: jobs that share a node have others."""
+    return PORT + int(job or 0) % PORTS
 
 
 def processes_and_nodes(run: Run) -> tuple[int, int]:
@@ -79,9 +109,8 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
             where=f"run {run.id} of {run.stage} {run.exhibit}",
             remedy="run it where they are, or bind execution.processes to what fits here: it changes no number",
         )
-    folder = store.partial_folder(results, run)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOG, "w") as log:
+    path = store.store_folder(results, run).with_suffix(LOG)
+    with open(path, "w") as log:
         ranks = subprocess.Popen(
             command_of(run, results, processes, nodes, os.environ),
             stdin=subprocess.PIPE,  # nothing is written: its end tells the ranks that nobody listens any more
@@ -96,9 +125,9 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
         ranks.wait()
         _end(ranks)
     if outcome is None:
-        return f"one of the {processes} processes ended without a word\n  where: {folder / LOG} has what they printed"
+        return f"one of the {processes} processes ended without a word\n  where: {path} has what they printed"
     if outcome in ("finished", "stopped"):
-        (folder / LOG).unlink(missing_ok=True)
+        path.unlink()
     return outcome
 
 
@@ -119,7 +148,7 @@ def _listen(lines: IO[str], report: Callable[[int, int], None]) -> str | None:
 def _pass_on_the_stop(ranks: subprocess.Popen[str]) -> None:
     STOP.wait()
     if ranks.poll() is None:
-        os.killpg(ranks.pid, signal.SIGTERM)
+        os.killpg(ranks.pid, STOP_THROUGH_SRUN if ranks.args[0] == "srun" else signal.SIGTERM)
 
 
 def _end(ranks: subprocess.Popen[str]) -> None:

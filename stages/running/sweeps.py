@@ -51,7 +51,7 @@ def main(stage: str, arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--sweep", required=True, help="the exhibit whose runs these are, for example figure_08"
     )
-    parser.add_argument("--run", help="only this run of the sweep")
+    parser.add_argument("--run", action="append", help="only this run of the sweep (may be repeated)")
     options, scale = parsed(parser, arguments)
     plan = read_plan(options.sweep, scale)
     if stage not in plan.stages:
@@ -59,8 +59,8 @@ def main(stage: str, arguments: list[str] | None = None) -> int:
     sweep = Sweep(plan, stage)
     if options.run is None:
         return bring([sweep], options.results, options.jobs, sweep.name)
-    run = _chosen(sweep, options.run)
-    return bring([sweep], options.results, options.jobs, sweep.name, lambda each: each is run)
+    chosen = [_chosen(sweep, name) for name in options.run]
+    return bring([sweep], options.results, options.jobs, sweep.name, lambda each: each in chosen)
 
 
 def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tuple[argparse.Namespace, str]:

@@ -72,6 +72,10 @@ def test_what_is_declared_counts_and_changes_no_fingerprint(data):
     run = tiny.a_run("pretrain")
     more = tiny.a_run("pretrain", execution__processes=4)
     assert processes_of(more, hardware_named_here()) == 4 and processes_of(run, hardware_named_here()) == 1
+    apart = price_of(
+        tiny.a_run("pretrain", execution__processes=4, execution__nodes=2), hardware_named_here()
+    )
+    assert (apart.gpus, apart.nodes) == (4, 2)
     assert more.fingerprint == run.fingerprint
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,35 +21,50 @@ from tests.stages.running.test_driver import ENVIRONMENT, prepare, ran, replan, 
 RUN = Run("figure_09", "paper", "pretrain", "batch_size1-seed0", 0, {}, {})
 WHICH = ["-m", "stages.running.rank", "results", "paper", "figure_09", "pretrain", "batch_size1-seed0"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--max-restarts", "0", "--nproc-per-node"]
-SLURM = {"SLURM_JOB_ID": "77", "SLURM_LAUNCH_NODE_IPADDR": "10.0.0.1"}
+# What Slurm says to the shell of `salloc`, to a batch script or what srun starts, and what Snakemake's executor leaves.
+SALLOC = {"SLURM_JOB_ID": "77", "SLURM_JOB_NODELIST": "gpu[03-18]", "SLURM_SUBMIT_HOST": "login"}
+BATCH = {**SALLOC, "SLURMD_NODENAME": "gpu03"}
+EXECUTOR = {"SLURM_JOB_ID": "77"}
 
 
-STEP = ["srun", "--ntasks=1", "--nodes=1", "--overlap"]
+def step(nodes: int) -> list[str]:
+    """What starts one torchrun on each of several nodes."""
+    where = [f"--nodes={nodes}", f"--ntasks={nodes}", "--ntasks-per-node=1", "--overlap"]
+    return ["srun", *where, "--cpu-bind=none", "--kill-on-bad-exit=1", "env", "--ignore-signal=USR1"]
 
 
-def over(nodes: int) -> list[str]:
+def over(nodes: int, first: str = "gpu03") -> list[str]:
     """What starts 8 processes on each of several nodes."""
-    start = ["srun", f"--nodes={nodes}", "--ntasks-per-node=1", "--overlap", *TORCHRUN, "8"]
-    rendezvous = ["--rdzv-backend", "c10d", "--rdzv-id", "77", "--rdzv-endpoint", "10.0.0.1:29500"]
-    return [*start, "--nnodes", str(nodes), *rendezvous, *WHICH]
+    rendezvous = ["--rdzv-backend", "c10d", "--rdzv-id", "77", "--rdzv-endpoint", f"{first}:29577"]
+    return [*step(nodes), *TORCHRUN, "8", "--nnodes", str(nodes), *rendezvous, *WHICH]
 
 
 @pytest.mark.parametrize(
     ("nodes", "environment", "expected"),
     [
         (1, {}, [*TORCHRUN, "8", "--standalone", *WHICH]),
-        (1, SLURM, [*STEP, *TORCHRUN, "8", "--standalone", *WHICH]),
-        (2, SLURM, over(2)),
-        (16, SLURM, over(16)),
+        (1, SALLOC, [*step(1), *TORCHRUN, "8", "--standalone", *WHICH]),
+        (1, BATCH, [*TORCHRUN, "8", "--standalone", *WHICH]),
+        (2, BATCH, over(2)),
+        (16, SALLOC, over(16)),
+        (16, EXECUTOR, over(16, first=socket.gethostname())),
     ],
 )
 def test_how_the_ranks_are_started(nodes, environment, expected):
     assert ranks.command_of(RUN, Path("results"), 8 * nodes, nodes, environment) == expected
 
 
+@pytest.mark.parametrize(
+    ("listed", "first"), [("vm", "vm"), ("a1,a2", "a1"), ("gpu[07,09-11],cpu1", "gpu07"), ("n-[1-2]", "n-1")]
+)
+def test_the_ranks_meet_on_the_first_node_of_the_job(listed, first):
+    said = {**SALLOC, "SLURM_JOB_NODELIST": listed}
+    assert f"{first}:29577" in ranks.command_of(RUN, Path("results"), 2, 2, said)
+
+
 def test_processes_that_do_not_divide_among_the_nodes_are_refused():
     with pytest.raises(ValueError, match="do not divide"):
-        ranks.command_of(RUN, Path("results"), 6, 4, SLURM)
+        ranks.command_of(RUN, Path("results"), 6, 4, BATCH)
 
 
 @pytest.fixture
@@ -125,9 +141,9 @@ def test_any_number_of_processes_gives_the_run_of_one_and_goes_on_from_the_other
     assert_equal(weights("broken", run), alone)
 
 
-def kill_a_rank(run: Run, results: str) -> None:
+def kill_a_rank(run: Run, results: str, words: tuple[str, ...] = RUN_ONE) -> None:
     """SIGKILL of rank 1 after the first checkpoint: a clear error, soon, and nobody is left."""
-    command = [sys.executable, "-m", "stages", *RUN_ONE, "--results", results]
+    command = [sys.executable, "-m", "stages", *words, "--results", results]
     driver = subprocess.Popen(
         command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
