@@ -30,7 +30,6 @@ from stages.running.stopping import STOP
 PORT, PORTS = 29500, 1000  # from which the rendezvous has one
 # srun hands it on to its tasks; at SIGTERM it kills them.
 STOP_THROUGH_SRUN = signal.SIGUSR1
-LOG = "ranks.log"
 MESSAGE = "rank 0: "  # before what rank 0 tells; libraries may print, too
 
 
@@ -110,7 +109,7 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
         )
     folder = store.partial_folder(results, run)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / LOG, "w") as log:
+    with open(folder / store.LOG, "w") as log:
         ranks = subprocess.Popen(
             command_of(run, results, processes, nodes, os.environ),
             stdin=subprocess.PIPE,  # nothing is written: its end tells the ranks that nobody listens any more
@@ -125,9 +124,9 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
         ranks.wait()
         _end(ranks)
     if outcome is None:
-        return f"one of the {processes} processes ended without a word\n  where: {folder / LOG} has what they printed"
+        return f"one of the {processes} processes ended without a word\n  where: {folder / store.LOG} has what they printed"
     if outcome in ("finished", "stopped"):
-        (folder / LOG).unlink(missing_ok=True)
+        (folder / store.LOG).unlink(missing_ok=True)
     return outcome
 
 

@@ -28,6 +28,8 @@ LAYOUT = 2
 RUN = "run.json"
 # Wall time, host, date: they differ from run to run, so run.json does not list this one.
 RECORD = "record.json"
+# What the processes of a run print.
+LOG = "ranks.log"
 REMEDY = "run the stage that made it again: it redoes damaged runs and keeps the others"
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
@@ -88,8 +90,9 @@ def damaged_files(folder: Path, cause: Mapping[str, Any]) -> list[str]:
 def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     """Seal a partial run: list its files, write run.json last, and move it to its place in the store."""
     files.discard_partials(folder)
-    # Of an attempt before this one.
-    (folder / "error.txt").unlink(missing_ok=True)
+    # Of an attempt before this one, and of processes at work: what those print differs from time to time.
+    for name in ("error.txt", LOG):
+        (folder / name).unlink(missing_ok=True)
     listed = {
         path.relative_to(folder).as_posix(): files.sha256_file(path)
         for path in sorted(folder.rglob("*"))

@@ -23,7 +23,7 @@ UNEQUAL = ("record.json", "provenance.json")  # when and where, which differ fro
 
 @pytest.fixture(scope="module")
 def clones(tmp_path_factory):
-    """(for this machine alone, for the cluster): one training of some 20 seconds by two processes, one evaluation."""
+    """(for this machine alone, for the cluster): two trainings of two processes each in one job, two evaluations."""
     return [_clone(tmp_path_factory.mktemp(name) / "clone") for name in ("local", "cluster")]
 
 
@@ -31,9 +31,9 @@ def _clone(folder: Path) -> Clone:
     copy_tree(folder, ["table_05"])
     clone = Clone(folder, [])
     clone.edit(TABLE_05, "    - 0.05\n    - 0.1\n    - 0.5\n    - 1.0\n", "    - 0.5\n")
-    clone.edit(TABLE_05, "    - 10.0\n    - 100.0\n", "    - 0.5\n")
+    clone.edit(TABLE_05, "    - 10.0\n    - 100.0\n", "    - 10.0\n")
     shorten_training(clone)
-    clone.edit("params/recipes/pretrain_smoke.gin", "Pretraining.epochs = 1", "Pretraining.epochs = 20")
+    clone.edit("params/recipes/pretrain_smoke.gin", "Pretraining.epochs = 1", "Pretraining.epochs = 12")
     recipe = folder / "params/recipes/pretrain_smoke.gin"
     recipe.write_text(recipe.read_text() + "execution.processes = 2\n")
     commit_all(clone)
