@@ -198,7 +198,7 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
 
 
 def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
-    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}: for a cluster's scheduler.
+    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}: for a cluster.
 
     Priced on the first entry of params/hardware.yaml, without reserve.
     """

@@ -124,7 +124,8 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
         ranks.wait()
         _end(ranks)
     if outcome is None:
-        return f"one of the {processes} processes ended without a word\n  where: {folder / store.LOG} has what they printed"
+        said = folder / store.LOG
+        return f"one of the {processes} processes ended without a word\n  where: {said} has what they printed"
     if outcome in ("finished", "stopped"):
         (folder / store.LOG).unlink(missing_ok=True)
     return outcome
