@@ -90,7 +90,8 @@ def test_what_one_machine_pushed_another_pulls_and_trains_nothing(trained, remot
     assert not ran(second.reports())
     assert second.products() == trained.products()
     second.run("snakemake", "--cores", "1", "--touch", "reports")
-    assert "Nothing to be done" in second.run("snakemake", "--cores", "1", "reports")
+    said = second.run("snakemake", "--cores", "1", "reports")
+    assert "Nothing to be done" in said, said
     # Runs as jobs of their own are known as finished, too.
     assert "one_node" not in second.run(
         "snakemake", "--cores", "1", "--config", "unit=run", "-n", "--", "runs"
