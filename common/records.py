@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 Nested = dict[str, dict[str, Any]]  # {configurable: {parameter: value}}
 
@@ -27,6 +27,38 @@ class PlanDocument(TypedDict):
     knobs: dict[str, str]
     measure: list[str]
     stages: dict[str, StageEntry]
+
+
+class Divergence(TypedDict):
+    """How a run ended that is a finished result without a number."""
+
+    stage: str
+    step: int
+    last_finite_loss: float | None
+
+
+class Cause(TypedDict):
+    """run.json of a finished run: what decided its numbers, and the SHA-256 of each of its files; sealed.
+
+    adopted: the declaration under which results of older code stand for it. imported: which published weights stand in
+    the place of a training.
+    """
+
+    fingerprint: str
+    stage: str
+    seed: int
+    bindings: dict[str, Any]
+    code: str
+    adopted: dict[str, str] | None
+    data: str | None
+    upstream: str | None
+    versions: dict[str, str]
+    cost: dict[str, float]
+    layout: int
+    files: dict[str, str]
+    seal: str
+    imported: NotRequired[dict[str, Any]]
+    diverged: NotRequired[Divergence]
 
 
 class Index(TypedDict):

@@ -1,4 +1,4 @@
-"""JSON records that carry a hash of their own content: a changed digit is found by whoever reads them next."""
+"""JSON records that carry a hash of their own content: the next reader finds a changed digit."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Watch:
 
     @property
     def last_finite_loss(self) -> float | None:
-        """Of the losses before the first that is not finite, as far as they have been looked at."""
+        """The last loss before the first that is not finite, among those that have been looked at."""
         return None if math.isinf(self._last) else self._last
 
     def see(self, loss: Tensor, step: int, *, last: bool) -> None:

@@ -28,7 +28,6 @@ from stages.planning.price import hardware_named, price_of
 from stages.planning.recipes import stages_with_recipes
 from stages.planning.stamp import is_current, remember
 
-TRAININGS = ("pretrain", "supervised")
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
 SINGLE = Path("workflows") / "dvc.yaml"
@@ -101,7 +100,9 @@ def summary(scale: str, plans: list[Plan]) -> str:
     lines = [f"{scale}: {len(plans)} exhibits"]
     for stage, found in runs.items():
         lines.append(f"  {stage}: {_distinct(found)} runs for {len(found)} cells")
-    trainings = [run for stage in TRAININGS for run in runs.get(stage, [])]
+    # What opens a chain and learns; a chain may also open with weights that nobody trained.
+    every = [run for some in runs.values() for run in some if run.upstream is None]
+    trainings = [run for run in every if cost.work_in(run).trained]
     if trainings:
         own = sum(_distinct(run for run in trainings if run.exhibit == plan.exhibit) for plan in plans)
         distinct = _distinct(trainings)
@@ -198,7 +199,7 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
 
 
 def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
-    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}: for a cluster.
+    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}, for schedulers.
 
     Priced on the first entry of params/hardware.yaml, without reserve.
     """

@@ -78,7 +78,7 @@ def separation(features: np.ndarray, labels: np.ndarray, neighbours: int = 10) -
 
 
 def _class_names(job: Job) -> list[str]:
-    """By label; numbers where a data set declares only how many there are."""
+    """The names of the classes by label; numbers where a data set declares only how many there are."""
     declared = job.manifest()["classes"]
     return [str(label) for label in range(declared)] if isinstance(declared, int) else declared
 

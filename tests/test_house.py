@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from common.files import read_yaml
+from common.files import read_csv, read_yaml
 from stages.planning import code_hashes
 from stages.planning.recipes import stages_with_recipes
 
@@ -83,7 +83,8 @@ def test_every_exhibit_stands_under_one_name_in_every_tree():
     names = {path.stem for path in (ROOT / "params" / "exhibits").glob("*.yaml")}
     drawn = {path.stem for path in (ROOT / "reports" / "exhibits").glob("*.py")} - {"__init__"}
     assert names == drawn
-    assert names <= {path.stem for path in (ROOT / "params" / "paper").glob("*.csv")}
+    papers = {row[0] for row in read_csv(ROOT / "params" / "paper" / "contents.csv", "")[1]}
+    assert papers <= names & {path.stem for path in (ROOT / "params" / "paper").glob("*.csv")}
 
 
 def test_dvc_plans_again_when_any_source_changes():

@@ -10,7 +10,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from reports.drawing.style import INK, MUTED, Drawing, notes
+from reports.drawing.style import INK, MUTED, Drawing, blank, notes
 from reports.reading.exhibit import Evidence
 from reports.reading.notation import metric
 from reports.reading.summary import summarize, values_of
@@ -42,14 +42,11 @@ class HeatMap:
 def draw_heat_map(evidence: Evidence, shown: HeatMap, *lines: str) -> Drawing:
     """Ours, and beside it the paper's if it has any; `lines` are further notes."""
     header, scale = metric(shown.metric).header, evidence.exhibit.scale
-    ours = summarize(evidence.measured, evidence.knobs)
-    sides = {
-        f"Ours ({scale}), {header}": ours.rename(columns={"mean": "number"}),
-        f"Paper, {header}": evidence.paper,
-    }
-    panels = [
-        Panel(title, _table(cells, shown)) for title, cells in sides.items() if len(cells) or cells is ours
-    ]
+    ours = summarize(evidence.measured, evidence.knobs).rename(columns={"mean": "number"})
+    ours = ours[ours["metric"] == shown.metric]
+    paper = evidence.paper[evidence.paper["metric"] == shown.metric]
+    panels = [Panel(f"Ours ({scale}), {header}", _table(ours, shown))]
+    panels += [Panel(f"Paper, {header}", _table(paper, shown))] if len(paper) else []
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.4), squeeze=False)
     for place, panel in zip(axes[0], panels, strict=True):
         draw_panel(place, panel, shown.row_label, shown.column_label)
@@ -64,6 +61,9 @@ def draw_heat_map(evidence: Evidence, shown: HeatMap, *lines: str) -> Drawing:
 def draw_panel(axes: Axes, panel: Panel, row_label: str, column_label: str) -> None:
     """A panel with its numbers, and a dash in every cell of which nothing is known."""
     table, known = panel.table, panel.table.stack()
+    if table.empty:
+        axes.set(title=panel.title)
+        return blank(axes, "no values")
     if panel.centred:  # the same in both directions
         largest = max(1.0, known.abs().max()) if len(known) else 1.0
         limits = {"vmin": -largest, "vmax": largest}
@@ -87,12 +87,9 @@ def draw_panel(axes: Axes, panel: Panel, row_label: str, column_label: str) -> N
 
 
 def _table(cells: pd.DataFrame, shown: HeatMap) -> pd.DataFrame:
-    """The numbers by row and column, settings in their order."""
-    rows = cells[cells["metric"] == shown.metric]
-    table = rows.pivot_table(
-        index=shown.row, columns=shown.column, values="number", aggfunc="mean", dropna=False
-    )
-    return table.reindex(index=values_of(rows, shown.row), columns=values_of(rows, shown.column)).astype(
+    """The numbers by row and column, settings in their order; over further knobs their mean."""
+    table = cells.pivot_table(index=shown.row, columns=shown.column, values="number", dropna=False)
+    return table.reindex(index=values_of(cells, shown.row), columns=values_of(cells, shown.column)).astype(
         float
     )
 

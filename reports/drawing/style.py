@@ -31,7 +31,7 @@ HALO = [withStroke(linewidth=2.4, foreground="white")]  # keeps a dark line legi
 
 
 class Drawing(NamedTuple):
-    """A figure and everything that a reader may want to know of it, of which the first lines stand under it."""
+    """A figure and its notes: the first lines stand under it, and its record has all of them."""
 
     figure: Figure
     notes: list[str]

@@ -47,7 +47,7 @@ def _draw_spectra(axes: Axes, spectra: list[np.ndarray], scale: str) -> None:
 
 
 def _ranks(lookup: Lookup, width: str) -> list[str]:
-    """Of the heads of one width: the effective rank, and what the largest eigenvalues hold."""
+    """The effective rank of the heads of one width, and the share of their largest eigenvalues."""
     rank, share = (lookup.ours(name, output_dim=width) for name in ("effective_rank", "top5_share"))
     if rank is None or share is None:
         return []

@@ -13,7 +13,7 @@ TUNED = {"lr": "Learning rate (for 256 images)", "margin": "Margin m", "temperat
 
 
 def draw(evidence: Evidence) -> Table:
-    """As printed, one column per loss; under it what was chosen, by which accuracy, among how many settings."""
+    """One column per loss, as printed; under it what was chosen, by which accuracy, among how many settings."""
     lookup, losses = Lookup(evidence), _losses(evidence)
     found = [_chosen(evidence, *pair) for pair in losses]
     printed = [lookup.paper("top1", loss=loss, semi_hard_mining=semi_hard) for loss, semi_hard in losses]
@@ -38,7 +38,7 @@ def _reached(lookup: Lookup, choice: Choice | None, split: str) -> Measured | No
 
 
 def _losses(evidence: Evidence) -> Sequence[tuple[str, str]]:
-    """As printed: without semi-hard mining, with it, and NT-Xent last; then what only we have."""
+    """The losses in the printed order (first without semi-hard mining, NT-Xent last), then those of ours."""
     paper = list(dict.fromkeys(zip(evidence.paper["loss"], evidence.paper["semi_hard_mining"], strict=True)))
     both = settings_together(evidence, "loss", "semi_hard_mining")
     return [*paper, *[pair for pair in both if pair not in paper]]

@@ -49,7 +49,7 @@ class Cells:
         return self.at(kept)
 
     def tuned(self, knobs: Sequence[str]) -> Cells:
-        """Of cells that differ in `knobs` alone the one that validation chooses, with its values on the test split.
+        """The cells that validation chooses of those that differ in `knobs` alone, with their values on the test split.
 
         Cells of an exhibit that does not tell splits apart stay as they are.
         """

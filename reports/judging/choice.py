@@ -28,7 +28,7 @@ class Chosen(NamedTuple):
 def choose(
     keys: Sequence[Mapping[str, str]], values: np.ndarray, diverged: np.ndarray, knobs: Sequence[str]
 ) -> list[Chosen]:
-    """Of the cells that differ in `knobs` alone the best on the validation split; the test split decides nothing.
+    """The best on the validation split of the cells that differ in `knobs` alone; the test split decides nothing.
 
     values: (cells, seeds), NaN where a seed has no result; diverged: bool of the same shape. A setting of which a seed
     diverged is no candidate. As long as another has a seed to run nothing is chosen: among those that happened to

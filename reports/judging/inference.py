@@ -191,7 +191,7 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
 
 
 def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarray]:
-    """Of each contrast: for the claim, and for its opposite."""
+    """The p of each contrast, for the claim and for its opposite."""
     above, below = (_one_sided(estimates, sign * bound.value) for sign in (1, -1))
     if bound.kind == "above":
         return above

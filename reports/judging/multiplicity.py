@@ -24,7 +24,7 @@ class Corrected(NamedTuple):
 
 
 class Family(NamedTuple):
-    """By claim the corrected p of the claim and of its opposite."""
+    """The corrected p of each claim and of its opposite, by the claim's id."""
 
     claims: dict[str, tuple[Corrected, Corrected]]
 

@@ -206,7 +206,7 @@ def _models(evidence: Evidence) -> Iterator[_Model]:
 
 
 def _metrics(evidence: Evidence, key: Key, rows: pd.DataFrame) -> set[str]:
-    """In what the paper measures the data set of a cell or, if it has no such set, in what we do."""
+    """The metrics in which the paper measures the data set of a cell; ours, if the paper does not have this set."""
     paper = evidence.paper
     printed = paper.loc[paper["dataset"] == key["dataset"], "metric"] if {"dataset"} <= {*paper, *key} else []
     return set(printed) or set(rows["metric"])
@@ -233,6 +233,6 @@ def _unit(claim: Claim, found: Result, paper: pd.DataFrame) -> str:
 
 
 def _unit_of_metric(claim: Claim, paper: pd.DataFrame) -> str:
-    """As we write it, or else as the paper's values have it."""
+    """The unit as we write it, or else as the paper's values have it."""
     printed = paper.loc[paper["metric"].isin(claim.metrics), "unit"]
     return metric(claim.metrics[0]).unit or next((unit.split()[0] for unit in printed if unit), "")

@@ -24,8 +24,9 @@ def keep(metrics: Path, scale: str, folders: Folders, records: Sequence[Record])
         _copy(folders.tidy(exhibit, scale), committed.tidy(exhibit, scale))
     place = folders.evidence / scale
     for path in place.iterdir() if place.is_dir() else ():
-        if path.name not in kept:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        # Files beside the exhibits' folders are not ours: when and where the runs were made.
+        if path.is_dir() and path.name not in kept:
+            shutil.rmtree(path)
 
 
 def _copy(source: Path, target: Path) -> None:

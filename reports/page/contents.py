@@ -36,7 +36,7 @@ class Entry(NamedTuple):
 
     @property
     def section(self) -> str:
-        """Of the paper, or for an exhibit of our own the one that it belongs to."""
+        """The section of the paper, or the one that an exhibit of our own belongs to."""
         return self.declaration.section
 
     @property

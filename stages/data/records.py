@@ -55,7 +55,7 @@ class AboutArray(TypedDict):
 
 
 class AboutFiles(TypedDict):
-    """Of a list of photographs: the sum of their sizes, and the SHA-256 of the list."""
+    """What is known of a list of photographs: the sum of their sizes, and the SHA-256 of the list."""
 
     bytes: int
     sha256: str

@@ -114,7 +114,7 @@ def _image_of(line: str, of: dict[str, list[int]], names: Sequence[str]) -> tupl
 
 
 def _the_one(path: PurePosixPath, places: list[int], names: Sequence[str]) -> int:
-    """Of several images with this file name, the one whose folders are those of the path, seen from the file."""
+    """The image, among several of one file name, whose folders are those of the path, read from its end."""
     folders = path.parts[-2::-1]
     for depth, folder in enumerate(folders, 2):
         if len(places) > 1:

@@ -75,7 +75,7 @@ def declared_sha256(name: str, declarations: str | Path = DECLARATIONS) -> str:
 
 
 def _names_of_code(declared: dict[str, Any]) -> Iterator[tuple[Place, str, Iterable[str]]]:
-    """Where a declaration names something that must have code, the name, and the names that have it."""
+    """Each place that names a piece of code (a layout, a format): the place, its name, and the names that exist."""
     if "layout" in declared:
         yield ["layout"], declared["layout"], layouts.known()
     for number, source in enumerate(declared.get("sources", [])):

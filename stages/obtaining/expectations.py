@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from common.errors import UserError
 from stages.data.datasets import STORED, class_count
 from stages.data.records import Declaration
-from stages.obtaining.inspection import some
-
-if TYPE_CHECKING:
-    from stages.obtaining.verification import Surveyed
+from stages.obtaining.inspection import Surveyed, some
 
 WHERE = "of {name} in params/datasets.yaml"
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from common import files
@@ -27,6 +28,15 @@ Known = dict[str, Entry]
 CHUNK = 10_000  # photographs looked at between two lines of progress
 NAMED = 5  # of many bad files, how many a message names
 END_OF_JPEG = b"\xff\xd9"
+
+
+class Surveyed(NamedTuple):
+    """A split as it is: its entries, its labels int64 (n,) or (n, classes), and the listed paths that are left out."""
+
+    entries: tuple[Entry, ...]
+    labels: np.ndarray
+    left_out: tuple[str, ...] = ()
+    left_out_last: int = 0  # how many of these are among the official validation images
 
 
 class Changed(UserError):

@@ -24,7 +24,7 @@ from stages.data import datasets, file_lists
 from stages.data.file_lists import Entry, FileList
 from stages.data.records import Declaration
 from stages.obtaining.expectations import check
-from stages.obtaining.verification import Surveyed
+from stages.obtaining.inspection import Surveyed
 
 SHARD_BYTES = 1 << 30  # an archive is closed before it grows beyond this, unless one photograph does
 ABOUT = "shards.json"

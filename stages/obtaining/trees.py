@@ -10,7 +10,7 @@ from common.errors import UserError
 from stages.data import datasets, file_lists
 from stages.data.records import Declaration, Manifest, Validation
 from stages.obtaining import shards, verification
-from stages.obtaining.verification import Surveyed
+from stages.obtaining.inspection import Surveyed
 
 
 def prepare_photographs(declared: Declaration, folder: Path, root: Path, verify: bool = False) -> None:

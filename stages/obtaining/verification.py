@@ -9,28 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from common import files
 from common.errors import UserError
 from stages.data.datasets import STORED, about_array
-from stages.data.file_lists import Entry, list_text, read_list
+from stages.data.file_lists import list_text, read_list
 from stages.data.records import Declaration, PreparedSplit
 from stages.obtaining import layouts
 from stages.obtaining.expectations import WHERE, check, check_labels, check_sizes
-from stages.obtaining.inspection import Changed, Known, absent_of, inspect, some
+from stages.obtaining.inspection import Changed, Known, Surveyed, absent_of, inspect, some
 from stages.obtaining.official_lists import Listing, Sample
-
-
-class Surveyed(NamedTuple):
-    """A split as it is: its entries, its labels int64 (n,) or (n, classes), and the listed paths that are left out."""
-
-    entries: tuple[Entry, ...]
-    labels: np.ndarray
-    left_out: tuple[str, ...] = ()
-    left_out_last: int = 0  # how many of these are among the official validation images
 
 
 def survey(declared: Declaration, root: Path, known: Known, verify: bool = False) -> dict[str, Surveyed]:

@@ -40,7 +40,7 @@ def cost_of(run: Run) -> Cost:
 
 
 def total(runs: Iterable[Run]) -> Cost:
-    """Of the distinct runs among these: equal settings are one run."""
+    """The cost of these runs together; equal settings are one run and count once."""
     return sum((cost_of(run) for run in {run.fingerprint: run for run in runs}.values()), Cost())
 
 

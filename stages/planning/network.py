@@ -52,7 +52,7 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """Of convolutions and batch norms."""
+        """How many weights the convolutions and batch norms have."""
         return sum(each.parameters for each in self.layers)
 
     def kept_bytes(self, element: int) -> int:

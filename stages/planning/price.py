@@ -91,7 +91,7 @@ def price_of(run: Run, hardware: Hardware) -> Price:
 
 
 def processes_of(run: Run, hardware: Hardware) -> int:
-    """`execution.processes` as declared, over all nodes, or the smallest power of two whose batch share fits."""
+    """`execution.processes` as declared, over all nodes, or the smallest power of two whose share of the batch fits."""
     declared = run.bindings.get("execution.processes", 1)
     network, work, processes = network_in(run), work_in(run), 1
     if declared > 1 or network is None:
@@ -104,7 +104,7 @@ def processes_of(run: Run, hardware: Hardware) -> int:
 
 
 def precision_of(run: Run) -> str:
-    """As declared; float32 where a stage does not say."""
+    """The declared precision; float32 where a stage does not declare one."""
     return run.bindings.get("execution.precision", "float32")
 
 

@@ -29,7 +29,7 @@ class Knob:
 
     @property
     def label(self) -> str:
-        """In words."""
+        """The name in words."""
         return self.name.replace("_", " ")
 
 
@@ -178,7 +178,7 @@ def _template(name: str) -> Template:
 
 
 def _label(name: str) -> str:
-    """As reports print it: figure_x1 is Figure X.1."""
+    """The name in print: figure_x1 is Figure X.1."""
     kind, number = name.split("_")
     printed = str(int(number)) if number.isdigit() else f"{number[0].upper()}.{number[1:]}"
     return f"{kind.capitalize()} {printed}"

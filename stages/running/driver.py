@@ -196,7 +196,7 @@ def _weight(run: Run) -> float:
 
 
 def _ways_to_the_end(runs: dict[str, Run]) -> dict[str, float]:
-    """Of each run its length and that of the longest run that evaluates it."""
+    """The length of each run, with that of the longest run that evaluates it."""
     after: dict[str, float] = {}
     for run in runs.values():
         if run.upstream:

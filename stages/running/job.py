@@ -147,14 +147,16 @@ class Job:
 
     def restore(self) -> dict[str, Tensor] | None:
         """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
-        path = self.folder / CHECKPOINT
+        path, found, damaged = self.folder / CHECKPOINT, None, False
         try:
-            return files.read_tensors(path) if path.is_file() else None
+            found = files.read_tensors(path) if path.is_file() else None
         except UserError:
-            return None
-        finally:
-            # Nobody goes on, and writes another one, before all have read this one.
-            barrier()
+            damaged = True
+        # Nobody goes on, and writes another one, before all have read this one.
+        barrier()
+        if damaged and self.leads:
+            path.unlink()
+        return found
 
     def save_curve(self, rows: list[dict[str, float]]) -> None:
         """curve.csv: one row per epoch."""

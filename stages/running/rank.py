@@ -43,7 +43,7 @@ def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
 
 
 def _watch_parent() -> None:
-    """Who keeps the run's lock holds our standard input open; killed, it cannot tell: its end is seen from here."""
+    """End with the process that holds the run's lock: it keeps our standard input open, until it is gone."""
     while os.read(sys.stdin.fileno(), 1):
         pass
     STOP.set()

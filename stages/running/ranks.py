@@ -30,6 +30,8 @@ from stages.running.stopping import STOP
 PORT, PORTS = 29500, 1000  # from which the rendezvous has one
 # srun hands it on to its tasks; at SIGTERM it kills them.
 STOP_THROUGH_SRUN = signal.SIGUSR1
+# Beside the run's folder, and not within: all that lies there when a run is sealed is part of the run.
+LOG = ".ranks.log"
 MESSAGE = "rank 0: "  # before what rank 0 tells; libraries may print, too
 
 
@@ -107,9 +109,8 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
             where=f"run {run.id} of {run.stage} {run.exhibit}",
             remedy="run it where they are, or bind execution.processes to what fits here: it changes no number",
         )
-    folder = store.partial_folder(results, run)
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / store.LOG, "w") as log:
+    path = store.store_folder(results, run).with_suffix(LOG)
+    with open(path, "w") as log:
         ranks = subprocess.Popen(
             command_of(run, results, processes, nodes, os.environ),
             stdin=subprocess.PIPE,  # nothing is written: its end tells the ranks that nobody listens any more
@@ -124,10 +125,9 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
         ranks.wait()
         _end(ranks)
     if outcome is None:
-        said = folder / store.LOG
-        return f"one of the {processes} processes ended without a word\n  where: {said} has what they printed"
+        return f"one of the {processes} processes ended without a word\n  where: {path} has what they printed"
     if outcome in ("finished", "stopped"):
-        (folder / store.LOG).unlink(missing_ok=True)
+        path.unlink()
     return outcome
 
 

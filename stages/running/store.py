@@ -20,6 +20,7 @@ from typing import Any
 
 from common import files, seals
 from common.errors import UserError
+from common.records import Cause
 from stages.planning.plans import Run
 
 # Of a run folder; raise it when the files in it change their meaning.
@@ -28,8 +29,6 @@ LAYOUT = 2
 RUN = "run.json"
 # Wall time, host, date: they differ from run to run, so run.json does not list this one.
 RECORD = "record.json"
-# What the processes of a run print.
-LOG = "ranks.log"
 REMEDY = "run the stage that made it again: it redoes damaged runs and keeps the others"
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
@@ -82,7 +81,7 @@ def is_finished(folder: Path, run: Run) -> bool:
     return cause is not None and cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
 
 
-def damaged_files(folder: Path, cause: Mapping[str, Any]) -> list[str]:
+def damaged_files(folder: Path, cause: Cause) -> list[str]:
     """Names of listed files that are missing or not as they were written."""
     return [name for name, digest in cause["files"].items() if not _is(folder / name, digest)]
 
@@ -90,9 +89,8 @@ def damaged_files(folder: Path, cause: Mapping[str, Any]) -> list[str]:
 def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     """Seal a partial run: list its files, write run.json last, and move it to its place in the store."""
     files.discard_partials(folder)
-    # Of an attempt before this one, and of processes at work: what those print differs from time to time.
-    for name in ("error.txt", LOG):
-        (folder / name).unlink(missing_ok=True)
+    # Of an attempt before this one.
+    (folder / "error.txt").unlink(missing_ok=True)
     listed = {
         path.relative_to(folder).as_posix(): files.sha256_file(path)
         for path in sorted(folder.rglob("*"))
@@ -106,7 +104,7 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
     os.replace(folder, destination)
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> Cause:
     """The run.json of a finished run. UserError if it is missing, or it or a listed file is damaged."""
     cause = seals.read_sealed(folder / RUN, REMEDY)
     if broken := damaged_files(folder, cause):
@@ -114,7 +112,7 @@ def read_run(folder: Path) -> dict[str, Any]:
     return cause
 
 
-def read_listed(folder: Path, cause: Mapping[str, Any], name: str) -> bytes:
+def read_listed(folder: Path, cause: Cause, name: str) -> bytes:
     """The bytes of one of a run's files. UserError unless they are those that run.json lists."""
     digest = cause["files"].get(name)
     data = (folder / name).read_bytes() if (folder / name).is_file() else b""
@@ -123,7 +121,7 @@ def read_listed(folder: Path, cause: Mapping[str, Any], name: str) -> bytes:
     return data
 
 
-def _cause(folder: Path) -> dict[str, Any] | None:
+def _cause(folder: Path) -> Cause | None:
     """The content of a whole run.json; None without one."""
     try:
         cause = json.loads((folder / RUN).read_bytes())

@@ -38,7 +38,7 @@ class Sweep:
 
     @property
     def runs(self) -> list[Run]:
-        """In the order of the plan."""
+        """The runs of the sweep, in the order of the plan."""
         return self.plan.runs(self.stage)
 
 
@@ -178,7 +178,7 @@ def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
 
 
 def _sha256_of(run: Run, results: Path) -> str:
-    """Of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
+    """The SHA-256 of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
     path = run.folder(results) / store.RUN
     return files.sha256_file(path) if path.is_file() else "evidence"
 

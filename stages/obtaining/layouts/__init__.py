@@ -1,6 +1,6 @@
 """Which photographs the official distribution of a data set has in which split, with which label.
 
-One module per layout, found by the name that a data set declares: whoever adds a module here has added a layout. Its
+One module per layout, found by the name that a data set declares, so that a new module here is a new layout. Its
 `listing` takes the folder that the official archives unpack to and the declaration, and returns, for "train" (with
 validation, which comes last where it is official) and "test", pairs of (path below the folder, label) in the official
 order. A label is an int, or a list of 0, 1 and UNJUDGED where an image has several. Only lists and annotations are

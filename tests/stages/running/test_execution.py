@@ -98,9 +98,11 @@ def test_auto_is_cuda_where_there_is_one_and_kernels_there_are_deterministic(
 ):
     told = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
     monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda on, warn_only: told.append(on))
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "unset")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    assert execution(device=device).prepare().type == chosen
+    expected = torch.device(chosen, 1) if chosen == "cuda" else CPU
+    assert execution(device=device).prepare() == expected
     assert told == ([True] if chosen == "cuda" else [])
     assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if chosen == "cuda" else None)

@@ -141,9 +141,9 @@ def test_any_number_of_processes_gives_the_run_of_one_and_goes_on_from_the_other
     assert_equal(weights("broken", run), alone)
 
 
-def kill_a_rank(run: Run, results: str) -> None:
+def kill_a_rank(run: Run, results: str, words: tuple[str, ...] = RUN_ONE) -> None:
     """SIGKILL of rank 1 after the first checkpoint: a clear error, soon, and nobody is left."""
-    command = [sys.executable, "-m", "stages", *RUN_ONE, "--results", results]
+    command = [sys.executable, "-m", "stages", *words, "--results", results]
     driver = subprocess.Popen(
         command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -1,0 +1,75 @@
+"""Keep with the committed evidence when, where and how fast its runs were made: reports/evidence/<scale>/records.csv.
+
+The rest of the evidence is the same from every machine; this is not, so no step of the graph writes it. Runs that an
+earlier sitting or another machine made, and that this one does not have, keep their lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from common import files, scales
+from common.errors import command
+from stages.planning.plans import all_plans
+from stages.running import store
+from stages.running.finished import EVIDENCE
+
+COLUMNS = (
+    "fingerprint",
+    "stage",
+    "finished",
+    "seconds",
+    "images_per_second",
+    "processes",
+    "device",
+    "processor",
+)
+COLUMNS += ("commit",)
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m stages keep_records [--scale S]`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stages keep_records", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    options = parser.parse_args(arguments)
+    scale = scales.check_scale(options.scale or scales.default())
+    path = EVIDENCE / scale / "records.csv"
+    rows = {row["fingerprint"]: row for row in [*_kept(path), *_here(scale, options.results)]}
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for _, row in sorted(rows.items()))
+    files.write_text(path, stream.getvalue(), only_if_changed=True)
+    seconds = sum(float(row["seconds"]) for row in rows.values())
+    print(f"{path}: {len(rows)} runs, {seconds / 3600:.2f} hours of one process each at a time")
+    return 0
+
+
+def _kept(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    header, rows = files.read_csv(path)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def _here(scale: str, results: Path) -> Iterator[dict[str, str]]:
+    """The records of the scale's finished runs on this machine; one without a whole record is left out."""
+    runs = {
+        run.fingerprint: run for plan in all_plans(scale) for some in plan.stages.values() for run in some
+    }
+    for key, run in runs.items():
+        try:
+            record = json.loads((store.find(results, run) / store.RECORD).read_bytes())
+            told = {name: str(record[name]) for name in COLUMNS if name in record}
+            yield {**told, "fingerprint": key, "stage": run.stage, "commit": str(record["git"]["commit"])}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue

@@ -1,0 +1,78 @@
+"""The forms of drawing that an exhibit of our own may have: what they show of us and of a paper, or without either."""
+
+import numpy as np
+import pytest
+
+from reports.drawing.bars import Bars, draw_bars
+from reports.drawing.heat_map import HeatMap, draw_heat_map
+from reports.drawing.lines import Lines, draw_lines
+from reports.drawing.style import style
+from reports.reading.exhibit import load
+
+KNOBS = ("depth", "head")
+LABELS = {"x_label": "Depth", "hue_label": "Head"}
+FORMS = {
+    "bars": (draw_bars, Bars("top1", "depth", "head", (0, 100), **LABELS)),
+    "lines": (draw_lines, Lines("top1", "depth", "head", (0, 100), **LABELS)),
+    "heat map": (draw_heat_map, HeatMap("top1", "head", "depth", "Head", "Depth")),
+}
+SHOWN = {(10, "linear"): (30, 34), (2, "linear"): (20, 24), (10, "none"): (11, 13), (2, "none"): (9, 9)}
+ROWS = [
+    [depth, head, seed, "top1", values[seed], f"depth{depth}-{head}-seed{seed}"]
+    for (depth, head), values in SHOWN.items()
+    for seed in (0, 1)
+]
+OTHERS = [[*row[:3], "knn_top1", 99, row[5]] for row in ROWS]
+
+
+def panels(lab, form: str, rows: list, name: str = "figure_x1"):
+    lab.put(name, KNOBS, rows)
+    draw, shown = FORMS[form]
+    with style(name):
+        drawing = draw(load(name, "smoke", lab.folders), shown)
+        drawing.figure.canvas.draw()
+    return drawing, [axes for axes in drawing.figure.axes if axes.get_title(loc="left")]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_exhibit_of_our_own_is_one_panel_and_is_compared_with_nothing(lab, form):
+    drawing, shown = panels(lab, form, ROWS + OTHERS)
+    assert len(shown) == 1 and "Ours" in shown[0].get_title(loc="left")
+    assert not [note for note in drawing.notes if "aper" in note]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nothing_measured_is_an_empty_panel(lab, form):
+    _, shown = panels(lab, form, [])
+    assert len(shown) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_papers_values_stand_beside_ours(lab, form):
+    text = "depth,head,metric,value,unit,confidence,note\n" + "".join(
+        f"{depth},{head},top1,{first + 40},%,printed,\n" for (depth, head), (first, _) in SHOWN.items()
+    )
+    (lab.params / "paper" / "figure_x1.csv").write_text(text)
+    _, shown = panels(lab, form, ROWS)
+    assert len(shown) == 2 and "Paper" in shown[1].get_title(loc="left")
+
+
+def test_a_heat_map_has_means_over_seeds_in_the_order_of_settings(lab):
+    _, (axes,) = panels(lab, "heat map", ROWS + OTHERS)
+    columns = [label.get_text() for label in axes.get_xticklabels()]
+    rows = [label.get_text() for label in axes.get_yticklabels()]
+    assert (columns, rows) == (["2", "10"], ["linear", "none"])
+    assert [text.get_text() for text in axes.texts] == ["22.0", "32.0", "9.0", "12.0"]
+
+
+def test_a_line_goes_through_the_means_along_a_numeric_axis(lab):
+    _, (axes,) = panels(lab, "lines", ROWS + OTHERS)
+    lines = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"]
+    found = {tuple(np.round(line.get_ydata(), 6)) for line in lines if list(line.get_xdata()) == [2, 10]}
+    assert {(22, 32), (9, 12)} <= found
+
+
+def test_words_along_an_axis_stay_words(lab):
+    worded = [["ResNet-" + str(row[0]), *row[1:]] for row in ROWS]
+    _, (axes,) = panels(lab, "lines", worded)
+    assert {"ResNet-2", "ResNet-10"} <= {label.get_text() for label in axes.get_xticklabels()}
