@@ -77,9 +77,7 @@ def test_all_31_exhibits_and_71_claims_of_the_paper_are_on_the_page_with_their_l
     with open(CONTENTS, newline="") as file:
         papers = [row["exhibit"] for row in csv.DictReader(file)]
     assert len(papers) == 31 and set(papers) <= set(shown)
-    assert shown[: len(papers)] == [
-        one.id for one in load_all(ROOT / "params", "smoke") if one.id in papers
-    ]
+    assert shown[: len(papers)] == [one.id for one in load_all(ROOT / "params", "smoke") if one.id in papers]
     declared = {name for one in load_all(ROOT / "params", "smoke") for name in one.claims}
     tiles = re.findall(r'class="tile [\w-]+" href="#claim-(\w+)"', page)
     assert len(tiles) == len(set(tiles)) == len(declared) >= 71 and set(tiles) == declared
