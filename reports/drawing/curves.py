@@ -40,12 +40,15 @@ class Look(NamedTuple):
     names: Mapping[str, str]
 
 
-def draw_curves(evidence: Evidence) -> Figure | None:
-    """Means over seeds with a band from the least to the most; a cross where a run diverged. None without curves."""
+def draw_curves(evidence: Evidence, before: pd.DataFrame | None = None) -> Figure | None:
+    """Means over seeds with a band from the least to the most; a cross where a run diverged. None without curves.
+
+    before: other curves, as reports.reading.curves has them, drawn dashed under those of the same cells.
+    """
+    if evidence.curves.empty:
+        return None
     curves = evidence.curves.assign(cell=evidence.curves["run"].map(cell_name))
     panels = list(dict.fromkeys(zip(curves["stage"], curves["metric"], strict=True)))
-    if not panels:
-        return None
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     figure, axes = plt.subplots(down, across, figsize=(7.4, 2.3 * down + 0.5), squeeze=False)
@@ -53,11 +56,19 @@ def draw_curves(evidence: Evidence) -> Figure | None:
     lost = set(evidence.rows.loc[evidence.rows["metric"] == DIVERGED, "run"])
     for place, panel in zip(axes.flat, panels, strict=False):
         own = curves[(curves["stage"] == panel[0]) & (curves["metric"] == panel[1])]
+        if before is not None and len(before):
+            _draw_before(place, before[(before["stage"] == panel[0]) & (before["metric"] == panel[1])], look)
         _draw_panel(place, panel, own, look, lost)
     for place in axes.flat[len(panels) :]:
         place.remove()
     _legend(figure, look)
     return figure
+
+
+def _draw_before(axes: Axes, curves: pd.DataFrame, look: Look) -> None:
+    for cell, own in curves.groupby(curves["run"].map(cell_name), sort=False):
+        mean = own.groupby("epoch")["value"].mean()
+        axes.plot(mean.index, mean, linestyle="--", linewidth=0.9, color=look.colors.get(str(cell), MUTED))
 
 
 def _draw_panel(axes: Axes, panel: tuple[str, str], curves: pd.DataFrame, look: Look, lost: set[str]) -> None:
