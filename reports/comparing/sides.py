@@ -160,6 +160,15 @@ def aligned(base: Side, here: Side) -> Side:
     return replace(base, tidy=tidy)
 
 
+def aligned_curves(base: Side, here: Side, exhibit: str) -> pd.DataFrame:
+    """The base's learning curves of an exhibit with its cells called as those of `here`, as `aligned` does it."""
+    curves = base.curves(exhibit)
+    if curves.empty or exhibit not in here.tidy:
+        return curves
+    names = _names(base.tidy[exhibit].rows, here.tidy[exhibit].rows, base.scale == here.scale)
+    return curves.assign(run=curves["run"].map(lambda run: _renamed(run, names)))
+
+
 def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, str]:
     """What each cell of the base is called here."""
     theirs, ours = _settings(base), _settings(here)

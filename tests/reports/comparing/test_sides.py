@@ -24,7 +24,8 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     folder = tmp_path / "repository"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    shutil.copytree(ROOT / "params" / "scales", folder / "params" / "scales")
+    for name in ("scales", "schema"):
+        shutil.copytree(ROOT / "params" / name, folder / "params" / name)
 
     def run(*words: str) -> str:
         who = ["-c", "user.name=tests", "-c", "user.email=tests@example.org"]
