@@ -172,8 +172,8 @@ def _claim(found: Mapping[str, Any], said: Said, path: Path, again: str) -> Clai
         verdict=verdict,
         slug=verdict.replace(" ", "-"),
         kind=KINDS.get(found["type"], found["type"] or ""),
-        effect=_effect(found),
-        paper=_effect(_of_paper(found)),
+        effect=effect_of(found),
+        paper=effect_of(_of_paper(found)),
         numbers=_numbers(found),
         notes=_notes(found),
         words=said.words.get(name, Words()),
@@ -187,7 +187,7 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
     """What was measured, each fact a phrase: effect with interval, n, test, p, the paper's effect."""
     said = []
     if found["effect"] is not None:
-        said.append(f"effect {_effect(found)}")
+        said.append(f"effect {effect_of(found)}")
     if found["n"] is not None:
         said.append(f"n = {found['n']}")
     if found["test"] and found["test"] not in (found["reason"] or ""):
@@ -200,7 +200,7 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
         ]
         said.append(_p(found["p"], "p") + (f" ({', '.join(corrected)})" if corrected else ""))
     if found["paper_effect"] is not None:
-        said.append(f"paper {_effect(_of_paper(found))}")
+        said.append(f"paper {effect_of(_of_paper(found))}")
     return said
 
 
@@ -246,7 +246,7 @@ def signed(value: Any) -> str:
     return f"{value:+.3g}".replace("-", MINUS) if _is_number(value) else str(value)
 
 
-def _effect(found: Mapping[str, Any]) -> str:
+def effect_of(found: Mapping[str, Any]) -> str:
     """An effect with its interval and unit ("+3.2 [+1, +5] points", "9 of 12"), or "" if there is none."""
     effect, unit = found["effect"], found["unit"] or ""
     if effect is None or not _is_number(effect):
