@@ -26,7 +26,7 @@ def is_whole(record: Any) -> bool:
 
 def read_sealed(path: str | Path, remedy: str) -> dict[str, Any]:
     """The record in a JSON file, with its seal. UserError, with the remedy, if it is missing or its content changed."""
-    record = files.read_json(path)
+    record = files.read_json(path, remedy)
     if is_whole(record):
         return record
     raise UserError(

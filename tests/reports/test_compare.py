@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from reports import compare
+from reports import compare, draw
 from reports.comparing.changes import moves
 from reports.comparing.sides import from_results
 from tests.reports.comparing.two_sides import CLAIM, HEADS, cells, measure, page, sides
@@ -43,6 +43,7 @@ def test_the_page_has_it_all_and_escapes_what_it_quotes(two, capsys):
     measure(two[1], cells([0.2, 0.5], [[33.0], [40.0]]), claims=CLAIM, title="A <b>bold</b> title")
     path = two[0].tidy("table_05") / "provenance.json"
     path.write_text(path.read_text().replace("Lars.momentum", "<script>alert(1)</script>", 1))
+    two[0].settle()
     found = page(two[0].results, two[1])
     assert "<script>alert" not in found and "&lt;script&gt;alert" in found
     assert "<b>bold" not in found and "the better &lt;one&gt;." in found
@@ -66,16 +67,14 @@ def test_both_figures_stand_beside_each_other_and_old_ones_go(two):
 
 
 def test_drawings_say_of_which_data_set_each_side_is(two):
-    for lab, value, name in zip(two, (40, 41), ("toys", None), strict=True):
+    for lab, value, name in zip(two, (40, 41), ("toys", "beasts"), strict=True):
         lab.put("figure_08", HEADS[:2], [["linear", 32, 0, "top1", value, "p1-seed0"]])
         path = lab.tidy("figure_08") / "provenance.json"
-        bound = {"bindings": {"dataset.name": name}} if name else {"bindings": {}}
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"runs": {"pretrain/p1-seed0": bound}}))
-    evidence = [
-        compare.evidence_of(from_results(lab.results, SCALE, ["figure_08"]), "figure_08", lab.params)
-        for lab in two
-    ]
-    assert [each.provenance["dataset"] for each in evidence] == ["toy", "toy"]
+        path.write_text(path.read_text().replace('"toy"', f'"{name}"'))
+        lab.settle()
+        side = from_results(lab.results, SCALE, ["figure_08"])
+        drawn = draw.draw(compare.evidence_of(side, "figure_08", lab.params))
+        assert f"Ours: data set {name}." in json.loads(drawn["json"])["notes"]
 
 
 def test_a_knob_that_only_one_side_has_is_empty_on_the_other(two):
@@ -114,6 +113,7 @@ def test_between_two_scales_only_equal_settings_meet(two):
     measure(here, cells([0.1, 0.5], [[30.0], [40.0]]))
     path = base.tidy("table_05") / "provenance.json"
     path.write_text(path.read_text().replace('"scale": "smoke"', '"scale": "reduced"'))
+    base.settle()
     (base.results / SCALE).rename(base.results / "reduced")
     path = here.params / "exhibits" / "table_05.yaml"
     path.write_text(path.read_text().replace("scales: {smoke: {}}", "scales: {smoke: {}, reduced: {}}"))

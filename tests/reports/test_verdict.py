@@ -236,8 +236,7 @@ def test_a_bound_that_cannot_be_met_changes_the_verdicts_without_a_drawing(lab):
 def test_committed_rows_give_the_same_verdicts(lab):
     heads(lab, rows(8.0))
     found = lab.judge()
-    (lab.evidence / SCALE).mkdir(parents=True)
-    shutil.copy(lab.tidy("figure_08") / "rows.csv", lab.evidence / SCALE / "figure_08.csv")
+    shutil.copytree(lab.tidy("figure_08"), lab.evidence / SCALE / "figure_08")
     shutil.rmtree(lab.results)
     assert lab.judge("--from=evidence")["claims"] == found["claims"]
 
