@@ -1,6 +1,10 @@
 # `make reports` and `make test` are all a newcomer needs; both create .venv from the lock first.
 PYTHON ?= python3
-SCALE ?= $(shell sed -n 's/^scale: *//p' params/scale.yaml)
+# What stands after SCALE= or BASE= is one word of a command, whatever is in it; without SCALE params/scale.yaml counts.
+unexport SCALE BASE BASE_SCALE
+quoted = '$(subst ','\'',$(value $(1)))'
+SCALED = $(if $(value SCALE),--scale $(call quoted,SCALE))
+OPEN := import sys; from common import scales; print(f"open reports/out/{(sys.argv[1:] or [scales.default()])[0]}/index.html")
 PY := .venv/bin/python
 INSTALLED := .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -24,17 +28,17 @@ $(INSTALLED): requirements/lock.txt requirements/installer.txt
 	touch $@
 
 reports: $(INSTALLED)  ## every exhibit at SCALE (default: params/scale.yaml), and the page that shows them
-	$(PY) -m snakemake --cores all --config 'scale=$(SCALE)' -- reports
-	@echo "open reports/out/$(SCALE)/index.html"
+	$(PY) -m snakemake --cores all $(if $(value SCALE),--config scale=$(call quoted,SCALE)) -- reports
+	@$(PY) -c '$(OPEN)' $(if $(value SCALE),$(call quoted,SCALE))
 
 page: $(INSTALLED)  ## the page of SCALE from the committed evidence, without a run
-	$(PY) -m reports.verdict --scale '$(SCALE)' --from evidence
-	$(PY) -m reports.draw --scale '$(SCALE)' --from evidence
-	$(PY) -m reports.index --scale '$(SCALE)' --from evidence
-	@echo "open reports/out/$(SCALE)/index.html"
+	$(PY) -m reports.verdict $(SCALED) --from evidence
+	$(PY) -m reports.draw $(SCALED) --from evidence
+	$(PY) -m reports.index $(SCALED) --from evidence
+	@$(PY) -c '$(OPEN)' $(if $(value SCALE),$(call quoted,SCALE))
 
 site: $(INSTALLED)  ## the pages of all scales that have committed evidence, in reports/out
-	for scale in reports/evidence/*/; do $(MAKE) --no-print-directory page SCALE=$$(basename "$$scale") || exit 1; done
+	for scale in reports/evidence/*/; do $(MAKE) --no-print-directory page SCALE="$$(basename "$$scale")" || exit 1; done
 
 test: $(INSTALLED)  ## the whole test suite
 	$(PY) -m pytest -n auto --dist loadfile -q tests
@@ -48,10 +52,10 @@ lint: $(INSTALLED)  ## ruff and snakefmt
 	$(PY) -m snakefmt --check Snakefile workflows
 
 plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and cost
-	$(PY) -m stages plan --cost $(if $(filter command environment,$(firstword $(origin SCALE))),--scale '$(SCALE)')
+	$(PY) -m stages plan --cost $(SCALED)
 
 compare: $(INSTALLED)  ## what changed since BASE (a git revision, or another results folder): parameters, numbers, verdicts
-	$(PY) -m reports.compare --base $(or $(BASE),HEAD) --scale '$(SCALE)' $(if $(BASE_SCALE),--base-scale $(BASE_SCALE))
+	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE))
 
 official: $(INSTALLED)  ## TensorFlow, to read the published checkpoints (python -m stages import_official)
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/official.txt

@@ -21,7 +21,7 @@ from reports.judging.verdicts import Document, document
 from reports.reading.declarations import Declaration, load_all, load_declaration
 from reports.reading.exhibit import load
 from reports.reading.folders import Folders, add_folders, folders_of, hashes
-from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged
+from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged, write_judged
 from reports.reading.paper import load_paper
 from reports.reading.plain import record_text
 from reports.reading.verdicts import FILE
@@ -74,7 +74,7 @@ def update(exhibit: str, scale: str, folders: Folders) -> Judged:
     ):  # there is none, it is damaged, or it was made from other inputs: it is made again
         return read_fresh(exhibit, scale, folders)
     path, inputs = folders.judged(exhibit, scale), made_from(exhibit, scale, folders)
-    write_text(path, record_text(judged(load(exhibit, scale, folders), inputs)))
+    write_judged(path, judged(load(exhibit, scale, folders), inputs))
     return read_judged(path, exhibit, scale)
 
 

@@ -6,6 +6,7 @@ A run starts as soon as the run that it evaluates is finished, so that no core w
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from common import receipts, scales
 from common.errors import command
@@ -32,6 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
         # DVC has a line for the folder of every stage, also where no exhibit uses one.
         for stage in stages_with_recipes():
             (options.results / scale / stage).mkdir(parents=True, exist_ok=True)
-        left = [sweep.plan.index_path(options.results, sweep.stage) for sweep in sweeps]
-        receipts.write(options.results / scale, "runs", left)
+        _receipt(options.results / scale, "runs", sweeps, options.results)
+    for name in options.exhibit or [] if status == 0 else []:
+        own = [sweep for sweep in sweeps if sweep.plan.exhibit == name]
+        _receipt(options.results / scale, f"runs/{name}", own, options.results)
     return status
+
+
+def _receipt(folder: Path, step: str, sweeps: list[Sweep], results: Path) -> None:
+    """What says that these sweeps are whole: their indices."""
+    receipts.write(folder, step, [sweep.plan.index_path(results, sweep.stage) for sweep in sweeps])

@@ -2,7 +2,10 @@
 
 
 EXHIBITS = PLAN["exhibits"]
-DRAWING = {"figure": ["svg", "png", "csv", "json"], "table": ["html", "tex", "csv", "json"]}
+DRAWING = {
+    "figure": ["svg", "png", "csv", "json"],
+    "table": ["html", "tex", "csv", "json"],
+}
 
 
 @functools.cache
@@ -70,21 +73,31 @@ for exhibit in EXHIBITS:
 
     rule:
         name:
-            exhibit
+            f"runs_of_{exhibit}"
         input:
             f"params/plan/{SCALE}/{exhibit}.yaml",
-            f"params/exhibits/{exhibit}.yaml",
             CODE,
-            f"{RESULTS}/code/drawing/{exhibit}",
             rules.prepare.output,
             parts_of_runs(exhibit),
         output:
-            update(receipt(f"drawn/{exhibit}")),
+            update(receipt(f"runs/{exhibit}")),
         threads: CORES if UNIT == "scale" else 1
+        shell:
+            f"{PYTHON} -m stages run --scale {SCALE} --exhibit {exhibit} --jobs {{threads}} {WATCHED}"
+
+    rule:
+        name:
+            exhibit
+        input:
+            receipt(f"runs/{exhibit}"),
+            f"params/exhibits/{exhibit}.yaml",
+            f"{RESULTS}/code/drawing/{exhibit}",
+        output:
+            update(receipt(f"drawn/{exhibit}")),
         params:
             only=f"--scale {SCALE} --exhibit {exhibit}",
         shell:
             " && ".join(
                 f'"{sys.executable}" -m {tool} {{params.only}}'
-                for tool in ("stages run", "stages collect", "reports.verdict", "reports.draw")
+                for tool in ("stages collect", "reports.verdict", "reports.draw")
             )

@@ -42,4 +42,4 @@ rule runs:
         update(receipt("runs")),
     threads: CORES if UNIT == "scale" else 1
     shell:
-        f"{PYTHON} -m stages run --scale {SCALE} --jobs {{threads}}"
+        f"{PYTHON} -m stages run --scale {SCALE} --jobs {{threads}} {WATCHED}"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 with open(f"{RESULTS}/code/runs.json", encoding="utf-8") as file:
     RUNS = json.load(file)  # {"<stage>/<fingerprint>": see stages/plan.py, work_list}
+for key, run in RUNS.items():
+    checked([*key.split("/"), run["exhibit"], run["run"]], file.name)
 SMALL_MINUTES = 30  # runs that are shorter share a job,
 TOGETHER = 16  # as many as this
 CPUS_PER_GPU = config.get("cpus_per_gpu", 1)
@@ -131,7 +133,7 @@ rule on_one_node:
         sweep=lambda wildcards: its_runs(wildcards)[0]["exhibit"],
         runs=lambda wildcards: [f"--run {run['run']}" for run in its_runs(wildcards)],
     shell:
-        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{params.sweep}} {{params.runs}}"
+        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{params.sweep}} {{params.runs}} {WATCHED}"
 
 
 # Here the driver calls srun, so the executor must not call the driver by it (`mpi`): a SIGTERM to a step reaches all in

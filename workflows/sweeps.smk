@@ -28,7 +28,7 @@ rule train:
         update(f"{RESULTS}/index/{{exhibit}}/trained/{{stage}}.json"),
     threads: CORES
     shell:
-        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}}"
+        f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{wildcards.exhibit}} --jobs {{threads}} {WATCHED}"
 
 
 use rule train as evaluate with:

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
+from common import seals
 from common.errors import UserError
-from common.files import read_json
+from common.files import write_text
 from reports.reading.folders import Folders, code_hash, hashes
+from reports.reading.plain import record_text, rounded
 from reports.reading.tidy import check_of, check_types
 
 
@@ -108,10 +110,16 @@ def again(exhibit: str, scale: str) -> str:
     return f"judge: python -m reports.verdict --scale {scale} --exhibit {exhibit}"
 
 
+def write_judged(path: Path, found: Judged) -> None:
+    """Leave the record, sealed: a digit that is changed in it afterwards is found by `read_judged`."""
+    write_text(path, record_text(seals.sealed(rounded(found))))
+
+
 def read_judged(path: Path, exhibit: str, scale: str) -> Judged:
     """The record at `path`. UserError if there is none, or if it is damaged."""
     remedy = again(exhibit, scale)
-    found = read_json(path, remedy)
+    found = seals.read_sealed(path, remedy)
+    del found[seals.SEAL]
     check_types(found, KINDS, path, remedy)
     check_of(found, exhibit, scale, path, remedy)
     for claim in found["claims"]:

@@ -7,7 +7,6 @@ and nothing finished is ever overwritten.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 
 from common import files, seals
 from common.errors import UserError
+from common.locks import NO_LOCKS
 from common.records import Cause
 from stages.planning.plans import Run
 
@@ -30,7 +30,6 @@ RUN = "run.json"
 # Wall time, host, date: they differ from run to run, so run.json does not list this one.
 RECORD = "record.json"
 REMEDY = "run the stage that made it again: it redoes damaged runs and keeps the others"
-NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 def store_folder(results: Path, run: Run) -> Path:

@@ -8,9 +8,12 @@ engines look at the index alone.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,9 @@ from stages.planning.plans import Plan, Run, read_plan
 from stages.running import store
 from stages.running.driver import Outcome, adopt, carry_out
 from stages.running.finished import in_evidence
+
+PARENT = os.getppid()  # as early as can be: one that is gone already is not seen
+LOOK_SECONDS = 0.5  # between looks whether it is there
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +76,18 @@ def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tupl
     parser.add_argument(
         "--jobs", type=int, default=0, help="runs at a time (default, and at most: one per GPU, or per core)"
     )
+    parser.add_argument(
+        "--end-with-parent",
+        action="store_true",
+        help="end, with checkpoints, when the calling process is gone: engines ask for it, nohup must not",
+    )
     options = parser.parse_args(arguments)
     if options.jobs < 0:
         raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
     options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if options.end_with_parent:
+        threading.Thread(target=_watch_parent, daemon=True).start()
     return options, scales.check_scale(options.scale or scales.default())
 
 
@@ -130,6 +143,13 @@ def without_data(runs: Iterable[Run], results: Path) -> set[str]:
             )
             absent.add(run.fingerprint)
     return absent
+
+
+def _watch_parent() -> None:
+    """An engine that was killed cannot tell: its end is seen from here, and is a request to stop like any other."""
+    while os.getppid() == PARENT:
+        time.sleep(LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _chosen(sweep: Sweep, name: str) -> Run:

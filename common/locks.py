@@ -1,0 +1,43 @@
+"""Locks that the kernel keeps: held by one process, free as soon as it is gone, however it went."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+class Held(Exception):
+    """Another process has the lock; the text says which."""
+
+
+def take(path: str | Path) -> IO[str] | None:
+    """Take the lock `path` until the file that comes back is closed or this process ends; programs that it starts do not
+    inherit it.
+
+    Raises Held. None, with a warning, on a file system without locks (Lustre mounted without `flock`).
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    # Not "w", which would wipe who holds it; closed by whoever gets it.
+    file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with file:
+            file.seek(0)
+            raise Held(file.read().strip() or "unknown") from None
+    except OSError as error:
+        file.close()
+        if error.errno not in NO_LOCKS:
+            raise
+        print(f"warning: no locks in {Path(path).parent}; let no two commands work on it", file=sys.stderr)
+        return None
+    file.truncate(0)
+    file.write(f"{os.getpid()}\n")
+    file.flush()
+    return file
