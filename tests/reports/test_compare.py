@@ -1,6 +1,7 @@
 """Two sides on one page: parameters, numbers, verdicts and both drawings."""
 
 import json
+import re
 
 import numpy as np
 
@@ -130,3 +131,39 @@ def test_between_two_scales_only_equal_settings_meet(two):
         "l2_norm yes, temperature 0.05": None,
         "l2_norm yes, temperature 0.5": None,
     }
+
+
+def test_several_bases_have_a_page_each_and_one_that_leads_to_them(two, capsys):
+    base, here = two
+    measure(base, cells([0.1, 0.5], [[30.0], [40.0]]))
+    measure(here, cells([0.1, 0.5], [[33.0], [40.0]]))
+    found = page(f"{base.results} {here.results}", here)
+    folder = here.out / SCALE / "compare"
+    links = [folder / link for link in re.findall(r'href="([^"]+/index\.html)"', found)]
+    assert len(links) == 2 and all(link.is_file() for link in links)
+    said = capsys.readouterr().out
+    assert f"{base.results}: 0 parameter differences, 1 number moved" in said
+    assert f"{here.results}: 0 parameter differences, 0 numbers moved" in said
+
+
+def test_markdown_has_the_differences_alone_and_pictures_by_relative_path(two):
+    for lab, shift in zip(two, (0, 1), strict=True):
+        rows = [[kind, 32, "", 0, "top1", 41 + shift, f"{kind}-seed0"] for kind in ("lin|ear", "nonlinear")]
+        lab.put("figure_08", HEADS, rows)
+    two[0].settle()
+    page(two[0].results, two[1], "--markdown")
+    folder = two[1].out / SCALE / "compare"
+    said = (folder / "changes.md").read_text()
+    assert "projection lin\\|ear, output_dim 32 | top1 | 41.0 (n = 1) | 42.0 (n = 1) | +1 |" in said
+    assert "Parameters that differ" not in said and "Verdicts that changed" not in said
+    pictures = re.findall(r"\]\(([^)]+)\)", said)
+    assert pictures == ["figure_08_base.svg", "figure_08_here.svg"] and all(
+        (folder / name).is_file() for name in pictures
+    )
+
+
+def test_what_is_ignored_is_no_difference(two, capsys):
+    measure(two[0], cells([0.1], [[30.0]]))
+    measure(two[1], cells([0.2], [[33.0]]))
+    page(two[0].results, two[1], "--ignore", "nt_xent.*", "top*")
+    assert "0 parameter differences, 0 numbers moved, 0 stayed" in capsys.readouterr().out

@@ -10,6 +10,7 @@ import pytest
 
 from reports import draw, index, verdict
 from reports.reading.declarations import load_all
+from reports.reading.frozen import content
 from reports.reading.tidy import load_collected
 from reports.reading.verdicts import VERDICTS
 from tests.reports.conftest import ROOT, call, flat, refused
@@ -268,3 +269,23 @@ def test_a_damaged_record_is_named_with_the_command_that_draws_it_again(nine, ca
     assert re.search(message, said) and str(path) in said
     assert "python -m reports.draw --scale smoke --exhibit table_05" in said
     assert not (path.parent / "index.html").exists()
+
+
+def test_a_frozen_scale_says_when_and_marks_what_changed_since(lab):
+    lab.put("figure_08", ["projection", "output_dim"], [["linear", 32, 0, "top1", 41.0, "a-seed0"]])
+    path = lab.params / "exhibits" / "figure_08.yaml"
+    claim = (
+        "claims: {C1: {says: A., type: D, metric: top1, contrast: [{minus: [{projection: linear}, 40]}]}}\n"
+    )
+    path.write_text(path.read_text() + claim)
+    freeze = lab.params / "frozen" / "smoke.yaml"
+    freeze.parent.mkdir()
+    freeze.write_text(json.dumps(content(lab.params, "smoke", "2026-11-01")))
+    lab.draw("figure_08")
+    page = lab.index()
+    assert "frozen on 2026-11-01 , before the first run. Nothing has changed since." in text_of(page)
+    path.write_text(path.read_text().replace("says: A.", "says: B."))
+    lab.draw("figure_08")
+    page = lab.index()
+    assert "Changed since, and marked † : C1." in text_of(page)
+    assert re.search(r'<strong>C1</strong> <abbr class="since"', page) and ">C1†<" in page

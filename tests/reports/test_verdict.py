@@ -203,7 +203,7 @@ def test_the_share_of_wrong_verdicts_stays_at_5_percent(scene, uneven):
     """60 claims of three or five seeds, some true: of their verdicts at most 5 % are wrong in the mean over boards."""
     shared, true = SCENES[scene]
     generator, shares, claims = np.random.default_rng(21), [], 60
-    for _ in range(400):
+    for _ in range(150):
         n = generator.choice([3, 5])
         noise = generator.normal(size=(claims, n)) * (
             generator.choice([1, 6], size=(claims, 1)) if uneven else 1
