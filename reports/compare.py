@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from common.errors import command
 from common.files import write_bytes, write_text
-from common.scales import check_scale, names
+from common.scales import check_scale, default, names
 from reports import draw
 from reports.comparing.changes import differences, moves
 from reports.comparing.markdown import markdown
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="git revisions, folders of results, scales; with blanks between",
     )
     parser.add_argument("--reference", help="what every base is compared with (the results that lie here)")
-    parser.add_argument("--scale", required=True, help="of the reference")
+    parser.add_argument("--scale", help="of the reference (default: params/scale.yaml)")
     parser.add_argument("--base-scale", help="of a base that is no scale itself (the same)")
     parser.add_argument(
         "--ignore", nargs="+", default=[], metavar="PATTERN", help="parameters or metrics, as Lars.*"
@@ -62,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--params", type=Path, default=Path("params"))
     parser.add_argument("--out", type=Path, default=Path("reports/out"))
     options = parser.parse_args(arguments)
+    options.scale = options.scale or default()
     base_scale = options.base_scale or options.scale
     for scale in (options.scale, base_scale):
         check_scale(scale)
