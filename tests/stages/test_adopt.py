@@ -9,6 +9,7 @@ import pytest
 from common import files
 from stages import adopt, collect, plan
 from stages.planning import fingerprint, plans, runs
+from stages.planning.stamp import stamp_path
 from tests.stages import tiny
 
 CHAIN = """\
