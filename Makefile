@@ -54,8 +54,9 @@ lint: $(INSTALLED)  ## ruff and snakefmt
 plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and cost
 	$(PY) -m stages plan --cost $(SCALED)
 
-compare: $(INSTALLED)  ## what changed since BASE (a git revision, or another results folder): parameters, numbers, verdicts
-	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE))
+compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, results folders, scales): parameters, numbers, verdicts
+	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE)) \
+	  $(if $(value REFERENCE),--reference $(call quoted,REFERENCE)) $(if $(IGNORE),--ignore $(foreach each,$(IGNORE),'$(each)')) $(if $(MARKDOWN),--markdown)
 
 official: $(INSTALLED)  ## TensorFlow, to read the published checkpoints (python -m stages import_official)
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/official.txt

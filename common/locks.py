@@ -17,8 +17,9 @@ class Held(Exception):
 
 
 def take(path: str | Path) -> IO[str] | None:
-    """Take the lock `path` until the file that comes back is closed or this process ends; programs that it starts do not
-    inherit it.
+    """Take the lock `path` until the file that comes back is closed or this process ends.
+
+    Programs that it starts do not inherit it.
 
     Raises Held. None, with a warning, on a file system without locks (Lustre mounted without `flock`).
     """

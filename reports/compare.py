@@ -1,16 +1,19 @@
-"""What changed between two runs of the suite, on one page: `make compare BASE=<revision or results folder>`.
+"""What changed between runs of the suite: `make compare BASE="<revision, folder or scale> ..."`.
 
 Parameters that differ, then metrics that moved (with intervals), then verdicts that changed, and both drawings of
-every exhibit whose numbers moved, side by side. The base is a git revision whose evidence was committed, or the results
-folder of another clone, machine or scale. Both sides are drawn and judged by the code of this checkout.
+every exhibit whose numbers moved, side by side. A base is a git revision whose evidence was committed, the results
+folder of another clone or machine, or a scale. Each is compared with one reference, by default the results that lie
+here. All sides are drawn and judged by the code of this checkout. With --markdown the same for a pull request.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -18,57 +21,141 @@ from markupsafe import Markup
 
 from common.errors import command
 from common.files import write_bytes, write_text
-from common.scales import check_scale
+from common.scales import check_scale, default, names
 from reports import draw
 from reports.comparing.changes import differences, moves
-from reports.comparing.sides import Side, from_results, from_revision, with_knobs_of
+from reports.comparing.markdown import markdown
+from reports.comparing.sides import (
+    EVIDENCE,
+    Side,
+    aligned_curves,
+    from_evidence,
+    from_results,
+    from_revision,
+    with_knobs_of,
+)
+from reports.comparing.verdicts import changed_verdicts, evidence_of
 from reports.drawing.markup import render
-from reports.judging.testing import judged
-from reports.judging.verdicts import judge
-from reports.reading.declarations import label, load_declaration
-from reports.reading.exhibit import Evidence, gather
+from reports.reading.declarations import label
+
+__all__ = ["changed_verdicts", "evidence_of", "main", "write_page"]
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.compare", description=__doc__.splitlines()[0])
-    parser.add_argument("--base", required=True, help="a git revision, or a folder of results")
-    parser.add_argument("--scale", required=True, help="of this side")
-    parser.add_argument("--base-scale", help="of the base (the same)")
+    parser.add_argument(
+        "--base",
+        required=True,
+        action="append",
+        help="git revisions, folders of results, scales; with blanks between",
+    )
+    parser.add_argument("--reference", help="what every base is compared with (the results that lie here)")
+    parser.add_argument("--scale", help="of the reference (default: params/scale.yaml)")
+    parser.add_argument("--base-scale", help="of a base that is no scale itself (the same)")
+    parser.add_argument(
+        "--ignore", nargs="+", default=[], metavar="PATTERN", help="parameters or metrics, as Lars.*"
+    )
+    parser.add_argument("--markdown", action="store_true", help="write changes.md too, for a pull request")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--params", type=Path, default=Path("params"))
     parser.add_argument("--out", type=Path, default=Path("reports/out"))
     options = parser.parse_args(arguments)
-    folder = options.params / "exhibits"
-    exhibits = [path.stem for path in sorted(folder.glob("*.yaml"))]
+    options.scale = options.scale or default()
     base_scale = options.base_scale or options.scale
     for scale in (options.scale, base_scale):
         check_scale(scale)
-    here = from_results(options.results, options.scale, exhibits)
-    if Path(options.base).is_dir():
-        base = from_results(Path(options.base), base_scale, exhibits)
-    else:
-        base = from_revision(options.base, base_scale, exhibits)
-    base, here = with_knobs_of(base, here), with_knobs_of(here, base)
+    here = _side(options.reference, options.scale, options) or _here(options, options.scale)
+    bases = [_side(name, base_scale, options) for names in options.base for name in _split(names)]
     target = options.out / options.scale / "compare"
-    print(write_page(base, here, options.params, target))
+    shutil.rmtree(target, ignore_errors=True)
+    folders = (
+        [target] if len(bases) == 1 else [target / _slug(place, side) for place, side in enumerate(bases, 1)]
+    )
+    compared = [_compare(base, here, folder, options) for base, folder in zip(bases, folders, strict=True)]
+    for base, changed in zip(bases, compared, strict=True):
+        print(f"{base.name}: {changed['counted']}" if len(bases) > 1 else changed["counted"])
+    if len(bases) > 1:
+        context = {"here": here, "compared": list(zip(folders, compared, strict=True))}
+        write_text(target / "index.html", render("compare_many.html.j2", **context))
+    if options.markdown:
+        write_text(target / "changes.md", "\n".join(map(_relative, folders, compared)))
+        print(f"paste {target / 'changes.md'}")
     print(f"open {target / 'index.html'}")
 
 
-def write_page(base: Side, here: Side, params: Path, target: Path) -> str:
-    """Write target/index.html and, beside it, both drawings of every exhibit that moved; returns what it counts."""
-    every = moves(base, here)
+def _split(names: str) -> list[str]:
+    """The names between the blanks of a word, unless it is a folder with blanks in its name."""
+    return [names] if Path(names).is_dir() else names.split() or [names]
+
+
+def _side(name: str | None, scale: str, options: argparse.Namespace) -> Side | None:
+    """A scale, a folder or a revision as a side."""
+    if name is None:
+        return None
+    if name in names() and not Path(name).is_dir():
+        return _here(options, name)
+    exhibits = _exhibits(options.params)
+    return (
+        from_results(Path(name), scale, exhibits)
+        if Path(name).is_dir()
+        else from_revision(name, scale, exhibits)
+    )
+
+
+def _here(options: argparse.Namespace, scale: str) -> Side:
+    """The results of a scale that lie here; without any its committed evidence."""
+    exhibits = _exhibits(options.params)
+    has_results = any((options.results / scale / "tidy").glob("*/rows.csv"))
+    if not has_results and (Path(EVIDENCE) / scale).is_dir() and options.results == Path("results"):
+        return from_evidence(Path(EVIDENCE), scale, exhibits)
+    return from_results(options.results, scale, exhibits)
+
+
+def _exhibits(params: Path) -> list[str]:
+    return [path.stem for path in sorted((params / "exhibits").glob("*.yaml"))]
+
+
+def _slug(place: int, side: Side) -> str:
+    return f"{place}-{re.sub(r'[^A-Za-z0-9]+', '-', f'{side.name}-{side.scale}').strip('-').lower()}"
+
+
+def _relative(folder: Path, changed: Mapping[str, Any]) -> str:
+    """The changes in Markdown, pictures addressed from the folder that changes.md lies in."""
+    text = markdown(changed)
+    return text if folder.name == "compare" else text.replace("](", f"]({folder.name}/")
+
+
+def _compare(base: Side, here: Side, target: Path, options: argparse.Namespace) -> dict[str, Any]:
+    base, here = with_knobs_of(base, here), with_knobs_of(here, base)
+    return write_page(base, here, options.params, target, options.ignore)
+
+
+def write_page(
+    base: Side, here: Side, params: Path, target: Path, ignore: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Write target/index.html and, beside it, both drawings of every exhibit that moved; returns what changed.
+
+    ignore: patterns of parameters and metrics that are left out.
+    """
+    every = [move for move in moves(base, here) if not _is_among(ignore, move.metric)]
     moved = [move for move in every if move.change != 0]
-    for old in target.glob("*.svg"):
-        old.unlink()
     context = {
         "base": base,
         "here": here,
-        "differences": differences(base, here),
+        "differences": [
+            one
+            for one in differences(base, here)
+            if not _is_among(ignore, one.binding, f"{one.stage}/{one.binding}")
+        ],
         "moves": moved,
         "drawings": {
             exhibit: _both(exhibit, base, here, params, target)
+            for exhibit in sorted({move.exhibit for move in moved})
+        },
+        "curves": {
+            exhibit: _curves_over(exhibit, base, here, params, target)
             for exhibit in sorted({move.exhibit for move in moved})
         },
         "label": label,
@@ -76,7 +163,11 @@ def write_page(base: Side, here: Side, params: Path, target: Path) -> str:
     }
     counted = _counted(context, len(every) - len(moved))
     write_text(target / "index.html", render("compare.html.j2", **context, counted=counted))
-    return counted
+    return context | {"counted": counted}
+
+
+def _is_among(patterns: Sequence[str], *names: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
 
 def _counted(context: Mapping[str, Any], still: int) -> str:
@@ -90,40 +181,6 @@ def _counted(context: Mapping[str, Any], still: int) -> str:
     )
 
 
-def changed_verdicts(base: Side, here: Side, params: Path) -> list[dict[str, str]]:
-    """The claims whose verdict differs, each judged within its own side's family of claims."""
-    old, new = (_verdicts(side, params) for side in (base, here))
-    return [
-        {
-            **_said_of(new.get(claim) or old[claim]),
-            "base": _word(old.get(claim)),
-            "here": _word(new.get(claim)),
-        }
-        for claim in {**old, **new}
-        if _word(old.get(claim)) != _word(new.get(claim))
-    ]
-
-
-def _verdicts(side: Side, params: Path) -> dict[str, dict[str, Any]]:
-    claims = [claim for exhibit in side.tidy for claim in evidence_of(side, exhibit, params).judged["claims"]]
-    return {claim["id"]: claim for claim in judge(claims)}
-
-
-def _said_of(claim: Mapping[str, Any]) -> dict[str, str]:
-    return {name: claim[name] for name in ("id", "says", "exhibit")}
-
-
-def _word(claim: Mapping[str, Any] | None) -> str:
-    return "not run" if claim is None else claim["verdict"]
-
-
-def evidence_of(side: Side, exhibit: str, params: Path) -> Evidence:
-    """One side's evidence of an exhibit, declared, judged and compared with the paper as in this checkout."""
-    declaration = load_declaration(params / "exhibits" / f"{exhibit}.yaml", side.scale)
-    evidence = gather(declaration, side.tidy[exhibit], side.arrays(exhibit), params)
-    return replace(evidence, judged=judged(evidence, {}))
-
-
 def _both(exhibit: str, base: Side, here: Side, params: Path, target: Path) -> list[dict[str, Any]]:
     """Draw an exhibit of both sides into `target`; what each is, in the order base, here."""
     pictured = any(side.arrays(exhibit) for side in (base, here))
@@ -131,11 +188,24 @@ def _both(exhibit: str, base: Side, here: Side, params: Path, target: Path) -> l
         {
             "side": name,
             "name": side.name,
-            "lacks_pictures": pictured and side.folder is None,
+            "lacks_pictures": pictured and exhibit in side.tidy and exhibit not in side.places,
             **_drawn(exhibit, side, params, target / f"{exhibit}_{name}.svg"),
         }
         for name, side in (("base", base), ("here", here))
     ]
+
+
+def _curves_over(exhibit: str, base: Side, here: Side, params: Path, target: Path) -> str | None:
+    """The name of a drawing of both sides' learning curves, one over the other; None where a side has none."""
+    before = aligned_curves(base, here, exhibit)
+    if before.empty or here.curves(exhibit).empty or exhibit not in here.tidy:
+        return None
+    from reports.drawing import curves, style
+
+    with style.style(f"{exhibit}_over"), style.words_as_text():
+        figure = curves.draw_curves(evidence_of(here, exhibit, params), before)
+        write_bytes(target / f"{exhibit}_curves.svg", style.svg_bytes(figure))
+    return f"{exhibit}_curves.svg"
 
 
 def _drawn(exhibit: str, side: Side, params: Path, path: Path) -> dict[str, Any]:

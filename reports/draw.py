@@ -35,6 +35,7 @@ from reports.reading.summary import beside
 
 ENDINGS = {"figure": ("svg", "png", "csv", "json"), "table": ("html", "tex", "csv", "json")}
 INK = ("matplotlib", "seaborn", "pandas", "numpy", "jinja2", "pillow")  # whose versions decide how it looks
+CURVES = "_curves"  # ends the name of a drawing that every kind of exhibit may have
 Files = dict[str, bytes]
 
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             write(exhibit.id, scale, folders, options.out / scale)
     drawn = (options.out / scale).glob("*.*")
     known = tuple(ending for endings in ENDINGS.values() for ending in endings)
-    left = [path for path in drawn if path.stem in declared and path.suffix[1:] in known]
+    left = [path for path in drawn if path.stem.removesuffix(CURVES) in declared and path.suffix[1:] in known]
     receipts.write(folders.results / scale, "drawn", left)
 
 
@@ -68,24 +69,31 @@ def draw(evidence: Evidence) -> Files:
     """The files of one judged exhibit by their ending. UserError if the exhibit has no module that draws it."""
     exhibit = evidence.exhibit
     files, notes = (_figure if exhibit.kind == "figure" else _table)(evidence)
+    files |= _curves(evidence)
+    names = [file_name(exhibit.id, ending) for ending in (*files, "csv", "json")]
     said = {"banner": banner(exhibit.scale), "standing": standing(evidence), "notes": notes}
     return {
         **files,
         "csv": beside(evidence).to_csv(index=False, float_format="%.10g", lineterminator="\n").encode(),
-        "json": record_text(record(evidence, ENDINGS[exhibit.kind], **said)).encode(),
+        "json": record_text(record(evidence, names, **said)).encode(),
     }
 
 
 def write(exhibit: str, scale: str, folders: Folders, out: Path) -> list[Path]:
     """Draw an exhibit into the folder `out`, and leave a receipt; returns what was drawn."""
     evidence = replace(load(exhibit, scale, folders), judged=read_fresh(exhibit, scale, folders))
-    files = {f"{exhibit}.{ending}": data for ending, data in draw(evidence).items()}
+    files = {file_name(exhibit, ending): data for ending, data in draw(evidence).items()}
     for name, data in files.items():
         write_bytes(out / name, data, only_if_changed=True)
     receipt = {"files": {name: sha256_bytes(data) for name, data in files.items()}}
     receipt["made_from"] = made_from(exhibit, scale, folders)
     write_text(_receipt(exhibit, scale, folders), json_text(receipt), only_if_changed=True)
     return [out / name for name in files]
+
+
+def file_name(exhibit: str, ending: str) -> str:
+    """figure_08.svg, or figure_08_curves.svg for the ending "_curves.svg"."""
+    return f"{exhibit}{ending}" if ending.startswith(CURVES) else f"{exhibit}.{ending}"
 
 
 def is_drawn(exhibit: str, scale: str, folders: Folders, out: Path) -> bool:
@@ -141,6 +149,18 @@ def _figure(evidence: Evidence) -> tuple[Files, list[str]]:
     with style.style(evidence.exhibit.id):
         drawing = style.Drawing.of(_module(evidence.exhibit.id).draw(evidence))
         return {"svg": style.svg_bytes(drawing.figure), "png": style.png_bytes(drawing.figure)}, drawing.notes
+
+
+def _curves(evidence: Evidence) -> Files:
+    """The learning curves, by the ending "_curves.svg"; none of an exhibit whose runs recorded none."""
+    if evidence.curves.empty:
+        return {}
+    from reports.drawing import curves, style
+
+    # Words stay words: as outlines they would be most of the bytes of a drawing that has few of them.
+    with style.style(evidence.exhibit.id + CURVES), style.words_as_text():
+        figure = curves.draw_curves(evidence)
+        return {f"{CURVES}.svg": style.svg_bytes(figure)} if figure else {}
 
 
 def _table(evidence: Evidence) -> tuple[Files, list[str]]:

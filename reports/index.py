@@ -15,19 +15,21 @@ from typing import Any
 
 from markupsafe import Markup
 
-from common import receipts
+from common import receipts, scales
 from common.errors import command
 from common.files import read_bytes, read_csv, read_text, write_text
 from common.scales import check_scale, default
 from reports.drawing.markup import render
 from reports.drawing.standing import banner
-from reports.page import board
+from reports.page import board, summary
 from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, PARTIAL, Entry, contents
 from reports.page.numbers import numbers
 from reports.reading import provenance
 from reports.reading.folders import add_folders, folders_of
+from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
+from reports.reading.words import read_words
 
 
 @command
@@ -41,15 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = options.out / scale
     entries = contents(scale, folder, folders.params)
     records = [entry.record for entry in entries if entry.record]
-    write_text(folder / "index.html", page(scale, entries, folder))
+    write_text(folder / "index.html", page(scale, entries, folder, folders.params))
     if not folders.committed:
         keep(options.metrics / f"{scale}.json", scale, folders, records)
     receipts.write(folders.results / scale, "page", [folder / "index.html"])
 
 
-def page(scale: str, entries: Sequence[Entry], folder: Path) -> str:
+def page(scale: str, entries: Sequence[Entry], folder: Path, params: Path = Path("params")) -> str:
     """The whole page as HTML."""
-    claims = board.load(folder, scale, [entry.id for entry in entries])
+    frozen = read_frozen(params, scale)
+    said = board.Said(
+        words=read_words(params),
+        directions=board.directions((entry.declaration.claims, scale) for entry in entries),
+        changed=frozenset(frozen.claims if frozen else ()),
+    )
+    claims = board.load(folder, scale, [entry.id for entry in entries], said)
     of = {
         entry.id: [claim for claim in claims or [] if claim.found["exhibit"] == entry.id] for entry in entries
     }
@@ -58,6 +66,12 @@ def page(scale: str, entries: Sequence[Entry], folder: Path) -> str:
         "index.html.j2",
         scale=scale,
         banner=banner(scale),
+        about=scales.read(scale).about,
+        ran=summary.ran([entry.record for entry in entries if entry.record]),
+        came_out=summary.came_out(claims or []),
+        frozen=frozen,
+        meanings=board.MEANINGS,
+        thinned=sum(bool(entry.record and entry.record["thinned"]) for entry in entries),
         counts={status: sum(entry.status == status for entry in entries) for status in statuses},
         sections=list(dict.fromkeys(entry.section for entry in entries)),
         items=[_item(entry, folder, of[entry.id]) for entry in entries],
@@ -78,6 +92,7 @@ def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str
         return item
     knobs, rows = numbers(entry.record, *read_csv(folder / f"{entry.id}.csv", entry.again))
     return item | {
+        "curves": _curves(entry),
         "drawing": _drawing(entry, folder),
         "knobs": knobs,
         "numbers": rows,
@@ -92,8 +107,14 @@ def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
     if entry.kind == "table":
         # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
         return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}
+    photos = b"<image" in read_bytes(folder / f"{entry.id}.svg", entry.again)
     head = read_bytes(folder / f"{entry.id}.png", entry.again)[:24]
-    return {"width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}
+    return {"photos": photos, "width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}
+
+
+def _curves(entry: Entry) -> str | None:
+    """The file that shows how the exhibit's trainings went."""
+    return next((name for name in entry.record["files"] if name.endswith("_curves.svg")), None)
 
 
 def _causes(record: Record) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from common.errors import UserError, command
 from common.files import read_bytes, write_bytes
+from common.scales import default
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
@@ -30,12 +31,13 @@ SECONDS = 120  # for one page, on a slow machine
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.pdf", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10 or paper")
+    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
     parser.add_argument(
         "--out", type=Path, default=Path("reports/out"), help="the page lies in <out>/<scale>"
     )
     parser.add_argument("--browser", help="a Chromium; without it $CHROMIUM, or one on the PATH")
     options = parser.parse_args(arguments)
+    options.scale = options.scale or default()
     page = options.out / options.scale / "index.html"
     read_bytes(page, f"make it: python -m reports.index --scale {options.scale}")
     write_bytes(page.with_name("report.pdf"), undated(printed(page, find_browser(options.browser))))

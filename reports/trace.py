@@ -1,5 +1,8 @@
 """From a number back to what made it: `python -m reports.trace --scale smoke --exhibit table_05`.
 
+With `--claim D6` a verdict's history: the committed revisions of the evidence in which it changed, and the numbers
+that moved it. Each revision is judged anew by the code of this checkout, so that only the evidence differs.
+
 Prints what each run of a cell measured and, stage by stage, its folder, its parameters, the git commit, seconds and
 images/s of its record.json, and the command that makes exactly it. The page shows the same but for commit and cost,
 which differ from one making of equal numbers to another.
@@ -14,6 +17,8 @@ from typing import Any
 from common.errors import UserError, command
 from common.files import read_json
 from common.names import cell_name, nearest
+from common.scales import check_scale, default
+from reports.comparing import history
 from reports.reading.declarations import load_declaration
 from reports.reading.knobs import canonical, sort_key
 from reports.reading.notation import metric
@@ -25,8 +30,9 @@ from reports.reading.tidy import load_collected
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.trace", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", required=True, help="smoke, reduced, cifar10 or paper")
-    parser.add_argument("--exhibit", required=True, help="for example figure_08 or table_b1")
+    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
+    parser.add_argument("--exhibit", help="for example figure_08 or table_b1")
+    parser.add_argument("--claim", help="for example D6: when its verdict changed, and by which numbers")
     parser.add_argument("--run", help="one run, or with its seed left out those of all seeds")
     parser.add_argument(
         "--cell", nargs="+", default=[], metavar="KNOB=VALUE", help="of the cells to trace (all)"
@@ -34,6 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--params", type=Path, default=Path("params"))
     options = parser.parse_args(arguments)
+    options.scale = check_scale(options.scale or default())
+    if (options.claim is None) == (options.exhibit is None):
+        parser.error("one of --exhibit and --claim is needed")
+    if options.claim:
+        print("\n".join(history.told(options.claim, options.scale, options.params)))
+        return
     # For its refusal of a misspelled exhibit.
     load_declaration(options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale)
     folder = options.results / options.scale / "tidy" / options.exhibit

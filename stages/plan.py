@@ -7,7 +7,6 @@ sweeps of all scales (a scale changes numbers, not which sweeps there are); both
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from collections.abc import Iterable
@@ -67,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(notice(scale, changed), file=sys.stderr, flush=True)
         changed = [plan.exhibit for plan in plans if write_plan(plan)]
         write_code(scale, plans, options.results)
+        files.write_json(options.results / scale / "work.json", work_list(plans), only_if_changed=True)
         _discard_undeclared(scale)
         if not options.quiet:
             print(summary(scale, plans))
@@ -183,13 +183,12 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
 
     stages/<stage>, prepare, collect: hashes of the code that decides its numbers, one a line for each that a run of
     this scale has (runs that name another loss have another); datasets: those that this scale's runs read; judging,
-    drawing/<exhibit>, page: hashes of the code that judges, draws, and makes the page; runs.json: see `work_list`.
+    drawing/<exhibit>, page: hashes of the code that judges, draws, and makes the page.
     """
     written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_recipes()}
     written |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
     written |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
     written |= {"judging": judging_hash(), "page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
-    written |= {"runs.json": json.dumps(work_list(plans), indent=1)}
     folder = results / scale / "code"
     for name, text in written.items():
         files.write_text(folder / name, f"{text}\n", only_if_changed=True)

@@ -47,7 +47,9 @@ def targets(whole: Path) -> list[str]:
     """Every file of the finished run that has bytes: store, links, indices, tidy, judged, receipts, drawings, page."""
     paths = [path for top in ("results", "reports/out") for path in sorted((whole / top).rglob("*"))]
     return [
-        path.relative_to(whole).as_posix() for path in paths if path.is_file() and path.stat().st_size > 0 and path.name != LOOSE
+        path.relative_to(whole).as_posix()
+        for path in paths
+        if path.is_file() and path.stat().st_size > 0 and path.name != LOOSE
     ]
 
 
@@ -124,7 +126,9 @@ def test_the_users_own_command_leaves_the_unbroken_page_or_says_why_not(finished
         restore(clone, whole)
         damage(clone.folder / name, draws)
         said = clone.run(*clone.engine, check=False)
-        assert clone.products() == products or ("error:" in said and Path(name).name in said), f"{name}\n{said}"
+        assert clone.products() == products or ("error:" in said and Path(name).name in said), (
+            f"{name}\n{said}"
+        )
 
 
 @pytest.mark.parametrize(

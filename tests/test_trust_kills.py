@@ -33,7 +33,7 @@ def test_the_same_command_finishes_after_any_kill(tmp_path, engine):
     while killed < KILLS:
         running = start(clone)
         wait = draws.uniform(0.5, LATEST)
-        if until(lambda: running.poll() is not None, wait):
+        if until(lambda started=running: started.poll() is not None, wait):
             assert running.returncode == 0, (clone.folder / "said.txt").read_text()
             assert clone.products() == unbroken
             wipe(clone)

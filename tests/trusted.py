@@ -1,5 +1,6 @@
 """A clone for faults: two exhibits, three trainings of a second each, and how its processes and files are found."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -73,10 +74,8 @@ def kill(kind: str, clone: Clone, engine: subprocess.Popen[bytes]) -> None:
         os.killpg(engine.pid, signal.SIGKILL)
         return
     for pid in victims(clone, engine)[kind][:1]:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def wipe(clone: Clone) -> None:

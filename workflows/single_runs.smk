@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-with open(f"{RESULTS}/code/runs.json", encoding="utf-8") as file:
+with open(f"{RESULTS}/work.json", encoding="utf-8") as file:
     RUNS = json.load(file)  # {"<stage>/<fingerprint>": see stages/plan.py, work_list}
 for key, run in RUNS.items():
     checked([*key.split("/"), run["exhibit"], run["run"]], file.name)

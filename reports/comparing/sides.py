@@ -6,11 +6,14 @@ small enough for git, and enough to judge an exhibit's claims and to draw it aga
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
+import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,7 @@ import pandas as pd
 
 from common.errors import UserError
 from common.names import cell_name
+from reports.reading.curves import load_curves
 from reports.reading.plain import rounded
 from reports.reading.summary import cell_means
 from reports.reading.tidy import COLUMNS, Provenance, Tidy, damaged, from_commit, load_arrays, load_collected
@@ -30,13 +34,15 @@ COMMIT_AGAIN = "name a revision with evidence, metrics and plan as one `make rep
 class Side:
     """One side: its name for readers, and the tidy results of each exhibit.
 
-    folder: the results it was read from, which hold pictures too; None for a revision.
+    places: the tidy folder of each exhibit, with pictures and curves; none for a revision from before those were kept.
+    unpacked: what holds the folders of a revision as long as the side is used.
     """
 
     name: str
     scale: str
     tidy: dict[str, Tidy] = field(default_factory=dict)
-    folder: Path | None = None
+    places: dict[str, Path] = field(default_factory=dict)
+    unpacked: TemporaryDirectory | None = None
 
     def rows(self, exhibit: str) -> pd.DataFrame | None:
         """The tidy rows of an exhibit, if it has any."""
@@ -49,31 +55,62 @@ class Side:
 
     def arrays(self, exhibit: str) -> dict[str, np.ndarray]:
         """Pictures and outcomes of an exhibit, by "<run>/<name>"."""
-        return load_arrays(self.folder / self.scale / "tidy" / exhibit / "arrays.npz") if self.folder else {}
+        return load_arrays(self.places[exhibit] / "arrays.npz") if exhibit in self.places else {}
+
+    def curves(self, exhibit: str) -> pd.DataFrame:
+        """How each training of an exhibit went."""
+        return load_curves(self.places[exhibit] / "curves.csv") if exhibit in self.places else pd.DataFrame()
 
 
 def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
     """What `collect` left under folder/<scale>/tidy. UserError if it holds none of the exhibits."""
-    side = Side(str(folder), scale, folder=folder)
-    for exhibit in exhibits:
-        tidy = folder / scale / "tidy" / exhibit
-        if (tidy / "rows.csv").is_file():
-            side.tidy[exhibit] = _as_committed(load_collected(tidy, exhibit, scale))
+    side = _read(Side(str(folder), scale), folder / scale / "tidy", exhibits)
     return _with_results(
         side, f"{scale}/tidy/<exhibit>/rows.csv in {folder}", "run `make reports` for that folder"
     )
 
 
+def _read(side: Side, folder: Path, exhibits: Iterable[str]) -> Side:
+    """The side with the tidy folders of its exhibits that lie in `folder`."""
+    for exhibit in exhibits:
+        if (folder / exhibit / "rows.csv").is_file():
+            side.tidy[exhibit] = _as_committed(load_collected(folder / exhibit, exhibit, side.scale))
+            side.places[exhibit] = folder / exhibit
+    return side
+
+
+def from_evidence(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
+    """The committed evidence of a scale as it lies in this checkout. UserError if there is none."""
+    side = _read(Side(f"evidence of {scale}", scale), folder / scale, exhibits)
+    return _with_results(side, f"<exhibit>/rows.csv in {folder / scale}", f"run `make reports SCALE={scale}`")
+
+
 def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
     """The evidence and the plans that a git revision holds. UserError if it has none for this scale."""
     commit = _commit(revision)
-    digests = _committed_digests(revision, commit, scale)
     side = Side(f"{revision} ({commit[:9]})", scale)
+    if _git("ls-tree", "-d", "--name-only", f"{commit}:{EVIDENCE}/{scale}"):
+        unpacked = TemporaryDirectory(prefix="evidence-")
+        _unpack(commit, f"{EVIDENCE}/{scale}", Path(unpacked.name))
+        folder = Path(unpacked.name) / EVIDENCE / scale
+        return _read(replace(side, unpacked=unpacked), folder, exhibits)
+    return _from_rows(side, revision, commit, exhibits)
+
+
+def _unpack(commit: str, place: str, target: Path) -> None:
+    done = subprocess.run(["git", "archive", "--format=tar", commit, place], capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(target, filter="data")
+
+
+def _from_rows(side: Side, revision: str, commit: str, exhibits: Iterable[str]) -> Side:
+    """The evidence of a revision from before it was whole folders: a table of rows each, and the plan."""
+    scale, digests = side.scale, _committed_digests(revision, commit, side.scale)
     for exhibit in exhibits:
-        text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}/rows.csv")
+        text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}.csv")
         plan = _git("show", f"{commit}:params/plan/{scale}/{exhibit}.yaml")
         if text is not None:
-            path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}/rows.csv")
+            path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}.csv")
             side.tidy[exhibit] = _as_committed(from_commit(text, plan, exhibit, scale, path, COMMIT_AGAIN))
             if digests is not None:
                 _check_whole(side.tidy[exhibit].rows, digests.get(exhibit) or {}, path)
@@ -121,6 +158,15 @@ def aligned(base: Side, here: Side) -> Side:
         runs = {_renamed(name, names): run for name, run in causes["runs"].items()}
         tidy[exhibit] = Tidy(renamed, Provenance(**{**causes, "runs": runs}))
     return replace(base, tidy=tidy)
+
+
+def aligned_curves(base: Side, here: Side, exhibit: str) -> pd.DataFrame:
+    """The base's learning curves of an exhibit with its cells called as those of `here`, as `aligned` does it."""
+    curves = base.curves(exhibit)
+    if curves.empty or exhibit not in here.tidy:
+        return curves
+    names = _names(base.tidy[exhibit].rows, here.tidy[exhibit].rows, base.scale == here.scale)
+    return curves.assign(run=curves["run"].map(lambda run: _renamed(run, names)))
 
 
 def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, str]:

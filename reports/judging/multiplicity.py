@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from reports.judging.inference import LEVEL
 
 
@@ -44,10 +46,28 @@ def family(names: Sequence[str], p: Sequence[float], opposite: Sequence[float]) 
     """The claims of a scale, with the p of each and that of its opposite."""
     if not names:
         return Family({})
-    from statsmodels.stats.multitest import multipletests
-
-    tests = [*p, *opposite]
-    bh, holm = (multipletests(tests, method=method)[1] for method in ("fdr_bh", "holm"))
-    corrected = [Corrected(float(a), float(b), float(c)) for a, b, c in zip(tests, bh, holm, strict=True)]
+    tests = np.array([*p, *opposite], dtype=float)
+    both = zip(tests, benjamini_hochberg(tests), holm(tests), strict=True)
+    corrected = [Corrected(*map(float, one)) for one in both]
     pairs = zip(corrected[: len(names)], corrected[len(names) :], strict=True)
     return Family(dict(zip(names, pairs, strict=True)))
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """The p of m tests, corrected: the least m p(j) / j over the ranks j from its own on, at most 1."""
+    order = np.argsort(p)
+    scaled = len(p) * p[order] / np.arange(1, len(p) + 1)
+    return _in_place(order, np.minimum.accumulate(scaled[::-1])[::-1])
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """The p of m tests, corrected: the largest (m - j + 1) p(j) over the ranks j up to its own, at most 1."""
+    order = np.argsort(p)
+    scaled = np.arange(len(p), 0, -1) * p[order]
+    return _in_place(order, np.maximum.accumulate(scaled))
+
+
+def _in_place(order: np.ndarray, corrected: np.ndarray) -> np.ndarray:
+    found = np.empty_like(corrected)
+    found[order] = np.minimum(corrected, 1)
+    return found

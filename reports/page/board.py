@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.files import read_json
+from common.scales import value_at
 from reports.reading.tidy import damaged
 from reports.reading.verdicts import FIELDS, FILE, VERDICTS, Verdict
+from reports.reading.words import Words
 
 KINDS = {
     "D": "difference",
@@ -30,6 +32,13 @@ PARTS = {  # the paper's sections by what they are about
     "B": "More results",
     "C": "Related methods",
 }
+MEANINGS = {
+    "confirmed": "our data show it",
+    "contradicted": "our data show the opposite",
+    "inconclusive": "too little data to tell",
+    "not run": "nothing to judge it by here",
+    "report": "a number, no test",
+}
 NAMED = 6  # of what a claim misses; its file names all
 MINUS = "\N{MINUS SIGN}"
 WIDTH, MARGIN = 136, 8  # of an interval, in pixels
@@ -46,7 +55,10 @@ class Interval(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """One claim with its verdict and the words around it."""
+    """One claim with its verdict and the words around it.
+
+    direction: which effect confirms it. has_changed: since the scale was frozen.
+    """
 
     found: Verdict
     id: str
@@ -58,7 +70,18 @@ class Claim(NamedTuple):
     paper: str
     numbers: list[str]
     notes: list[str]
+    words: Words
+    direction: str
+    has_changed: bool
     interval: Interval | None
+
+
+class Said(NamedTuple):
+    """What is said of claims elsewhere: the paper's words, which effect confirms, and what changed since the freeze."""
+
+    words: Mapping[str, Words] = {}
+    directions: Mapping[str, str] = {}
+    changed: frozenset[str] = frozenset()
 
 
 class Part(NamedTuple):
@@ -69,7 +92,7 @@ class Part(NamedTuple):
     claims: list[Claim]
 
 
-def load(folder: Path, scale: str, exhibits: Sequence[str]) -> list[Claim] | None:
+def load(folder: Path, scale: str, exhibits: Sequence[str], said: Said | None = None) -> list[Claim] | None:
     """The claims in the order of `exhibits`, or None if nothing has judged yet. UserError for a broken file."""
     path = folder / FILE
     if not path.exists():
@@ -80,7 +103,7 @@ def load(folder: Path, scale: str, exhibits: Sequence[str]) -> list[Claim] | Non
     if not isinstance(found, list) or not all(isinstance(claim, dict) for claim in found):
         raise damaged("a list of objects under 'claims'", f"{found!r:.60}", path, again)
     known = {exhibit: place for place, exhibit in enumerate(exhibits)}
-    claims = [_claim(dict.fromkeys(FIELDS) | claim, path, again) for claim in found]
+    claims = [_claim(dict.fromkeys(FIELDS) | claim, said or Said(), path, again) for claim in found]
     repeated = [name for name, times in Counter(claim.id for claim in claims).items() if times > 1]
     if repeated:
         raise damaged("each claim once", f"{repeated[0]} twice", path, again)
@@ -107,7 +130,37 @@ def parts(claims: Iterable[Claim]) -> list[Part]:
     return [Part(name, PARTS.get(name, "Elsewhere"), groups[name]) for name in order if name in groups]
 
 
-def _claim(found: Mapping[str, Any], path: Path, again: str) -> Claim:
+def directions(declared: Iterable[tuple[Mapping[str, Any], str]]) -> dict[str, str]:
+    """Which effect confirms each claim, of the claims that exhibits declare, each with the scale."""
+    return {name: _direction(body, scale) for claims, scale in declared for name, body in claims.items()}
+
+
+def _direction(body: Mapping[str, Any], scale: str) -> str:
+    if body.get("type") == "report":
+        return ""
+    if body.get("type") == "A":
+        return "exact agreement confirms"
+    bounds = list(dict.fromkeys(_bound({**body, **own}, scale) for own in body.get("all") or [{}]))
+    if len(bounds) > 1:
+        return "confirmed where all its parts hold"
+    of = str(body.get("of", "mean"))
+    whole = {"mean": "", "every": ", in every comparison"}.get(of, f", in {of} of the comparisons or more")
+    return f"{bounds[0]} confirms{whole}"
+
+
+def _bound(body: Mapping[str, Any], scale: str) -> str:
+    kind = next((name for name in ("above", "below", "within") if name in body), "above")
+    value = body.get(kind, 0)
+    if isinstance(value, Mapping):
+        value = value_at(scale, value)
+    return (
+        f"within {MINUS}{value:g} and +{value:g}"
+        if kind == "within"
+        else f"{kind} {value:+g}".replace("+0", "zero")
+    )
+
+
+def _claim(found: Mapping[str, Any], said: Said, path: Path, again: str) -> Claim:
     name, verdict = str(found["id"]), found["verdict"] or "not run"
     if found["id"] is None or verdict not in VERDICTS:
         expected = f"an id and a verdict ({', '.join(VERDICTS)}) of each claim"
@@ -119,10 +172,13 @@ def _claim(found: Mapping[str, Any], path: Path, again: str) -> Claim:
         verdict=verdict,
         slug=verdict.replace(" ", "-"),
         kind=KINDS.get(found["type"], found["type"] or ""),
-        effect=_effect(found),
-        paper=_effect(_of_paper(found)),
+        effect=effect_of(found),
+        paper=effect_of(_of_paper(found)),
         numbers=_numbers(found),
         notes=_notes(found),
+        words=said.words.get(name, Words()),
+        direction=said.directions.get(name, ""),
+        has_changed=name in said.changed,
         interval=_interval(found),
     )
 
@@ -131,7 +187,7 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
     """What was measured, each fact a phrase: effect with interval, n, test, p, the paper's effect."""
     said = []
     if found["effect"] is not None:
-        said.append(f"effect {_effect(found)}")
+        said.append(f"effect {effect_of(found)}")
     if found["n"] is not None:
         said.append(f"n = {found['n']}")
     if found["test"] and found["test"] not in (found["reason"] or ""):
@@ -144,7 +200,7 @@ def _numbers(found: Mapping[str, Any]) -> list[str]:
         ]
         said.append(_p(found["p"], "p") + (f" ({', '.join(corrected)})" if corrected else ""))
     if found["paper_effect"] is not None:
-        said.append(f"paper {_effect(_of_paper(found))}")
+        said.append(f"paper {effect_of(_of_paper(found))}")
     return said
 
 
@@ -190,7 +246,7 @@ def signed(value: Any) -> str:
     return f"{value:+.3g}".replace("-", MINUS) if _is_number(value) else str(value)
 
 
-def _effect(found: Mapping[str, Any]) -> str:
+def effect_of(found: Mapping[str, Any]) -> str:
     """An effect with its interval and unit ("+3.2 [+1, +5] points", "9 of 12"), or "" if there is none."""
     effect, unit = found["effect"], found["unit"] or ""
     if effect is None or not _is_number(effect):

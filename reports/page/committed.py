@@ -12,6 +12,7 @@ from reports.reading.plain import json_text
 from reports.reading.record import Record
 from reports.reading.summary import cell_means
 
+RECORDS = "records.csv"  # when and where the runs were made; `python -m stages keep_records` writes it
 Tree = dict[str, dict[str, dict[str, float]]]
 
 
@@ -24,9 +25,8 @@ def keep(metrics: Path, scale: str, folders: Folders, records: Sequence[Record])
         _copy(folders.tidy(exhibit, scale), committed.tidy(exhibit, scale))
     place = folders.evidence / scale
     for path in place.iterdir() if place.is_dir() else ():
-        # Files beside the exhibits' folders are not ours: when and where the runs were made.
-        if path.is_dir() and path.name not in kept:
-            shutil.rmtree(path)
+        if path.name not in (*kept, RECORDS):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from reports.reading.curves import load_curves
 from reports.reading.declarations import Declaration, load_declaration
 from reports.reading.folders import Folders
 from reports.reading.judged import Judged
@@ -28,6 +29,7 @@ class Evidence:
     arrays: panels and histograms by "<run>/<name>".
     missing: ids of runs that the plan names and that left no result.
     judged: what was tested on all this, once it was.
+    curves: how each training went, see reports.reading.curves; empty where nothing recorded it.
     """
 
     exhibit: Declaration
@@ -38,6 +40,7 @@ class Evidence:
     missing: tuple[str, ...]
     provenance: Provenance
     judged: Judged | None = None
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def knobs(self) -> list[str]:
@@ -51,7 +54,8 @@ def load(exhibit: str, scale: str, folders: Folders) -> Evidence:
     folder = folders.tidy(exhibit, scale)
     tidy = load_collected(folder, exhibit, scale, declaration.knobs)
     arrays = load_arrays(folder / "arrays.npz")
-    return gather(declaration, tidy, arrays, folders.params)
+    found = gather(declaration, tidy, arrays, folders.params)
+    return replace(found, curves=load_curves(folder / "curves.csv"))
 
 
 def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray], params: Path) -> Evidence:

@@ -52,13 +52,13 @@ class Record(TypedDict):
 
 def record(
     evidence: Evidence,
-    endings: Sequence[str],
+    files: Sequence[str],
     *,
     banner: str | None,
     standing: Sequence[str],
     notes: Sequence[str],
 ) -> Record:
-    """The whole of `evidence`, which was judged; `endings` name the files drawn."""
+    """The whole of `evidence`, which was judged; `files` are the names of what is drawn."""
     exhibit, measured = evidence.exhibit, evidence.measured
     return Record(
         exhibit=exhibit.id,
@@ -75,7 +75,7 @@ def record(
         missing=list(evidence.missing),
         standing=list(standing),
         notes=list(notes),
-        files=[f"{exhibit.id}.{ending}" for ending in endings],
+        files=list(files),
         knobs={knob: values_of(measured, knob) for knob in evidence.knobs},
         seeds=values_of(measured, "seed"),
         measured=_rows(summarize(measured, evidence.knobs)),

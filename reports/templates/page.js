@@ -107,6 +107,30 @@
     });
   }
 
+  // Rows that nothing was run for fold away; a table that is wider than its place says so.
+  for (const table of all("table.numbers, article table.cells")) {
+    const ours = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.trim() === "Ours");
+    const absent = [...table.tBodies[0].rows].filter((row) => (ours >= 0 ? row.cells[ours].textContent.trim() === ""
+      : row.querySelector(".absent") && !row.querySelector(".ours:not(.absent), .marked:not(.absent), .pair:not(.absent)")));
+    if (absent.length < 3 || absent.length === table.tBodies[0].rows.length) continue;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "more";
+    const fold = (closed) => {
+      for (const row of absent) row.hidden = closed;
+      button.setAttribute("aria-expanded", String(!closed));
+      button.textContent = closed ? `Show ${absent.length} rows that were not run` : "Hide rows that were not run";
+    };
+    button.addEventListener("click", () => fold(button.getAttribute("aria-expanded") === "true"));
+    fold(true);
+    table.closest(".scroll").after(button);
+  }
+  const measure = () => all(".scroll").forEach((place) => place.classList.toggle("cut",
+    place.scrollWidth - place.clientWidth - place.scrollLeft > 2 || place.scrollLeft > 2));
+  addEventListener("resize", measure);
+  for (const fold of all("details")) fold.addEventListener("toggle", measure);
+  measure();
+
   // Figures in full: + and - enlarge, 0 fits, the arrows turn the pages, Escape closes.
   const dialog = document.getElementById("zoom"), stage = dialog.querySelector(".stage");
   const links = all("a.zoom");

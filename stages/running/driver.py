@@ -2,7 +2,8 @@
 
 The parent decides from fingerprints what there is to do (nothing to do costs no import of torch), preloads the stages
 in a fork server (seconds once, not once a run), and never runs an operation or touches a GPU itself. A run starts when
-the run that it evaluates is finished; of those that may start the one with the longest way to the end goes first. Each
+the run that it evaluates is finished; of those that may start, evaluations go
+first, so that what is done has its numbers, and then the one with the longest way to the end. Each
 child works in its own partial folder under a lock, and seals it. A crash fails that run, and what evaluates it, only.
 """
 
@@ -116,7 +117,7 @@ class _Driver:
             self._start(run, taken)
 
     def _next(self) -> Run | None:
-        """The run with the longest way to the end, of those with nothing to wait for: no upstream, no other driver."""
+        """Of those with nothing to wait for (no upstream, no other driver): evaluations, then the longest way to go."""
         ahead = self.waiting.keys() | {each.run.fingerprint for each in self.children}
         now = time.monotonic()
         free = [
@@ -125,7 +126,7 @@ class _Driver:
             if not (run.upstream and run.upstream.fingerprint in ahead)
             and self.busy_until.get(key, now) <= now
         ]
-        return max(free, key=lambda run: self.ways[run.fingerprint], default=None)
+        return max(free, key=lambda run: (run.upstream is not None, self.ways[run.fingerprint]), default=None)
 
     def _start(self, run: Run, slots: list[int]) -> None:
         ours, theirs = self.context.Pipe(duplex=False)

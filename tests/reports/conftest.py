@@ -4,8 +4,8 @@ import csv
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from common.errors import UserError
+from common.files import sha256_file
+from common.seals import SEAL, sealed
 from reports import draw, index, verdict
 from reports.drawing.style import Drawing, style
 from reports.judging import testing
@@ -90,9 +92,27 @@ class Lab:
         runs = {f"pretrain/{row[-1]}": cause | {"bindings": {"seed": row[-4]}} for row in rows}
         found = {"scale": SCALE, "exhibit": exhibit, "dataset": "toy", "missing": list(missing)}
         found |= {"runs": runs, "versions": {"numpy": "1"}}
-        (folder / "provenance.json").write_text(json.dumps(found))
         if arrays:
             np.savez(folder / "arrays.npz", **arrays)
+        self.seal(exhibit, found)
+
+    def seal(self, exhibit: str, found: Mapping[str, Any] | None = None) -> None:
+        """Leave the provenance `found`, or the one that lies there, as `collect` does: sealed, with checksums."""
+        folder = self.tidy(exhibit)
+        path = folder / "provenance.json"
+        found = dict(json.loads(path.read_text()) if found is None else found)
+        found.pop(SEAL, None)
+        others = [other for other in sorted(folder.iterdir()) if other != path]
+        found["files"] = {other.name: sha256_file(other) for other in others}
+        path.write_text(json.dumps(sealed(found)))
+
+    def settle(self) -> None:
+        """Seal what a test has edited, as if `collect` had written it so: what is damaged besides is then found."""
+        for path in sorted(self.results.glob(f"{SCALE}/tidy/*/provenance.json")):
+            with suppress(ValueError, RecursionError):
+                found = json.loads(path.read_text())
+                if isinstance(found, dict):
+                    self.seal(path.parent.name, found)
 
     def put(self, exhibit: str, knobs: Sequence[str], rows: Sequence[Sequence[Any]], **extra: Any) -> None:
         """Declare and collect."""
@@ -110,7 +130,7 @@ class Lab:
         (folder / "rows.csv").write_text("\n".join([header, *kept]) + "\n")
         found = json.loads((folder / "provenance.json").read_text()) | {"missing": list(missing)}
         found["runs"] = {name: run for name, run in found["runs"].items() if not gone(name.split("/", 1)[1])}
-        (folder / "provenance.json").write_text(json.dumps(found))
+        self.seal(exhibit, found)
 
     def tidy(self, exhibit: str) -> Path:
         return self.results / SCALE / "tidy" / exhibit
@@ -121,11 +141,13 @@ class Lab:
 
     def load(self, exhibit: str) -> Evidence:
         """Evidence with what was tested on it."""
+        self.settle()
         found = load(exhibit, SCALE, self.folders)
         return replace(found, judged=testing.judged(found, {}))
 
     def draw(self, exhibit: str) -> dict[str, bytes]:
         """Run the command; the files it wrote, by ending."""
+        self.settle()
         folders = {"--results": self.results, "--params": self.params, "--out": self.out}
         options = [text for name, path in folders.items() for text in (name, str(path))]
         call(verdict.main, "--scale", SCALE, "--exhibit", exhibit, *options)
@@ -146,6 +168,7 @@ class Lab:
 
     def judge(self, *more: str) -> dict[str, Any]:
         """Run the command over all exhibits; the verdicts it wrote."""
+        self.settle()
         folders = {
             "--results": self.results,
             "--params": self.params,
@@ -160,6 +183,7 @@ class Lab:
         """Judge, and run the command; the page it wrote."""
         self.judge()
         folders = {
+            "--results": self.results,
             "--metrics": self.metrics,
             "--params": self.params,
             "--out": self.out,
@@ -323,6 +347,9 @@ def judged(nine: Lab) -> Lab:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a page of figures and tables with verdicts, made once."""
     lab = whole(Lab(tmp_path_factory.mktemp("site")))
+    for path in (ROOT / "params" / "exhibits").glob("*.yaml"):  # the others are declared, and not drawn
+        if not (lab.params / "exhibits" / path.name).exists():
+            shutil.copy(path, lab.params / "exhibits")
     for exhibit in ("figure_06", "figure_08", "figure_09", "table_01", "table_02", "table_05"):
         lab.draw(exhibit)
     judge(lab)

@@ -237,10 +237,13 @@ def test_without_a_script_all_content_is_there(page, site):
         page.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-def test_figures_stay_on_white_in_the_dark(page):
-    show(page, 1280, dark=True)
+def test_figures_follow_the_dark_and_photographs_do_not(page):
     colour = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
-    assert page.execute_script(colour, "figure a.zoom") == "rgb(255, 255, 255)"
+    inverted = "return getComputedStyle(document.querySelector(arguments[0])).filter"
+    show(page, 1280, dark=True)
+    assert page.execute_script(inverted, "#figure_08 figure img").startswith("invert(")
+    assert page.execute_script(inverted, "#figure_06 figure img") == "none"
+    assert page.execute_script(colour, "#figure_06 a.zoom") == "rgb(255, 255, 255)"
     assert page.execute_script(colour, "body") == "rgb(20, 23, 26)"
 
 

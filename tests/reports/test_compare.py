@@ -1,10 +1,11 @@
 """Two sides on one page: parameters, numbers, verdicts and both drawings."""
 
 import json
+import re
 
 import numpy as np
 
-from reports import compare
+from reports import compare, draw
 from reports.comparing.changes import moves
 from reports.comparing.sides import from_results
 from tests.reports.comparing.two_sides import CLAIM, HEADS, cells, measure, page, sides
@@ -43,6 +44,7 @@ def test_the_page_has_it_all_and_escapes_what_it_quotes(two, capsys):
     measure(two[1], cells([0.2, 0.5], [[33.0], [40.0]]), claims=CLAIM, title="A <b>bold</b> title")
     path = two[0].tidy("table_05") / "provenance.json"
     path.write_text(path.read_text().replace("Lars.momentum", "<script>alert(1)</script>", 1))
+    two[0].settle()
     found = page(two[0].results, two[1])
     assert "<script>alert" not in found and "&lt;script&gt;alert" in found
     assert "<b>bold" not in found and "the better &lt;one&gt;." in found
@@ -66,16 +68,14 @@ def test_both_figures_stand_beside_each_other_and_old_ones_go(two):
 
 
 def test_drawings_say_of_which_data_set_each_side_is(two):
-    for lab, value, name in zip(two, (40, 41), ("toys", None), strict=True):
+    for lab, value, name in zip(two, (40, 41), ("toys", "beasts"), strict=True):
         lab.put("figure_08", HEADS[:2], [["linear", 32, 0, "top1", value, "p1-seed0"]])
         path = lab.tidy("figure_08") / "provenance.json"
-        bound = {"bindings": {"dataset.name": name}} if name else {"bindings": {}}
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"runs": {"pretrain/p1-seed0": bound}}))
-    evidence = [
-        compare.evidence_of(from_results(lab.results, SCALE, ["figure_08"]), "figure_08", lab.params)
-        for lab in two
-    ]
-    assert [each.provenance["dataset"] for each in evidence] == ["toy", "toy"]
+        path.write_text(path.read_text().replace('"toy"', f'"{name}"'))
+        lab.settle()
+        side = from_results(lab.results, SCALE, ["figure_08"])
+        drawn = draw.draw(compare.evidence_of(side, "figure_08", lab.params))
+        assert f"Ours: data set {name}." in json.loads(drawn["json"])["notes"]
 
 
 def test_a_knob_that_only_one_side_has_is_empty_on_the_other(two):
@@ -114,6 +114,7 @@ def test_between_two_scales_only_equal_settings_meet(two):
     measure(here, cells([0.1, 0.5], [[30.0], [40.0]]))
     path = base.tidy("table_05") / "provenance.json"
     path.write_text(path.read_text().replace('"scale": "smoke"', '"scale": "reduced"'))
+    base.settle()
     (base.results / SCALE).rename(base.results / "reduced")
     path = here.params / "exhibits" / "table_05.yaml"
     path.write_text(path.read_text().replace("scales: {smoke: {}}", "scales: {smoke: {}, reduced: {}}"))
@@ -130,3 +131,39 @@ def test_between_two_scales_only_equal_settings_meet(two):
         "l2_norm yes, temperature 0.05": None,
         "l2_norm yes, temperature 0.5": None,
     }
+
+
+def test_several_bases_have_a_page_each_and_one_that_leads_to_them(two, capsys):
+    base, here = two
+    measure(base, cells([0.1, 0.5], [[30.0], [40.0]]))
+    measure(here, cells([0.1, 0.5], [[33.0], [40.0]]))
+    found = page(f"{base.results} {here.results}", here)
+    folder = here.out / SCALE / "compare"
+    links = [folder / link for link in re.findall(r'href="([^"]+/index\.html)"', found)]
+    assert len(links) == 2 and all(link.is_file() for link in links)
+    said = capsys.readouterr().out
+    assert f"{base.results}: 0 parameter differences, 1 number moved" in said
+    assert f"{here.results}: 0 parameter differences, 0 numbers moved" in said
+
+
+def test_markdown_has_the_differences_alone_and_pictures_by_relative_path(two):
+    for lab, shift in zip(two, (0, 1), strict=True):
+        rows = [[kind, 32, "", 0, "top1", 41 + shift, f"{kind}-seed0"] for kind in ("lin|ear", "nonlinear")]
+        lab.put("figure_08", HEADS, rows)
+    two[0].settle()
+    page(two[0].results, two[1], "--markdown")
+    folder = two[1].out / SCALE / "compare"
+    said = (folder / "changes.md").read_text()
+    assert "projection lin\\|ear, output_dim 32 | top1 | 41.0 (n = 1) | 42.0 (n = 1) | +1 |" in said
+    assert "Parameters that differ" not in said and "Verdicts that changed" not in said
+    pictures = re.findall(r"\]\(([^)]+)\)", said)
+    assert pictures == ["figure_08_base.svg", "figure_08_here.svg"] and all(
+        (folder / name).is_file() for name in pictures
+    )
+
+
+def test_what_is_ignored_is_no_difference(two, capsys):
+    measure(two[0], cells([0.1], [[30.0]]))
+    measure(two[1], cells([0.2], [[33.0]]))
+    page(two[0].results, two[1], "--ignore", "nt_xent.*", "top*")
+    assert "0 parameter differences, 0 numbers moved, 0 stayed" in capsys.readouterr().out

@@ -1,18 +1,21 @@
 """One page: every exhibit of the paper in its order, nothing loaded from elsewhere, labels escaped."""
 
+import csv
 import json
 import re
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-from reports import index
-from reports.reading.tidy import parse_rows
-from tests.reports.conftest import flat, refused
+from reports import draw, index, verdict
+from reports.reading.declarations import load_all
+from reports.reading.frozen import content
+from reports.reading.tidy import load_collected
+from reports.reading.verdicts import VERDICTS
+from tests.reports.conftest import ROOT, call, flat, refused
 
-CONTENTS = Path(__file__).resolve().parents[2] / "params" / "paper" / "contents.csv"
+CONTENTS = ROOT / "params" / "paper" / "contents.csv"
 VOID = {"meta", "img", "source", "br", "hr", "link", "input", "path"}
 
 
@@ -52,10 +55,39 @@ def page(judged):
     return judged.page()
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The page of scale smoke from what is committed, all of it judged and four exhibits drawn; its folder."""
+    out = tmp_path_factory.mktemp("whole")
+    places = ["--scale=smoke", "--from=evidence", f"--out={out}", f"--results={out / 'results'}"]
+    call(verdict.main, *places)
+    for exhibit in ("figure_08", "figure_06", "table_05", "table_08"):
+        call(draw.main, *places, f"--exhibit={exhibit}")
+    call(index.main, *places)
+    return (out / "smoke" / "index.html").read_text(), out / "smoke"
+
+
 def test_every_declared_exhibit_is_listed_by_section(page):
-    statuses = re.findall(r"<td>(complete|partial|not drawn)</td>", page)
+    statuses = re.findall(r"<td>(complete|partial|not drawn)(?:, thinned)?</td>", page)
     assert (statuses.count("complete"), statuses.count("not drawn")) == (3, 6)
     assert len(re.findall(r'<article id="(\w+)"', page)) == 9
+
+
+def test_all_31_exhibits_and_71_claims_of_the_paper_are_on_the_page_with_their_links(whole):
+    page, folder = whole
+    shown = re.findall(r'<article id="(\w+)"', page)
+    with open(CONTENTS, newline="") as file:
+        papers = [row["exhibit"] for row in csv.DictReader(file)]
+    assert len(papers) == 31 and set(papers) <= set(shown)
+    assert shown[: len(papers)] == [one.id for one in load_all(ROOT / "params", "smoke") if one.id in papers]
+    declared = {name for one in load_all(ROOT / "params", "smoke") for name in one.claims}
+    tiles = re.findall(r'class="tile [\w-]+" href="#claim-(\w+)"', page)
+    assert len(tiles) == len(set(tiles)) == len(declared) >= 71 and set(tiles) == declared
+    outline = Outline(page)
+    links = [attrs["href"] for tag, attrs in outline.tags if tag == "a"]
+    assert len(links) > 250 and len(set(outline.ids)) == len(outline.ids)
+    for link in links:
+        assert link[1:] in outline.ids if link.startswith("#") else (folder / link).is_file()
 
 
 def test_an_exhibit_of_our_own_comes_last_and_says_so(nine):
@@ -89,7 +121,9 @@ def test_every_link_leads_somewhere(judged, page):
 def test_verdicts_come_first_and_stand_again_under_their_exhibits(page):
     board = page[page.index('id="verdicts"') : page.index('id="contents"')]
     assert page.index('id="verdicts"') < page.index('id="contents"') < page.index("<article")
-    assert "1 confirmed 1 contradicted 1 inconclusive 1 not run 1 report" in text_of(board)
+    assert re.findall(r"(\d) (confirmed|contradicted|inconclusive|not run|report) ", text_of(board))[:5] == [
+        ("1", verdict) for verdict in VERDICTS
+    ]
     assert re.findall(r'href="#claim-(\w+)" title', board) == ["A12", "C1", "E1", "D5", "F1"]
     said = text_of(article(page, "figure_08"))
     assert "confirmed C1 a nonlinear head beats a linear one difference" in said
@@ -198,11 +232,14 @@ def test_the_rows_are_kept_for_comparisons_and_only_those_of_what_is_drawn(nine)
     nine.draw("table_05")
     kept = nine.metrics.with_name("evidence") / "smoke"
     kept.mkdir(parents=True)
-    (kept / "figure_05.csv").write_text("of an exhibit that is gone")
+    (kept / "figure_05").mkdir()
+    (kept / "figure_05" / "rows.csv").write_text("of an exhibit that is gone")
+    (kept / "table_01.csv").write_text("as evidence once was")
     nine.index()
-    assert [path.name for path in kept.iterdir()] == ["table_05.csv"]
-    again = parse_rows((kept / "table_05.csv").read_text(), kept)
-    assert again.equals(nine.load("table_05").measured)
+    assert [path.name for path in kept.iterdir()] == ["table_05"]
+    files = {path.name: path.read_bytes() for path in nine.tidy("table_05").iterdir()}
+    assert {path.name: path.read_bytes() for path in (kept / "table_05").iterdir()} == files
+    assert load_collected(kept / "table_05", "table_05", "smoke").rows.equals(nine.load("table_05").rows)
 
 
 @pytest.mark.parametrize(
@@ -232,3 +269,23 @@ def test_a_damaged_record_is_named_with_the_command_that_draws_it_again(nine, ca
     assert re.search(message, said) and str(path) in said
     assert "python -m reports.draw --scale smoke --exhibit table_05" in said
     assert not (path.parent / "index.html").exists()
+
+
+def test_a_frozen_scale_says_when_and_marks_what_changed_since(lab):
+    lab.put("figure_08", ["projection", "output_dim"], [["linear", 32, 0, "top1", 41.0, "a-seed0"]])
+    path = lab.params / "exhibits" / "figure_08.yaml"
+    claim = (
+        "claims: {C1: {says: A., type: D, metric: top1, contrast: [{minus: [{projection: linear}, 40]}]}}\n"
+    )
+    path.write_text(path.read_text() + claim)
+    freeze = lab.params / "frozen" / "smoke.yaml"
+    freeze.parent.mkdir()
+    freeze.write_text(json.dumps(content(lab.params, "smoke", "2026-11-01")))
+    lab.draw("figure_08")
+    page = lab.index()
+    assert "frozen on 2026-11-01 , before the first run. Nothing has changed since." in text_of(page)
+    path.write_text(path.read_text().replace("says: A.", "says: B."))
+    lab.draw("figure_08")
+    page = lab.index()
+    assert "Changed since, and marked † : C1." in text_of(page)
+    assert re.search(r'<strong>C1</strong> <abbr class="since"', page) and ">C1†<" in page

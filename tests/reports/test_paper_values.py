@@ -9,7 +9,7 @@ from common.files import read_csv
 from reports.reading.paper import load_paper
 
 PAPER = Path(__file__).resolve().parents[2] / "params" / "paper"
-FILES = sorted(path for path in PAPER.glob("*.csv") if path.name != "contents.csv")
+FILES = sorted(path for path in PAPER.glob("*.csv") if path.name not in ("contents.csv", "claims.csv"))
 UNPRINTED = {
     "figure_02",
     "figure_03",

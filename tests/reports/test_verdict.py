@@ -159,7 +159,7 @@ def test_the_paper_s_effect_is_computed_from_its_values(lab):
     assert found["C1"]["paper_says"] == "Its own numbers agree."
 
 
-def tested(place: int, p: float, opposite: float | None = None, **more) -> dict:
+def a_claim(place: int, p: float, opposite: float | None = None, **more) -> dict:
     """A claim as it is handed to the family."""
     one = dict.fromkeys(Tested.__annotations__) | {
         "id": f"A{place}",
@@ -174,18 +174,18 @@ def tested(place: int, p: float, opposite: float | None = None, **more) -> dict:
 
 def test_benjamini_and_hochberg_decide_and_holm_is_the_stricter_mark():
     """Ten claims, twenty tests: p of 0.002 stands by both, of 0.004 by the first alone (20 / 2 * 0.004 = 0.04)."""
-    family = judge([tested(1, 0.002), tested(2, 0.004), *(tested(place, 0.5) for place in range(3, 11))])
+    family = judge([a_claim(1, 0.002), a_claim(2, 0.004), *(a_claim(place, 0.5) for place in range(3, 11))])
     assert [claim["verdict"] for claim in family] == ["confirmed"] * 2 + ["inconclusive"] * 8
     assert [claim["p_bh"] for claim in family[:2]] == pytest.approx([0.04, 0.04])
     assert [claim["p_holm"] for claim in family[:2]] == pytest.approx([0.04, 0.076])
     assert [claim["strict"] for claim in family[:2]] == [True, False]
-    against = judge([tested(1, 0.999, 0.001)])[0]
+    against = judge([a_claim(1, 0.999, 0.001)])[0]
     assert against["verdict"] == "contradicted" and against["p_bh"] == pytest.approx(0.002)
 
 
 def test_claims_of_our_own_exhibits_are_a_family_apart():
-    alone = judge([tested(1, 0.02)])[0]
-    papers, *_ = judge([tested(1, 0.02), *(tested(place, 0.9, is_papers=False) for place in range(2, 30))])
+    alone = judge([a_claim(1, 0.02)])[0]
+    papers, *_ = judge([a_claim(1, 0.02), *(a_claim(place, 0.9, is_papers=False) for place in range(2, 30))])
     assert papers == alone and papers["verdict"] == "confirmed"
 
 
@@ -203,7 +203,7 @@ def test_the_share_of_wrong_verdicts_stays_at_5_percent(scene, uneven):
     """60 claims of three or five seeds, some true: of their verdicts at most 5 % are wrong in the mean over boards."""
     shared, true = SCENES[scene]
     generator, shares, claims = np.random.default_rng(21), [], 60
-    for _ in range(400):
+    for _ in range(150):
         n = generator.choice([3, 5])
         noise = generator.normal(size=(claims, n)) * (
             generator.choice([1, 6], size=(claims, 1)) if uneven else 1
@@ -236,8 +236,7 @@ def test_a_bound_that_cannot_be_met_changes_the_verdicts_without_a_drawing(lab):
 def test_committed_rows_give_the_same_verdicts(lab):
     heads(lab, rows(8.0))
     found = lab.judge()
-    (lab.evidence / SCALE).mkdir(parents=True)
-    shutil.copy(lab.tidy("figure_08") / "rows.csv", lab.evidence / SCALE / "figure_08.csv")
+    shutil.copytree(lab.tidy("figure_08"), lab.evidence / SCALE / "figure_08")
     shutil.rmtree(lab.results)
     assert lab.judge("--from=evidence")["claims"] == found["claims"]
 

@@ -9,6 +9,7 @@ import pytest
 from common import files
 from stages import adopt, collect, plan
 from stages.planning import fingerprint, plans, runs
+from stages.planning.stamp import stamp_path
 from tests.stages import tiny
 
 CHAIN = """\
@@ -209,6 +210,8 @@ def test_the_plan_says_first_which_finished_runs_an_edit_makes_again(project_at_
     assert plan.main([*SMOKE, "--quiet"]) == 0
     assert capsys.readouterr().err == ""
     code(pretrain="b")
+    # A real edit touches a file, which the stamp of the last plan would tell.
+    stamp_path(Path("results"), "smoke").unlink()
     assert plan.main([*SMOKE, "--quiet"]) == 0
     first = capsys.readouterr().err.splitlines()
     assert "the code of 2 finished runs of scale smoke has changed (2 of pretrain)" in first[0]

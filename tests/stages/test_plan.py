@@ -95,7 +95,7 @@ def test_an_edit_writes_only_the_plans_that_it_touches(declared, edit, capsys):
     after = times()
     assert {path for path in after if after[path] != before[path]} == {
         "params/plan/smoke/table_02.yaml",
-        "results/smoke/code/runs.json",
+        "results/smoke/work.json",
     }
     assert capsys.readouterr().out.strip().endswith("  changed: table_02")
     tiny.retune(declared, "pretrain")
@@ -214,7 +214,7 @@ def test_code_and_data_sets_are_written_for_the_engines(declared):
     run(*SCALE_SMOKE, "--quiet", "--results", "elsewhere")
     code = Path("elsewhere/smoke/code")
     assert (code / "datasets").read_text() == "cifar10_subset\n"
-    others = {"prepare", "collect", "datasets", "judging", "page", "runs.json"}
+    others = {"prepare", "collect", "datasets", "judging", "page"}
     assert {path.name for path in code.iterdir()} == {*others, "stages", "drawing"}
     assert {path.name for path in (code / "stages").iterdir()} == set(recipes.stages_with_recipes())
     for stage in ("prepare", "collect"):

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from reports.comparing.changes import differences
 from reports.comparing.sides import EVIDENCE, METRICS, from_results, from_revision
 from reports.reading.tidy import _planned_bindings
 from tests.reports.comparing.two_sides import KNOBS, cells, measure, page
-from tests.reports.conftest import SCALE, refused
+from tests.reports.conftest import ROOT, SCALE, refused
 
 
 @pytest.fixture
@@ -23,6 +24,8 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     folder = tmp_path / "repository"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    for name in ("scales", "schema"):
+        shutil.copytree(ROOT / "params" / name, folder / "params" / name)
 
     def run(*words: str) -> str:
         who = ["-c", "user.name=tests", "-c", "user.email=tests@example.org"]

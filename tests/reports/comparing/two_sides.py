@@ -43,15 +43,18 @@ def measure(lab: Lab, rows: Sequence[Sequence[Any]], claims: str = "", **extra: 
     for row in rows:
         bound = {"nt_xent.temperature": row[1], "Lars.momentum": 0.9}
         found["runs"][f"pretrain/{row[-1]}"]["bindings"] = bound
-    path.write_text(json.dumps(found))
+    lab.seal("table_05", found)
 
 
 def sides(base: Lab, here: Lab) -> tuple[Side, Side]:
+    for lab in (base, here):
+        lab.settle()
     return tuple(from_results(lab.results, SCALE, ["table_05"]) for lab in (base, here))
 
 
 def page(base: str | Path, here: Lab, *options: str) -> str:
     """Run the command; the page it wrote."""
+    here.settle()
     folders = {"--results": here.results, "--params": here.params, "--out": here.out}
     words = [text for name, path in folders.items() for text in (name, str(path))]
     call(compare.main, f"--base={base}", "--scale", SCALE, *words, *options)

@@ -114,7 +114,7 @@ def test_a_number_that_is_not_ours_to_measure_is_not_said_to_be_not_run():
 def test_a_formula_is_outlines_in_the_colour_of_the_text():
     svg = Formula(r"\frac{a}{b} < c", 'a over b is "less" than c & so on').svg
     assert 'fill="currentColor"' in svg and "&quot;less&quot;" in svg and "&amp;" in svg
-    assert re.fullmatch(r"[mlhvqcz0-9. \-]+", re.search(r' d="([^"]+)"', svg)[1])
+    assert re.fullmatch(r"[MLHVQCZ0-9. \-]+", re.search(r' d="([^"]+)"', svg)[1])
     assert Formula(r"\frac{a}{b} < c", "").svg != Formula(r"\frac{a}{b} > c", "").svg
 
 

@@ -265,9 +265,8 @@ def lines(figure: Figure, panel: int) -> dict[str, list[list[tuple[float, float]
             points = [(round(float(x), 6), float(y)) for x, y in zip(*line.get_data(), strict=True)]
             found.setdefault(names[to_rgb(line.get_color())], []).append(points)
     for dots in axes.collections:
-        found.setdefault(names[to_rgb(dots.get_edgecolor()[0])], []).append(
-            list(map(tuple, dots.get_offsets()))
-        )
+        points = [(round(float(x), 6), float(y)) for x, y in dots.get_offsets()]
+        found.setdefault(names[to_rgb(dots.get_edgecolor()[0])], []).append(points)
     return {name: sorted(each) for name, each in found.items()}
 
 

@@ -74,7 +74,7 @@ def test_evidence_is_read_whole(one):
         ),
         ("provenance.json", None, "a file is missing .*provenance.json"),
         ("provenance.json", "{", "a file is damaged expected JSON"),
-        ("provenance.json", "[]", "found \\[\\]"),
+        ("provenance.json", "[]", "found a JSON list"),
         ("provenance.json", '{"missing": "none"}', "expected a list under 'missing'"),
         (
             "provenance.json",

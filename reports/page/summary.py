@@ -1,0 +1,67 @@
+"""The first screen in words: what was run, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reports.page.board import Claim
+from reports.reading.provenance import runs_of
+from reports.reading.record import Record
+
+NAMES = {
+    "pretrain": "pretrainings",
+    "supervised": "trainings with labels",
+    "linear_eval": "linear evaluations",
+    "finetune": "fine-tunings",
+    "logistic": "logistic regressions",
+}
+EXACT = "A"  # the type of a claim that needs no training
+
+
+def ran(records: Iterable[Record]) -> str:
+    """For example: 60 pretrainings, 20 linear evaluations and 12 other runs, of 1 to 3 seeds."""
+    found: dict[str, set[str]] = {}
+    seeds: set[int] = set()
+    for record in records:
+        for name, run in runs_of(record).items():
+            stage = name.split("/", 1)[0]
+            found.setdefault(stage, set()).add(str(run.get("fingerprint") or name))
+        if record["seeds"]:
+            seeds.add(len(record["seeds"]))
+    named = [f"{len(found[stage])} {words}" for stage, words in NAMES.items() if stage in found]
+    others = sum(len(runs) for stage, runs in found.items() if stage not in NAMES)
+    said = _listed([*named, *([f"{others} other runs"] if others else [])])
+    return f"{said}, {_seeds(seeds)} an exhibit" if said and seeds else said
+
+
+def came_out(claims: Sequence[Claim]) -> str:
+    """What the verdicts say, in one or two sentences."""
+    tested = [claim for claim in claims if claim.verdict in ("confirmed", "contradicted", "inconclusive")]
+    if not tested:
+        return ""
+    confirmed, contradicted, open_ = (
+        sum(claim.verdict == verdict for claim in tested)
+        for verdict in ("confirmed", "contradicted", "inconclusive")
+    )
+    exact = sum(claim.verdict == "confirmed" and claim.found["type"] == EXACT for claim in tested)
+    said = (
+        f"Of {len(tested)} claims that were tested {confirmed} {_is(confirmed)} confirmed, {contradicted} "
+        f"{_is(contradicted)} contradicted, and {open_} {_is(open_)} inconclusive."
+    )
+    if exact:
+        which = "Each confirmed one" if exact == confirmed else f"{exact} of the confirmed"
+        said += f" {which} is an exact check of formulae, which holds at every scale and needs no training."
+    return said.replace("confirmed is an", "confirmed are an") if 1 < exact < confirmed else said
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _seeds(counts: set[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low} seed{'s' * (low != 1)}" if low == high else f"{low} to {high} seeds"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""

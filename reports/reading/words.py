@@ -1,0 +1,44 @@
+"""What the paper says of each claim in its own words, and the few of ours that a tile has room for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import UserError
+from common.files import read_csv
+from reports.reading.declarations import CHECK_OUT
+
+HEADER = ["id", "short", "page", "section", "quotation"]
+
+
+class Words(NamedTuple):
+    """short: the claim in three to six words. page, section: of arXiv v3. quotation: verbatim, or empty."""
+
+    short: str = ""
+    page: str = ""
+    section: str = ""
+    quotation: str = ""
+
+    @property
+    def place(self) -> str:
+        """For example: Section 3.1, page 4; or Abstract, page 1."""
+        where = self.section if self.section == "Abstract" else self.section and f"Section {self.section}"
+        return ", ".join(filter(None, (where, self.page and f"page {self.page}")))
+
+
+def read_words(params: Path) -> dict[str, Words]:
+    """The words of params/paper/claims.csv by claim; none without the file. UserError for another header."""
+    path = params / "paper" / "claims.csv"
+    if not path.is_file():
+        return {}
+    header, rows = read_csv(path, CHECK_OUT)
+    if header != HEADER:
+        raise UserError(
+            "not a table of the paper's words",
+            expected=", ".join(HEADER),
+            found=", ".join(header),
+            where=path,
+            remedy="correct the header",
+        )
+    return {row[0]: Words(*row[1:]) for row in rows}
