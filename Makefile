@@ -1,7 +1,7 @@
 # `make reports` and `make test` are all a newcomer needs; both create .venv from the lock first.
 PYTHON ?= python3
 # What stands after SCALE= or BASE= is one word of a command, whatever is in it; without SCALE params/scale.yaml counts.
-unexport SCALE BASE BASE_SCALE
+unexport SCALE BASE BASE_SCALE REFERENCE IGNORE
 quoted = '$(subst ','\'',$(value $(1)))'
 SCALED = $(if $(value SCALE),--scale $(call quoted,SCALE))
 OPEN := import sys; from common import scales; print(f"open reports/out/{(sys.argv[1:] or [scales.default()])[0]}/index.html")
@@ -56,7 +56,7 @@ plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCAL
 
 compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, results folders, scales): parameters, numbers, verdicts
 	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE)) \
-	  $(if $(value REFERENCE),--reference $(call quoted,REFERENCE)) $(if $(IGNORE),--ignore $(foreach each,$(IGNORE),'$(each)')) $(if $(MARKDOWN),--markdown)
+	  $(if $(value REFERENCE),--reference $(call quoted,REFERENCE)) $(if $(value IGNORE),--ignore $(foreach each,$(value IGNORE),'$(subst ','\'',$(each))')) $(if $(MARKDOWN),--markdown)
 
 official: $(INSTALLED)  ## TensorFlow, to read the published checkpoints (python -m stages import_official)
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/official.txt

@@ -15,6 +15,7 @@ CLOSED_PIPE_STATUS = 141  # what a shell reports for a process ended by SIGPIPE
 INTERRUPTED_STATUS = 130  # and by SIGINT
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+LIMITED = frozenset({errno.EFBIG})  # by `ulimit -f`
 NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 PIECES = ("expected", "found", "where", "remedy")
@@ -83,7 +84,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return CLOSED_PIPE_STATUS
         except OSError as error:
-            if error.errno not in FULL_DISK | NOT_ALLOWED:
+            if error.errno not in FULL_DISK | LIMITED | NOT_ALLOWED:
                 raise
             return _fail(str(explain(error)), USER_ERROR_STATUS)
 
@@ -91,13 +92,14 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
 
 
 def explain(error: OSError) -> UserError:
-    """A full disk or a missing permission as a UserError."""
-    full = error.errno in FULL_DISK
+    """A full disk, a limit or a missing permission as a UserError."""
+    remedies = dict.fromkeys(FULL_DISK, "free some space or choose another folder")
+    remedies |= dict.fromkeys(LIMITED, "raise the limit of a file's size: ulimit -f unlimited")
     return UserError(
         "the operating system refused",
         found=error.strerror or error,
         where=error.filename or "",
-        remedy="free some space or choose another folder" if full else "check the owner and mode of the file",
+        remedy=remedies.get(error.errno or 0, "check the owner and mode of the file"),
     )
 
 

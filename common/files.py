@@ -302,8 +302,8 @@ def _link_or_copy(source: str, destination: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without this a power cut can undo the rename that the caller has already built upon. Some file systems know no such
-    # thing for folders (CIFS, WSL); a disk that fails says EIO, and that is told.
+    # Without this a power cut can undo the rename that the caller has already built upon. Some file systems know no
+    # such thing for folders (CIFS, WSL); a disk that fails says EIO, and that is told.
     try:
         handle = os.open(folder, os.O_RDONLY)
         try:

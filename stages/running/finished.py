@@ -91,7 +91,7 @@ def _evidence(scale: str) -> dict[str, tuple[Path, str, dict[str, Any]]]:
 @functools.cache
 def _gathered(folder: Path) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
     arrays, curves = folder / "arrays.npz", folder / "curves.csv"
-    rows = csv.DictReader(io.StringIO(curves.read_text())) if curves.is_file() else []
+    rows = csv.DictReader(io.StringIO(curves.read_text(encoding="utf-8"))) if curves.is_file() else []
     return files.read_npz(arrays) if arrays.is_file() else {}, list(rows)
 
 

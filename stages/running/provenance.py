@@ -52,7 +52,7 @@ def record_of(seconds: float, images: int, device: str, processes: int) -> dict[
 def processor() -> str:
     """The CPU's name and what decides its last bits: the vector extensions that libraries choose kernels by."""
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             fields = dict(
                 line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line
             )

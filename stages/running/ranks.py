@@ -110,7 +110,7 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
             remedy="run it where they are, or bind execution.processes to what fits here: it changes no number",
         )
     path = store.store_folder(results, run).with_suffix(LOG)
-    with open(path, "w") as log:
+    with open(path, "w", encoding="utf-8") as log:
         ranks = subprocess.Popen(
             command_of(run, results, processes, nodes, os.environ),
             stdin=subprocess.PIPE,  # nothing is written: its end tells the ranks that nobody listens any more
