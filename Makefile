@@ -11,8 +11,16 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # One thread per process unless a run declares otherwise: sums over threads change the last bits.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
+# Names of folders and printed text are UTF-8 under any locale.
+export PYTHONUTF8 := 1
+# Snakemake asks for the user's name, which a bare user id in a container has not, and stops without. It keeps a cache
+# below HOME, and stops where it cannot.
+export LOGNAME ?= $(shell id -u)
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME := $(shell mktemp -d)
+endif
 
-.PHONY: help install reports page site test test-slurm lint plan compare official bench clean
+.PHONY: help install reports page site test test-slurm lint plan compare official bench audit clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -66,3 +74,12 @@ bench: $(INSTALLED)  ## image pairs per second, end to end
 
 clean:  ## drafts of reports and Snakemake's notes; results stay
 	rm -rf reports/out .snakemake
+
+audit: $(INSTALLED)  ## known vulnerabilities, licences and a bill of materials of all packages, in results/audit
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit pip-licenses cyclonedx-bom
+	mkdir -p results/audit
+	.venv-audit/bin/pip-licenses --python $(PY) --format csv --output-file results/audit/licences.csv
+	.venv-audit/bin/cyclonedx-py environment --output-reproducible -o results/audit/sbom.json $(PY)
+	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements/lock.txt -f json -o results/audit/vulnerabilities.json || \
+	  { echo "error: vulnerabilities, or no answer from the advisory database: see above and results/audit/vulnerabilities.json" >&2; exit 1; }

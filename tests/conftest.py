@@ -1,7 +1,9 @@
 """Shared fixtures: golden vectors that the official code produced, and a clean gin between tests."""
 
+import ipaddress
 import json
 import multiprocessing
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,33 @@ def golden() -> Callable[[str], tuple[dict[str, np.ndarray], list[dict]]]:
         return arrays, json.loads(cases.read_text()) if cases.exists() else []
 
     return load
+
+
+@pytest.fixture(autouse=True, scope="session")
+def closed_sockets() -> Iterator[None]:
+    """No test reaches a network: connections go to this machine. Programs that tests start are not watched."""
+    opened = {name: getattr(socket.socket, name) for name in ("connect", "connect_ex")}
+
+    def closed(name: str) -> Callable[[socket.socket, Any], Any]:
+        def connect(own: socket.socket, address: Any) -> Any:
+            if own.family != socket.AF_UNIX and not is_loopback(address[0]):
+                raise PermissionError(f"tests have no network: a connection to {address[0]}")
+            return opened[name](own, address)
+
+        return connect
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in opened:
+            patch.setattr(socket.socket, name, closed(name))
+        yield
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ class Clone:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             timeout=900,
         )
         assert not check or done.returncode == 0, done.stdout

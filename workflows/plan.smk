@@ -3,15 +3,16 @@
 
 import functools
 import glob
+import os
 import re
 import subprocess
 import sys
 
 from ruamel.yaml import YAML
 
-sys.path.insert(
-    0, workflow.basedir
-)  # the shared ground of stages and reports, and no torch
+os.environ["PYTHONUTF8"] = "1"  # for jobs: text is UTF-8 under any locale
+# The shared ground of stages and reports, and no torch.
+sys.path.insert(0, workflow.basedir)
 from common import locks, receipts, scales
 from common.errors import UserError, explain
 
