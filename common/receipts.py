@@ -1,8 +1,8 @@
 """Receipts: what says that a step of a scale was done, results/<scale>/receipts/<step>.json.
 
-A receipt lists the files that the step left, with their SHA-256. Both engines look at receipts; one whose files are not
-as they were is discarded before an engine looks, so that the step is done again. The steps themselves know what of it
-is left to do.
+A receipt lists the files that the step left, with their SHA-256. Both engines look at receipts; if the files of one are
+not as they were, all are discarded before an engine looks, so that every step looks again. The steps themselves know
+what of it is left to do.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ def write(scale_folder: Path, step: str, left: Iterable[Path]) -> None:
 
 
 def discard_broken(scale_folder: str | Path) -> list[str]:
-    """Remove the receipts that are not true any more; returns the names of their steps."""
-    broken = [path for path in sorted((Path(scale_folder) / PLACE).rglob("*.json")) if not _is_true(path)]
-    for path in broken:
+    """The names of the steps whose receipts are not true any more. If there are any, all receipts of the scale go.
+
+    Snakemake does not make again what is missing between two files that are there: the later steps have to look, too.
+    """
+    receipts = sorted((Path(scale_folder) / PLACE).rglob("*.json"))
+    broken = [path for path in receipts if not _is_true(path)]
+    for path in receipts if broken else []:
         path.unlink()
     return [path.stem for path in broken]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.small_copy import Clone
+from tests.small_copy import Clone, ran
 from tests.trusted import tiny
 
 DAMAGES = int(os.environ.get("TRUST_DAMAGES", "30"))
@@ -139,7 +139,6 @@ def test_the_users_own_command_leaves_the_unbroken_page_or_says_why_not(finished
         "results/smoke/tidy/table_05",
         "results/smoke/index/table_05/trained/pretrain.json",
         "results/smoke/judged/table_05.json",
-        "results/smoke/drawn",
         "results/smoke/receipts",
     ],
 )
@@ -154,3 +153,35 @@ def test_what_was_deleted_is_made_again(finished, gone):
         for each in (whole / "reports/out/smoke").iterdir()
         if each.name != ".gitignore"
     }
+
+
+@pytest.fixture(scope="module")
+def by_dvc(tmp_path_factory) -> tuple[Clone, dict[str, bytes]]:
+    clone = tiny(tmp_path_factory.mktemp("by_dvc") / "clone", "dvc")
+    clone.reports()
+    return clone, clone.products()
+
+
+def test_what_dvc_cannot_see_check_says_and_dvc_makes_again(by_dvc):
+    """A byte that changed on the disk, and neither the file's time nor its size."""
+    clone, whole = by_dvc
+    path = clone.folder / "reports/out/smoke/table_05.html"
+    times = path.stat()
+    with open(path, "r+b") as file:
+        file.seek(path.read_bytes().index(b"0.", 400))
+        file.write(b"9")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    check = (sys.executable, "-m", "stages", "check")
+    assert "after drawn" in clone.run(*check, check=False)
+    clone.reports()
+    assert clone.products() == whole and "as it was written" in clone.run(*check)
+
+
+@pytest.mark.parametrize("name", ["dvc.lock", ".dvc/tmp/rwlock"])
+def test_a_note_that_dvc_was_killed_at_can_go_and_nothing_is_trained_again(by_dvc, name):
+    """DVC empties these files before it writes them; one that stays empty stops it until it is removed."""
+    clone, whole = by_dvc
+    (clone.folder / name).write_text("")
+    assert clone.run(*clone.engine, check=False).count("rwlock" if "rwlock" in name else "dvc.lock")
+    (clone.folder / name).unlink()
+    assert not ran(clone.reports()) and clone.products() == whole

@@ -33,3 +33,11 @@ def test_one_whose_files_are_gone_or_changed_is_discarded(left, damage):
 def test_one_that_is_no_receipt_is_discarded(left, text):
     Path("results/smoke/receipts/drawn.json").write_text(text)
     assert receipts.discard_broken("results/smoke") == ["drawn"]
+
+
+def test_with_one_all_go_because_engines_look_at_the_last_alone(left):
+    receipts.write(Path("results/smoke"), "page", [left.with_name("figure_05.png")])
+    receipts.write(Path("results/smoke"), "runs", [])
+    Path("results/smoke/receipts/drawn.json").write_text("{}")
+    assert receipts.discard_broken("results/smoke") == ["drawn"]
+    assert list(Path("results/smoke/receipts").iterdir()) == []
