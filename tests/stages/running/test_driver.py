@@ -174,7 +174,7 @@ def is_free(run: plans.Run) -> bool:
 
 def test_a_run_broken_four_times_ends_in_the_bytes_of_an_unbroken_one(small, edit):
     """SIGTERM, Ctrl-C and the driver's sudden end cost nothing; that of all processes what came after a checkpoint."""
-    edit(RECIPE, "Pretraining.epochs = 2", "Pretraining.epochs = 12")
+    edit(RECIPE, "Pretraining.epochs = 2", "Pretraining.epochs = 30")
     replan()
     prepare()
     run = plans.read_plan("table_05", "smoke").runs("pretrain")[0]
