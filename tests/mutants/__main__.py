@@ -27,18 +27,27 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--module", nargs="+", choices=declared["modules"], default=list(declared["modules"]))
     parser.add_argument("--sample", type=int, default=declared["sample"], help="mutants of a module, at most")
     asked, short = parser.parse_args(words), []
-    for module in asked.module:
-        drawn = draw(module, asked.sample, declared["seed"])
-        explained = {each["mutant"]: each["why"] for each in harmless.get(module, [])}
-        trial = Trial(module, declared["modules"][module], declared["longest"])
-        if share(trial, drawn, explained) < WANTED:
-            short.append(module)
+    for tests, modules in together(asked.module, declared["modules"]).items():
+        trial = Trial(modules, tests, declared["longest"])
+        for module in modules:
+            drawn = draw(module, asked.sample, declared["seed"])
+            explained = {each["mutant"]: each["why"] for each in harmless.get(module, [])}
+            if share(trial, module, drawn, explained) < WANTED:
+                short.append(module)
     if short:
         print(
             f"error: fewer than {WANTED:.0%} of the mutants were killed in {', '.join(short)}",
             file=sys.stderr,
         )
     return 1 if short else 0
+
+
+def together(modules: Sequence[str], tests_of: dict[str, list[str]]) -> dict[tuple[str, ...], list[str]]:
+    """The modules that the same tests try."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for module in modules:
+        found.setdefault(tuple(tests_of[module]), []).append(module)
+    return found
 
 
 def draw(module: str, size: int, seed: int) -> list[Mutant]:
@@ -49,11 +58,11 @@ def draw(module: str, size: int, seed: int) -> list[Mutant]:
     return drawn
 
 
-def share(trial: Trial, drawn: Sequence[Mutant], explained: dict[str, str]) -> float:
+def share(trial: Trial, module: str, drawn: Sequence[Mutant], explained: dict[str, str]) -> float:
     """The share of killed mutants among those that are not explained to be harmless."""
     killed = harmless = 0
     for mutant in drawn:
-        if trial.kills(mutant.source, mutant.line):
+        if trial.kills(module, mutant):
             killed += 1
         elif str(mutant).partition(": ")[2] in explained:
             harmless += 1

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from coverage import Coverage
 
-from tests.mutants.mutate import path_of
+from tests.mutants.mutate import Mutant, path_of
 
 OURS = ("simclr", "stages", "reports", "common", "tests")
 QUICK = ("-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow")
@@ -25,36 +25,37 @@ PATIENCE, STUCK = 20, 600
 
 
 class Trial:
-    """Tests of a module, those that take at most `longest` seconds of a processor.
+    """Tests of some modules, those that take at most `longest` seconds of a processor.
 
-    The unbroken module has to pass them, else they could not tell anything of a mutant. That first run also tells
+    The unbroken modules have to pass them, else they could not tell anything of a mutant. That first run also tells
     which tests reach which line: those go first, the shortest before the others.
     """
 
-    def __init__(self, module: str, tests: Sequence[str], longest: float) -> None:
-        self.module, self.seconds = module, STUCK
+    def __init__(self, modules: Sequence[str], tests: Sequence[str], longest: float) -> None:
+        self.seconds = STUCK
         with tempfile.NamedTemporaryFile("r", suffix=".json") as file:
-            status, said = self._run(lambda: _watched(module, list(tests), file.name))
+            status, said = self._run(lambda: _watched(list(modules), list(tests), file.name))
             if status:
-                raise SystemExit(f"error: the tests of {module} fail before anything is broken\n{said}")
+                raise SystemExit(f"error: {' '.join(tests)} fail before anything is broken\n{said}")
             seen = json.load(file)
         took = {test: seconds for test, seconds in seen["took"].items() if seconds <= longest}
         self.tests = sorted(took, key=took.get)
-        self.reach = {int(line): set(by) for line, by in seen["reach"].items()}
+        self.reach = seen["reach"]
         self.seconds = int(3 * sum(took.values())) + PATIENCE
         # Loaded once here, and never again in the processes forked from here.
         for name in seen["loaded"]:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
 
-    def kills(self, source: str, line: int) -> bool:
-        """Whether a test fails, or does not end, with this source of the module, changed in `line`."""
-        first = [test for test in self.tests if test in self.reach.get(line, ())]
-        others = [test for test in self.tests if test not in first]
-        return any(self._fails(source, tests) for tests in (first, others) if tests)
+    def kills(self, module: str, mutant: Mutant) -> bool:
+        """Whether a test fails, or does not end, with this mutant of the module."""
+        reaching = self.reach[module].get(str(mutant.line), ())
+        first = [test for test in self.tests if test in reaching]
+        others = [test for test in self.tests if test not in reaching]
+        return any(self._fails(module, mutant.source, tests) for tests in (first, others) if tests)
 
-    def _fails(self, source: str, tests: list[str]) -> bool:
-        status, said = self._run(lambda: _tested(self.module, source, tests))
+    def _fails(self, module: str, source: str, tests: list[str]) -> bool:
+        status, said = self._run(lambda: _tested(module, source, tests))
         # 1: a test failed; 2 to 4: the module cannot be imported by them
         if status not in (0, 1, 2, 3, 4) and not -64 < status < 0:
             raise SystemExit(f"error: pytest ended with {status}\n{said}")
@@ -80,13 +81,13 @@ def _tested(module: str, source: str, tests: list[str]) -> int:
     return int(pytest.main([*QUICK, *tests]))
 
 
-def _watched(module: str, tests: list[str], to: str) -> int:
-    """Run the tests on the unbroken module; leave what each took, the lines that it reached, and what was loaded."""
-    watch = _Watch(Coverage(data_file=None, source_pkgs=[module], messages=False))
+def _watched(modules: list[str], tests: list[str], to: str) -> int:
+    """Run the tests on unbroken modules; leave what each took, the lines that it reached, and what was loaded."""
+    watch = _Watch(Coverage(data_file=None, include=[str(path_of(each)) for each in modules], messages=False))
     status = int(pytest.main([*QUICK, *tests], plugins=[watch]))
     loaded = [name for name in sys.modules if name.partition(".")[0] not in OURS]
     with open(to, "w") as file:
-        json.dump({"took": watch.took, "reach": watch.reach(module), "loaded": loaded}, file)
+        json.dump({"took": watch.took, "reach": watch.reach(modules), "loaded": loaded}, file)
     return status
 
 
@@ -105,9 +106,10 @@ class _Watch:
         self.took[item.nodeid] = time.process_time() - start
         return answer
 
-    def reach(self, module: str) -> dict[int, list[str]]:
+    def reach(self, modules: list[str]) -> dict[str, dict[int, list[str]]]:
         self.coverage.stop()
-        return self.coverage.get_data().contexts_by_lineno(sys.modules[module].__file__)
+        data = self.coverage.get_data()
+        return {each: data.contexts_by_lineno(str(path_of(each).absolute())) for each in modules}
 
 
 def _ended(child: int) -> int:
