@@ -158,3 +158,13 @@ def test_permutations_are_uniform_over_the_orders():
 def test_an_address_out_of_range_is_named(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         bits(**(ADDRESS | {"count": 1} | wrong))
+
+
+def test_normals_of_the_smallest_and_the_largest_words(monkeypatch):
+    """The smallest word is as far out as any goes, and finite; the largest is none at all."""
+    words = torch.tensor([[0, 0], [2**32 - 1, 2**32 - 1]])
+    monkeypatch.setattr("simclr.randomness.bits", lambda *address: words)
+    (far, beside), nought = normal(0, "p", 0, torch.arange(2), 0, 2).tolist()
+    assert far == pytest.approx(math.sqrt(64 * math.log(2)), rel=1e-6)
+    assert beside == pytest.approx(far * 2 * math.pi * 2.0**-32, rel=1e-6)
+    assert nought == [0, 0]
