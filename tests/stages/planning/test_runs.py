@@ -1,7 +1,9 @@
 """A resolved run: its folder, its data, and what its fingerprint is made of."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
+
+import pytest
 
 from stages.planning import runs
 from stages.planning.code_hashes import code_hash
@@ -25,3 +27,10 @@ def test_what_a_run_reads_is_part_of_its_fingerprint(project):
     assert len({*reading, one.fingerprint}) == 4
     named = replace(run, exhibit="other", id="other", scale="other", labels={"a": "b"})
     assert named.fingerprint == run.fingerprint  # where it stands is no cause
+
+
+def test_a_run_is_not_changed_behind_its_fingerprint(project):
+    tiny.prepare_tiny(project)
+    run = tiny.a_run("pretrain")
+    with pytest.raises(FrozenInstanceError):
+        run.seed = 5
