@@ -41,12 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
         update(options.exhibit, scale, folders)
         return
-    found = judge_scale(scale, folders)
+    verdicts = judge_scale(scale, folders)
     path = options.out / scale / FILE
-    write_text(path, record_text(found), only_if_changed=True)
+    write_text(path, record_text(verdicts), only_if_changed=True)
     left = (folders.results / scale / "judged").glob("*.json")
     receipts.write(folders.results / scale, "judged", [path, *left])
-    print("\n".join(printed(found)))
+    print("\n".join(printed(verdicts)))
 
 
 def judge_scale(scale: str, folders: Folders) -> Document:
@@ -69,20 +69,19 @@ def not_run(exhibit: Declaration, folders: Folders) -> list[Tested]:
 
 def update(exhibit: str, scale: str, folders: Folders) -> Judged:
     """What was tested on an exhibit's evidence: as it lies there, or tested anew if it was made from other inputs."""
-    with suppress(
-        UserError
-    ):  # there is none, it is damaged, or it was made from other inputs: it is made again
+    # A file that is absent, damaged or made from other inputs is made again.
+    with suppress(UserError):
         return read_fresh(exhibit, scale, folders)
     path, inputs = folders.judged(exhibit, scale), made_from(exhibit, scale, folders)
     write_judged(path, judged(load(exhibit, scale, folders), inputs))
     return read_judged(path, exhibit, scale)
 
 
-def printed(found: Document) -> list[str]:
+def printed(verdicts: Document) -> list[str]:
     """The verdicts for a terminal: one line each, and their counts."""
-    lines = [f"{claim['id']:4} {claim['verdict']:13} {claim['says']}" for claim in found["claims"]]
-    counts = [f"{count} {verdict}" for verdict, count in found["counts"].items()]
-    return [*lines, f"{len(lines)} claims at scale {found['scale']}: {', '.join(counts)}"]
+    lines = [f"{claim['id']:4} {claim['verdict']:13} {claim['says']}" for claim in verdicts["claims"]]
+    counts = [f"{count} {verdict}" for verdict, count in verdicts["counts"].items()]
+    return [*lines, f"{len(lines)} claims at scale {verdicts['scale']}: {', '.join(counts)}"]
 
 
 if __name__ == "__main__":

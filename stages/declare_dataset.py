@@ -138,14 +138,14 @@ def _with_splits(declared: Declaration, tree: Path) -> Declaration:
     if {"val", "test"} <= parts.keys():
         official = sum(path.startswith(f"{parts['val']}/") for path, _ in listing["train"])
         declared["validation"] = {"official": official}
-    found = verification.hold(listing, declared, tree, {})
-    for split, one in verification.described(found).items():
+    surveyed = verification.hold(listing, declared, tree, {})
+    for split, one in verification.described(surveyed).items():
         declared["splits"][split] |= {"files": one["files"]["sha256"], "labels": one["labels"]["sha256"]}
     if declared.pop("undecodable", None) and (
-        left_out := [path for one in found.values() for path in one.left_out]
+        left_out := [path for one in surveyed.values() for path in one.left_out]
     ):
         declared["undecodable"] = left_out  # these, and no other that breaks later
-    _check_validation(found["train"], declared["validation"], tree)
+    _check_validation(surveyed["train"], declared["validation"], tree)
     return declared
 
 

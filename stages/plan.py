@@ -98,8 +98,8 @@ def summary(scale: str, plans: list[Plan]) -> str:
     """Cells shown against distinct runs by stage, and what sharing saves."""
     runs = {stage: [run for plan in plans for run in plan.runs(stage)] for stage in _stages(plans)}
     lines = [f"{scale}: {len(plans)} exhibits"]
-    for stage, found in runs.items():
-        lines.append(f"  {stage}: {_distinct(found)} runs for {len(found)} cells")
+    for stage, of_stage in runs.items():
+        lines.append(f"  {stage}: {_distinct(of_stage)} runs for {len(of_stage)} cells")
     # What opens a chain and learns; a chain may also open with weights that nobody trained.
     every = [run for some in runs.values() for run in some if run.upstream is None]
     trainings = [run for run in every if cost.work_in(run).trained]
@@ -131,8 +131,8 @@ def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
 
 
 def _runs(plans: list[Plan]) -> list[Run]:
-    found = [run for plan in plans for runs in plan.stages.values() for run in runs]
-    return list({run.fingerprint: run for run in found}.values())
+    every = [run for plan in plans for runs in plan.stages.values() for run in runs]
+    return list({run.fingerprint: run for run in every}.values())
 
 
 def _stages(plans: list[Plan]) -> list[str]:
@@ -202,12 +202,12 @@ def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
 
     Priced on the first entry of params/hardware.yaml, without reserve.
     """
-    hardware, found, shown_by = hardware_named(), {}, {}
+    hardware, work, shown_by = hardware_named(), {}, {}
     for run in (run for plan in plans for runs in plan.stages.values() for run in runs):
         shown_by.setdefault(run.fingerprint, []).append(run.exhibit)
     for run in _runs(plans):
         price = price_of(run, hardware)
-        found[f"{run.stage}/{run.fingerprint}"] = {
+        work[f"{run.stage}/{run.fingerprint}"] = {
             "exhibit": run.exhibit,
             "run": run.id,
             "shown_by": sorted(set(shown_by[run.fingerprint])),
@@ -216,7 +216,7 @@ def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
             "nodes": price.nodes,
             "minutes": round(60 * price.hours, 1),
         }
-    return dict(sorted(found.items()))
+    return dict(sorted(work.items()))
 
 
 def _codes(stage: str, plans: list[Plan]) -> str:

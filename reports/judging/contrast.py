@@ -89,17 +89,17 @@ def rows_of(
 
 def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     """The rows that a selection names."""
-    found = list(rows)
+    chosen = list(rows)
     for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
-        present = in_order({row.key.get(knob, "") for row in found})
+        present = in_order({row.key.get(knob, "") for row in chosen})
         if UNKNOWN in present and _is_place(wanted):  # which is first, then, nobody knows
             raise Missing([f"a value of {knob} of which no run is left"])
-        found = [row for row in found if _fits(row.key, knob, wanted, present)]
+        chosen = [row for row in chosen if _fits(row.key, knob, wanted, present)]
         spelled = set(_plain(wanted))
         absent = set() if "" in spelled else spelled - set(present)
-        if absent or not found:
+        if absent or not chosen:
             raise Missing([_named({**selection, knob: value}) for value in sorted(absent) or [wanted]])
-    return found
+    return chosen
 
 
 def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()) -> list[Row]:
@@ -113,25 +113,27 @@ def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()
     partners: dict[tuple, list[Row]] = {}
     for row in right:
         partners.setdefault(_identity(row, named), []).append(row)
-    found = [_difference(a, b, named) for a in left for b in partners.get(_identity(a, named), [])]
-    return _some(found, f"{_named(one)} beside {_named(other)}")
+    differences = [_difference(a, b, named) for a in left for b in partners.get(_identity(a, named), [])]
+    return _some(differences, f"{_named(one)} beside {_named(other)}")
 
 
 def swap(rows: Sequence[Row], knobs: Sequence[str]) -> list[Row]:
     """Each unordered pair of values once."""
     a, b = knobs
-    found = [
+    differences = [
         _difference(one, other, {a, b})
         for one, other in combinations(rows, 2)
         if {**one.key, a: one.key[b], b: one.key[a]} == dict(other.key)
     ]
-    return _some(found, f"{a} and {b} exchanged")
+    return _some(differences, f"{a} and {b} exchanged")
 
 
 def pairs(rows: Sequence[Row], knob: str) -> list[Row]:
     """Within each group of rows that differ in `knob` alone."""
-    found = [_difference(a, b, {knob}) for group in _groups(rows, knob) for a, b in combinations(group, 2)]
-    return _some(found, f"two values of {knob}")
+    differences = [
+        _difference(a, b, {knob}) for group in _groups(rows, knob) for a, b in combinations(group, 2)
+    ]
+    return _some(differences, f"two values of {knob}")
 
 
 def mean(rows: Sequence[Row], knob: str) -> list[Row]:
@@ -141,7 +143,7 @@ def mean(rows: Sequence[Row], knob: str) -> list[Row]:
 
 def trend(rows: Sequence[Row], knob: str) -> list[Row]:
     """One row per group with two values or more; rows that share a value are averaged first."""
-    found = []
+    trends = []
     for group in _groups(rows, knob):
         values = in_order({row.key.get(knob, "") for row in group})
         if len(values) < 2:
@@ -149,8 +151,8 @@ def trend(rows: Sequence[Row], knob: str) -> list[Row]:
         levels = [mean([row for row in group if row.key.get(knob, "") == value], knob)[0] for value in values]
         rank = np.arange(len(values)) - (len(values) - 1) / 2
         row = _weighted(levels, rank / (rank @ rank) * (len(values) - 1), {knob})
-        found.append(Row(row.key, row.weights, row.constant, tuple(levels)))
-    return _some(found, f"two values of {knob}")
+        trends.append(Row(row.key, row.weights, row.constant, tuple(levels)))
+    return _some(trends, f"two values of {knob}")
 
 
 def in_order(values: Iterable[str]) -> list[str]:

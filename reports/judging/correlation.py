@@ -42,9 +42,9 @@ def correlation(
         estimates = of_one_seed(z, error, math.inf, seeds, "one seed")
     else:
         return Result(float(r[0]), None, None, 1, f"{cells} cells of one seed are too few for a correlation")
-    found = conclude(estimates, "mean", Bound(bound.kind, math.atanh(bound.value)))
-    back = {name: math.tanh(getattr(found, name)) for name in ("effect", "low", "high")}
-    return replace(found, **back, test=f"{what}, {found.test}")
+    result = conclude(estimates, "mean", Bound(bound.kind, math.atanh(bound.value)))
+    back = {name: math.tanh(getattr(result, name)) for name in ("effect", "low", "high")}
+    return replace(result, **back, test=f"{what}, {result.test}")
 
 
 def _coefficient(x: np.ndarray, y: np.ndarray, method: str) -> float:

@@ -262,8 +262,6 @@ def _needed(of: str, rows: int) -> int:
 
 
 def _mean(rows: Sequence[Row]) -> Row:
-    weights, constant = (
-        np.mean([row.weights for row in rows], axis=0),
-        np.mean([row.constant for row in rows]),
-    )
-    return Row({}, weights, float(constant), rows[0].levels if len(rows) == 1 else ())
+    weights = np.mean([row.weights for row in rows], axis=0)
+    constant = float(np.mean([row.constant for row in rows]))
+    return Row({}, weights, constant, rows[0].levels if len(rows) == 1 else ())

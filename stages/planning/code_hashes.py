@@ -170,11 +170,11 @@ def _stripped_module(module: str) -> str:
 @functools.cache
 def _imports(module: str) -> list[str]:
     """Project modules imported anywhere in `module`, functions included; a package counts with its members named."""
-    found = []
+    names = []
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-    parents = [name.rsplit(".", 1)[0] for name in found if "." in name]
-    return [name for name in [*found, *parents] if name.split(".")[0] in PACKAGES]
+            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+    parents = [name.rsplit(".", 1)[0] for name in names if "." in name]
+    return [name for name in [*names, *parents] if name.split(".")[0] in PACKAGES]

@@ -42,13 +42,13 @@ def named_modules(stage: str, bindings: Mapping[str, Any]) -> tuple[str, ...]:
 
     UserError for one that does not exist.
     """
-    found: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
     for key, package, default in _naming(stage):
         value = bindings.get(key, default)
         if value is not None:
             check_module(key, package, value, f"the bindings of stage {stage}")
-            found += (f"{package}.{value}",)
-    return tuple(sorted(found))
+            modules += (f"{package}.{value}",)
+    return tuple(sorted(modules))
 
 
 def configurables_of(stage: str, bindings: Mapping[str, Any] | None = None) -> dict[str, Configurable]:
@@ -151,11 +151,11 @@ def _is_python(module: str) -> bool:
 def _configurables(modules: tuple[str, ...]) -> dict[str, Configurable]:
     nodes = [(module, node) for module in modules for node in _definitions(module)]
     classes = {node.name: (module, node) for module, node in nodes if isinstance(node, ast.ClassDef)}
-    found = {}
+    by_name = {}
     for module, node in nodes:
         if name := _gin_name(node):
-            found[name] = _configurable(name, module, node, classes)
-    return found
+            by_name[name] = _configurable(name, module, node, classes)
+    return by_name
 
 
 @functools.cache

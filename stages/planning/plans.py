@@ -16,12 +16,7 @@ from common import files
 from common.errors import UserError
 from common.records import Nested, PlanDocument, StageEntry
 from stages.planning.cells import Bound, cells_of, shared_of
-from stages.planning.configurables import (
-    applicable,
-    check_applies,
-    check_binding,
-    check_complete,
-)
+from stages.planning.configurables import applicable, check_applies, check_binding, check_complete
 from stages.planning.declaration import PARAMS, Exhibit, all_chains, check_exhibits, exhibit_ids, open_exhibit
 from stages.planning.feasibility import check_run
 from stages.planning.recipes import bound_at, check_stages, recipe_path

@@ -147,16 +147,16 @@ class Job:
 
     def restore(self) -> dict[str, Tensor] | None:
         """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
-        path, found, damaged = self.folder / CHECKPOINT, None, False
+        path, state, damaged = self.folder / CHECKPOINT, None, False
         try:
-            found = files.read_tensors(path) if path.is_file() else None
+            state = files.read_tensors(path) if path.is_file() else None
         except UserError:
             damaged = True
         # Nobody goes on, and writes another one, before all have read this one.
         barrier()
         if damaged and self.leads:
             path.unlink()
-        return found
+        return state
 
     def save_curve(self, rows: list[dict[str, float]]) -> None:
         """curve.csv: one row per epoch."""

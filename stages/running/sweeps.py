@@ -188,13 +188,7 @@ def _settle(
 
 
 def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
-    return {
-        run.id: {
-            "fingerprint": run.fingerprint,
-            "sha256": _sha256_of(run, results),
-        }
-        for run in runs
-    }
+    return {run.id: {"fingerprint": run.fingerprint, "sha256": _sha256_of(run, results)} for run in runs}
 
 
 def _sha256_of(run: Run, results: Path) -> str:
