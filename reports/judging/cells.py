@@ -93,7 +93,7 @@ class Cells:
 
 
 def of_evidence(evidence: Evidence, metrics: Sequence[str]) -> Cells:
-    """What was measured, and as cells without values what the plan names and no run has left; not cells of our own."""
+    """The measured cells, and without values those of the plan that no run has filled; not the cells that we added."""
     measured, knobs = evidence.measured, evidence.knobs
     if OWN in knobs:
         measured, knobs = measured[measured[OWN] == ""], [knob for knob in knobs if knob != OWN]

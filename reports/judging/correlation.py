@@ -17,7 +17,7 @@ VARIANCE = {"pearson": 1.0, "spearman": 1.06}
 def correlation(
     x: np.ndarray, y: np.ndarray, method: str, bound: Bound, noise: float | None = None
 ) -> Result:
-    """That the correlation of two series, (n cells, n seeds) each, is above or below a number.
+    """The condition that the correlation of two series, (n cells, n seeds) each, is above or below a number.
 
     Within each seed the correlation over cells is taken; its Fisher z is tested by Student's t over the seeds. With one
     seed the cells are the sample, if they suffice. Seeds that lack a cell are left out. Numbers whose noise is known

@@ -45,7 +45,7 @@ def prepare_arrays(declared: Declaration, folder: Path, root: Path) -> None:
 
 
 def _kept(declared: Declaration, folder: Path) -> Manifest | None:
-    """The manifest for what the folder holds, if that is whole and as declared; else None, said why."""
+    """The manifest of what the folder holds if that is whole and as declared; else prints why not, and None."""
     if not (folder / "manifest.json").is_file():
         return None
     try:

@@ -15,7 +15,7 @@ WHERE = "of {name} in params/datasets.yaml"
 
 
 def check(surveyed: dict[str, Surveyed], declared: Declaration, where: Path) -> None:
-    """Numbers and labels of both splits are the declared ones; UserError otherwise. Says what is left out."""
+    """UserError unless both splits have the declared numbers and labels; prints what is left out."""
     sizes = {split: len(surveyed[split].entries) + len(surveyed[split].left_out) for split in STORED}
     check_sizes(sizes, declared, where)
     for split in STORED:
@@ -41,7 +41,7 @@ def check_sizes(sizes: dict[str, int], declared: Declaration, tree: Path) -> Non
 
 
 def _check_usable(surveyed: Surveyed, split: str, declared: Declaration, tree: Path) -> None:
-    """What is left after leaving out is as much as declared; where nothing is declared the user is told what to."""
+    """UserError unless as many images remain as declared; where none is declared, prints what to declare."""
     usable, expected = len(surveyed.entries), declared["splits"][split].get("usable")
     if expected is not None and usable != expected:
         raise UserError(

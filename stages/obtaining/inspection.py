@@ -40,7 +40,7 @@ class Surveyed(NamedTuple):
 
 
 class Changed(UserError):
-    """A photograph can be decoded, but it is not the one that was prepared: nobody may leave it out."""
+    """A photograph can be decoded, but is not the one that was prepared. It may not be left out as undecodable."""
 
 
 class Inspected(NamedTuple):

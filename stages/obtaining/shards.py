@@ -42,7 +42,7 @@ def are_in(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove older shards, what says that they are whole first."""
+    """Remove older shards. The file that says that they are whole goes first, so that a kill leaves no false claim."""
     (folder / ABOUT).unlink(missing_ok=True)
     for path in folder.glob("*.tar"):
         path.unlink()

@@ -56,6 +56,7 @@ def configurables_of(stage: str, bindings: Mapping[str, Any] | None = None) -> d
 
     Without bindings those of every run that there could be.
     """
+    # Two losses may each have a `temperature`: only the modules of this run say which one is meant.
     named = _every_module(stage) if bindings is None else named_modules(stage, bindings)
     return _configurables(reached(f"stages.{stage}", *named))
 
@@ -82,7 +83,9 @@ def check_binding(stage: str, key: str, value: Any, where: str) -> None:
         )
     instead = GIVEN_BY_STAGES.get(key, "" if parameters[parameter_name].default else "another parameter")
     if instead:
-        raise UserError(f"`{key}` is given by the stage itself", expected=instead, found=key, where=where)
+        raise UserError(
+            f"`{key}` is set by the stage, not by a recipe", expected=instead, found=key, where=where
+        )
     check_value(key, parameters[parameter_name], value, where)
 
 

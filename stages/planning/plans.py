@@ -88,6 +88,7 @@ class _Stages:
     ) -> None:
         """One run of a stage."""
         entry = self.entry(stage, opening)
+        # Checked once a stage, not once a run: all of them share these bindings.
         if stage not in self.shared:
             self.set_here[stage] = shared_of(self.exhibit, self.scale, stage, stage == opening)
             self.shared[stage] = {**bound_at(stage, self.scale), **self.set_here[stage]}
@@ -105,6 +106,7 @@ class _Stages:
                 for key, (value, where) in own.items():
                     check_binding(stage, key, value, where)
                 bound = {**applicable(stage, shared, _values(own)), **_values(own)}
+                # What all runs share may be meant for another loss; what a cell says of itself never is.
                 for key, (_, where) in own.items():
                     check_applies(stage, key, bound, where)
                 check_complete(stage, bound, str(recipe_path(stage, self.scale)))
@@ -121,7 +123,7 @@ class _Stages:
                 check_run(run, lambda key, said=said: said[key][1] if key in said else str(self.exhibit.path))
 
     def in_order(self) -> dict[str, StageEntry]:
-        """What is read stands first."""
+        """The stages in the order they run: what others evaluate comes first."""
         return dict(sorted(self.entries.items(), key=lambda item: bool(item[1]["evaluates"])))
 
 
@@ -129,6 +131,7 @@ def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
     """The plan that a plan file's content describes."""
     plan = Plan(exhibit, scale, document)
     for stage, entry in document["stages"].items():
+        # An evaluation has the id of the run that it evaluates: both are the same place in the grid.
         upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
         shared, plan.stages[stage] = flatten(entry["shared"]), []
         for run_id, own in entry["runs"].items():

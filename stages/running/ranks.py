@@ -72,13 +72,13 @@ def _srun(nodes: int) -> list[str]:
 
 
 def _first_node(environment: Mapping[str, str]) -> str:
-    """Where the ranks meet: the first of "gpu[03-05,09]", or this machine, where nobody says which the job has."""
+    """The host where the ranks meet: the first of a Slurm list such as "gpu[03-05,09]"; without one this machine."""
     match = re.match(r"([^,\[]+)(?:\[(\d+))?", environment.get("SLURM_JOB_NODELIST", ""))
     return match[1] + (match[2] or "") if match else socket.gethostname()
 
 
 def _port(job: str | None) -> int:
-    """Of the rendezvous: jobs that share a node have others."""
+    """The port of the rendezvous, by the number of the job: jobs that share a node must not meet each other."""
     return PORT + int(job or 0) % PORTS
 
 
