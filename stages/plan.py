@@ -40,6 +40,45 @@ TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 @command
 def main(arguments: list[str] | None = None) -> int:
     """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`: or all scales."""
+    options = _parser().parse_args(arguments)
+    if options.exhibit:
+        return _price_alone(options)
+    asked = [scales.default()] if options.current else options.scale or scales.names()
+    names = [scales.check_scale(name) for name in asked]
+    # Engines ask before each call; an unchanged plan is then known by a look at its files.
+    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
+        return 0
+    for scale in names:
+        plans = _plan(scale, options)
+    _discard_scales()
+    header = "# Made by `make plan`: which sweeps there are.\n"
+    files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
+    files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
+    for scale in names:
+        remember(options.results, scale)
+    return 0
+
+
+def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
+    """Write all that is planned of one scale, and say what it is; returns the plans."""
+    plans = all_plans(scale)
+    if retrained := changed_runs(plans, options.results):
+        print(notice(scale, retrained), file=sys.stderr, flush=True)
+    changed = [plan.exhibit for plan in plans if write_plan(plan)]
+    write_code(scale, plans, options.results)
+    files.write_json(options.results / scale / "work.json", work_list(plans), only_if_changed=True)
+    _discard_undeclared(scale)
+    if not options.quiet:
+        print(summary(scale, plans))
+        if options.cost:
+            print(cost_line(scale, plans, options.results))
+            print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
+        if changed:
+            print(f"  changed: {', '.join(changed)}")
+    return plans
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
     parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
@@ -52,36 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--hardware", help="with --cost: an entry of params/hardware.yaml (default: its first)"
     )
-    options = parser.parse_args(arguments)
-    if options.exhibit:
-        return _price_alone(options)
-    asked = [scales.default()] if options.current else options.scale or scales.names()
-    names = [scales.check_scale(name) for name in asked]
-    # Engines ask before each call; an unchanged plan is then known by a look at its files.
-    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
-        return 0
-    for scale in names:
-        plans = all_plans(scale)
-        if changed := changed_runs(plans, options.results):
-            print(notice(scale, changed), file=sys.stderr, flush=True)
-        changed = [plan.exhibit for plan in plans if write_plan(plan)]
-        write_code(scale, plans, options.results)
-        files.write_json(options.results / scale / "work.json", work_list(plans), only_if_changed=True)
-        _discard_undeclared(scale)
-        if not options.quiet:
-            print(summary(scale, plans))
-            if options.cost:
-                print(cost_line(scale, plans, options.results))
-                print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
-            if changed:
-                print(f"  changed: {', '.join(changed)}")
-    _discard_scales()
-    header = "# Made by `make plan`: which sweeps there are.\n"
-    files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
-    files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
-    for scale in names:
-        remember(options.results, scale)
-    return 0
+    return parser
 
 
 def _price_alone(options: argparse.Namespace) -> int:
