@@ -94,7 +94,10 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
         present = in_order({row.key.get(knob, "") for row in found})
         if UNKNOWN in present and _is_place(wanted):  # which is first, then, nobody knows
             raise Missing([f"a value of {knob} of which no run is left"])
-        found = [row for row in found if _fits(row.key, knob, wanted, present)]
+        # A cell whose value nobody knows may be one of those: the claim then waits for it.
+        found = [
+            row for row in found if row.key.get(knob) == UNKNOWN or _fits(row.key, knob, wanted, present)
+        ]
         spelled = set(_plain(wanted))
         absent = set() if "" in spelled else spelled - set(present)
         if absent or not found:
