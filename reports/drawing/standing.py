@@ -20,15 +20,12 @@ def standing(evidence: Evidence) -> list[str]:
     runs = evidence.provenance["runs"].values()
     imported = sorted({run["imported"]["checkpoint"] for run in runs if run.get("imported")})
     diverged = list(evidence.rows.loc[evidence.rows["metric"] == DIVERGED, "run"])
-    not_run = evidence.missing and not runs
     said = {
         banner(exhibit.scale) or "": len(evidence.measured) and not is_picture,
         "Not an exhibit of the paper: our own.": not exhibit.is_papers,
         f"Thinned at scale {exhibit.scale}: {(exhibit.thinned or '').rstrip('.')}.": exhibit.thinned,
         f"Published weights in the place of pretraining: {', '.join(imported)}.": imported,
-        f"Not run yet at scale {exhibit.scale}: {len(evidence.missing)} runs are missing.": not_run,
-        f"PARTIAL: {len(evidence.missing)} missing: {_named(evidence.missing)}.": evidence.missing
-        and not not_run,
+        f"PARTIAL: {len(evidence.missing)} missing: {_named(evidence.missing)}.": evidence.missing,
         f"{len(diverged)} diverged: {_named(diverged)}.": diverged,
     }
     return [line for line, applies in said.items() if line and applies]
