@@ -29,6 +29,7 @@ from reports.reading import progress, provenance
 from reports.reading.folders import Folders, add_folders, folders_of
 from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
+from reports.reading.verdicts import SPOKEN
 from reports.reading.words import read_words
 
 
@@ -75,6 +76,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         came_out=summary.came_out(claims or []),
         frozen=frozen,
         meanings=board.MEANINGS,
+        spoken=SPOKEN,
         thinned=sum(bool(entry.record and entry.record["thinned"]) for entry in entries),
         counts={status: sum(entry.status == status for entry in entries) for status in statuses},
         sections=list(dict.fromkeys(entry.section for entry in entries)),
