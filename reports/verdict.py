@@ -24,7 +24,7 @@ from reports.reading.folders import Folders, add_folders, folders_of, hashes
 from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged, write_judged
 from reports.reading.paper import load_paper
 from reports.reading.plain import record_text
-from reports.reading.verdicts import FILE
+from reports.reading.verdicts import FILE, PARTS, SPOKEN, Verdict, part_of
 
 
 @command
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--exhibit", help="test the claims of this one; the default is all, and their verdicts"
     )
+    parser.add_argument("--markdown", action="store_true", help="print them as the table of a README")
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     write_text(path, record_text(verdicts), only_if_changed=True)
     left = (folders.results / scale / "judged").glob("*.json")
     receipts.write(folders.results / scale, "judged", [path, *left])
-    print("\n".join(printed(verdicts)))
+    print("\n".join(overview(verdicts) if options.markdown else printed(verdicts)))
 
 
 def judge_scale(scale: str, folders: Folders) -> Document:
@@ -79,9 +80,34 @@ def update(exhibit: str, scale: str, folders: Folders) -> Judged:
 
 def printed(verdicts: Document) -> list[str]:
     """The verdicts for a terminal: one line each, and their counts."""
-    lines = [f"{claim['id']:4} {claim['verdict']:13} {claim['says']}" for claim in verdicts["claims"]]
-    counts = [f"{count} {verdict}" for verdict, count in verdicts["counts"].items()]
+    lines = [f"{claim['id']:4} {SPOKEN[claim['verdict']]:13} {claim['says']}" for claim in verdicts["claims"]]
+    counts = [f"{count} {SPOKEN[verdict]}" for verdict, count in verdicts["counts"].items()]
     return [*lines, f"{len(lines)} claims at scale {verdicts['scale']}: {', '.join(counts)}"]
+
+
+def overview(board: Document) -> list[str]:
+    """The board in Markdown: how many claims have each verdict, and which, by part of the paper."""
+    papers = [claim for claim in board["claims"] if claim["is_papers"]]
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in papers) for verdict in SPOKEN}
+    verdicts = [verdict for verdict, count in counts.items() if count]
+    said = ", ".join(f"{counts[verdict]} {SPOKEN[verdict]}" for verdict in verdicts)
+    rows = [
+        ["part of the paper", *(SPOKEN[verdict] for verdict in verdicts)],
+        ["---"] * (1 + len(verdicts)),
+        *(_part(title, [claim for claim in papers if part_of(claim["section"]) == part], verdicts)
+          for part, title in PARTS.items()),
+    ]  # fmt: skip
+    shown = [row for row in rows if any(row[1:])]
+    return [
+        f"{len(papers)} claims at scale {board['scale']}: {said}.",
+        "",
+        *(f"| {' | '.join(row)} |" for row in shown),
+    ]
+
+
+def _part(title: str, claims: Sequence[Verdict], verdicts: Sequence[str]) -> list[str]:
+    of = {verdict: [claim["id"] for claim in claims if claim["verdict"] == verdict] for verdict in verdicts}
+    return [title, *(" ".join(names) for names in of.values())]
 
 
 if __name__ == "__main__":

@@ -95,7 +95,10 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
         present = in_order({row.key.get(knob, "") for row in chosen})
         if UNKNOWN in present and _is_place(wanted):  # which is first, then, nobody knows
             raise Missing([f"a value of {knob} of which no run is left"])
-        chosen = [row for row in chosen if _fits(row.key, knob, wanted, present)]
+        # A cell whose value nobody knows may be one of those: the claim then waits for it.
+        chosen = [
+            row for row in chosen if row.key.get(knob) == UNKNOWN or _fits(row.key, knob, wanted, present)
+        ]
         spelled = set(_plain(wanted))
         # A list asks for all of its values: with one of them missing a claim would be judged on fewer cells.
         absent = set() if "" in spelled else spelled - set(present)
