@@ -194,24 +194,35 @@ def _knob_names(plan: Plan) -> list[str]:
 
 
 def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
-    runs = {f"{stage}/{run}": found for stage, some in known.items() for run, found in some.items()}
-    every = {f"{stage}/{run.id}": run.code for stage in plan.stages for run in plan.runs(stage)}
-    costs = {found.account["fingerprint"]: found.cost for found in runs.values()}
-    accounts = {
-        name: found.account | {"adopted": adoption_of(found.account["stage"], every[name])}
-        for name, found in runs.items()
-    }
+    # What a run chose among has no row of its own, and where the run that chose is there nothing is missing.
+    searches = [stage for stage, entry in plan.document["stages"].items() if "searches_for" in entry]
+    stages = [stage for stage in plan.stages if stage not in searches]
+    runs, searched = dict(_accounts(plan, known, stages)), dict(_accounts(plan, known, searches))
+    costs = {found.account["fingerprint"]: found.cost for some in known.values() for found in some.values()}
     return {
         "scale": plan.scale,
         "exhibit": plan.exhibit,
         "dataset": ", ".join(datasets_of([plan])),
-        "missing": [name for name in every if name not in runs],
-        "diverged": {name: own["diverged"] for name, own in accounts.items() if "diverged" in own},
+        "missing": [name for name in _names(plan, stages) if name not in runs],
+        "diverged": {name: own["diverged"] for name, own in runs.items() if "diverged" in own},
         # A run that two cells show was paid for once.
         "cost": {name: sum(cost.get(name, 0) for cost in costs.values()) for name in ("images", "flops")},
-        "runs": accounts,
-        "versions": _versions(accounts.values()),
+        "runs": runs,
+        **({"searched": searched} if searched else {}),
+        "versions": _versions([*runs.values(), *searched.values()]),
     }
+
+
+def _names(plan: Plan, stages: Iterable[str]) -> Iterator[str]:
+    return (f"{stage}/{run.id}" for stage in stages for run in plan.runs(stage))
+
+
+def _accounts(plan: Plan, known: Known, stages: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What decided the numbers of each run that is there, by "<stage>/<run>"."""
+    for stage in stages:
+        for run in plan.runs(stage):
+            if found := known[stage].get(run.id):
+                yield f"{stage}/{run.id}", found.account | {"adopted": adoption_of(stage, run.code)}
 
 
 def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:
