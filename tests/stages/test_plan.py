@@ -140,6 +140,7 @@ def test_the_index_lists_sweeps_by_stage(declared):
     assert index == {
         "exhibits": ["figure_08", "table_02", "table_05"],
         "opens": ["gradients", "pretrain"],
+        "searches": {"transfer": "transfer_search"},
     }
 
 
