@@ -154,12 +154,18 @@ def _check_measures(plan: Plan, known: Known) -> None:
 
     A measure may be one that only some runs have: while others are missing, its absence says nothing.
     """
+    searches = _searches(plan)
     for measured in plan.document["measure"]:
         stage, _, metrics = measured.partition(".")
-        entries = known.get(stage, {})
+        # The runs of a search are of no cell: they have no row.
+        entries = {} if stage in searches else known.get(stage, {})
         names = {name for entry in entries.values() for name in entry.metrics}
         whole = all(run.id in entries for run in plan.runs(stage))
-        if stage not in plan.stages or (whole and names and names.isdisjoint(metrics.split("|"))):
+        if (
+            stage not in plan.stages
+            or stage in searches
+            or (whole and names and names.isdisjoint(metrics.split("|")))
+        ):
             raise UserError(
                 f"nothing measures `{measured}`{nearest(measured, [f'{stage}.{name}' for name in names])}",
                 expected=", ".join(f"{stage}.{name}" for name in sorted(names)) or ", ".join(plan.stages),
@@ -195,7 +201,7 @@ def _knob_names(plan: Plan) -> list[str]:
 
 def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
     # What a run chose among has no row of its own, and where the run that chose is there nothing is missing.
-    searches = [stage for stage, entry in plan.document["stages"].items() if "searches_for" in entry]
+    searches = _searches(plan)
     stages = [stage for stage in plan.stages if stage not in searches]
     runs, searched = dict(_accounts(plan, known, stages)), dict(_accounts(plan, known, searches))
     costs = {found.account["fingerprint"]: found.cost for some in known.values() for found in some.values()}
@@ -211,6 +217,11 @@ def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
         **({"searched": searched} if searched else {}),
         "versions": _versions([*runs.values(), *searched.values()]),
     }
+
+
+def _searches(plan: Plan) -> list[str]:
+    """The stages whose runs are those of a search."""
+    return [stage for stage, entry in plan.document["stages"].items() if "searches_for" in entry]
 
 
 def _names(plan: Plan, stages: Iterable[str]) -> Iterator[str]:

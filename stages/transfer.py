@@ -14,6 +14,7 @@ from simclr.declared import Above, AtLeast
 from simclr.divergence import Diverged
 from simclr.metrics import accuracy, predicted, score
 from stages.planning.work import Bindings, Splits, Work
+from stages.running.finished import Finished
 from stages.running.job import Job
 from stages.steps.transferring import metric_and_classes, transferred
 
@@ -67,8 +68,7 @@ def cost(bound: Bindings, images: Splits) -> Work:
 def work(job: Job) -> None:
     """Choose on validation, train once more on train and validation, and measure on the test split once."""
     grid, (metric, classes) = transfer_grid(), metric_and_classes(job)
-    # A rate that is too large is one that validation does not choose.
-    scores = [found.metrics.get("validation", -math.inf) for found in job.search()]
+    scores = [_score(found) for found in job.search()]
     chosen = choose(grid, scores)
     rows = [f"{p.lr!r},{p.weight_decay!r},{s!r}" for p, s in zip(grid, scores, strict=True)]
     job.write_text("grid.csv", "\n".join(["lr,weight_decay,validation", *rows]) + "\n")
@@ -88,6 +88,11 @@ def work(job: Job) -> None:
             "validation": max(scores),
         }
     )
+
+
+def _score(found: Finished) -> float:
+    # A rate that is too large is one that validation does not choose.
+    return -math.inf if "diverged" in found.account else found.metrics["validation"]
 
 
 def choose(grid: Sequence[Point], scores: Sequence[float]) -> Point:

@@ -56,6 +56,7 @@ def resolve(exhibit_name: str, scale: str) -> Plan:
     exhibit = open_exhibit(exhibit_name)
     stages = _Stages(exhibit, scale)
     for cell in cells_of(exhibit, scale):
+        stages.check_searches(cell.bound)
         for stage in cell.chain:
             stages.add(stage, cell.chain[0], cell.id, cell.seed, cell.labels, cell.bound.get(stage, {}))
     stages.check()
@@ -77,7 +78,7 @@ class _Stages:
     """The stages of a plan as they are gathered, with the file and line of every binding until all are checked."""
 
     def __init__(self, exhibit: Exhibit, scale: str) -> None:
-        self.exhibit, self.scale = exhibit, scale
+        self.exhibit, self.scale, self.choosers = exhibit, scale, choosers()
         self.entries: dict[str, StageEntry] = {}
         self.shared: dict[str, Bound] = {}
         self.set_here: dict[str, Bound] = {}
@@ -106,13 +107,24 @@ class _Stages:
         self.own.setdefault(stage, {})[run_id] = bound
 
     def _check_stage(self, stage: str) -> None:
-        if chooser := choosers().get(stage):
+        if chooser := self.choosers.get(stage):
             raise UserError(
                 f"stage {stage} stands in no chain: its runs are the grid among which one of {chooser} chooses",
                 expected=f"a chain with {chooser}, which brings them along",
                 found=stage,
                 where=self.exhibit.where("runs"),
             )
+
+    def check_searches(self, bound: dict[str, Bound]) -> None:
+        """UserError for what a cell binds for a search alone: its runs are bound as the one that chooses."""
+        for stage, chooser in self.choosers.items():
+            for key, (_, where) in bound.get(stage, {}).items():
+                raise UserError(
+                    f"the runs of stage {stage} are bound as those of {chooser}, but for the grid",
+                    expected=f"{chooser}/{key}",
+                    found=f"{stage}/{key}",
+                    where=where,
+                )
 
     def check(self) -> None:
         """UserError unless every run of every stage has what it is bound to, and all that it needs."""

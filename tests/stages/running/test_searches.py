@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from common import files
+from common.errors import UserError
 from stages import collect
 from stages.planning import plans
 from stages.planning.plans import Plan
@@ -255,3 +256,11 @@ def test_of_a_missing_data_set_each_cell_is_named_once(sealed, capsys):
     assert len(absent) == 5 and sealed.runs("initialize")[0].fingerprint not in absent
     (line,) = capsys.readouterr().out.splitlines()
     assert sealed.runs("transfer")[0].id in line and "data set digits is missing" in line
+
+
+def test_what_a_point_found_is_no_measure_of_an_exhibit(sealed, project):
+    path = project / "params" / "exhibits" / "table_05.yaml"
+    path.write_text(path.read_text().replace("[transfer.accuracy]", "[transfer_search.validation]"))
+    replan()
+    with pytest.raises(UserError, match=r"nothing measures `transfer_search\.validation`"):
+        collect.collect(plans.read_plan("table_05", "smoke"), RESULTS)
