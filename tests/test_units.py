@@ -75,7 +75,6 @@ def test_all_ways_leave_the_same_bytes_and_choose_after_every_point(clones):
 
 def test_an_edited_rate_tries_its_points_again_and_chooses_again(clones):
     for way, clone in clones.items():
-        clone.commit()
         before = made(clone, "transfer_search"), made(clone, "transfer"), made(clone, "pretrain")
         clone.edit(
             "params/recipes/transfer_smoke.gin",
