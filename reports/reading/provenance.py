@@ -149,7 +149,8 @@ def _step(
 
 def _tried(record: Mapping[str, Any], chooser: Run, name: str, run: Run) -> Tried:
     stage, own = name.split("/", 1)
-    bound = {key: _text(value) for key, value in run["bindings"].items() if key not in chooser["bindings"]}
+    bindings = sorted(run["bindings"].items())
+    bound = {key: _text(value) for key, value in bindings if key not in chooser["bindings"]}
     return Tried(own, command(record, stage, own), bound, dict(run.get("metrics") or {}))
 
 
