@@ -141,7 +141,7 @@ def _curves(entry: Entry) -> str | None:
 
 def _causes(record: Record) -> dict[str, Any]:
     """What all runs of an exhibit have in common, and what the plan says of their cost."""
-    runs = provenance.runs_of(record)
+    runs = provenance.runs_of(record) | provenance.searched_of(record)
     return {
         "stages": provenance.stage_causes(runs),
         "shared": provenance.shared(runs),

@@ -22,7 +22,7 @@ from reports.comparing import history
 from reports.reading.declarations import load_declaration
 from reports.reading.knobs import canonical, sort_key
 from reports.reading.notation import metric
-from reports.reading.provenance import Trail, absent, trails
+from reports.reading.provenance import Trail, Tried, absent, trails
 from reports.reading.tidy import load_collected
 
 
@@ -111,6 +111,15 @@ def _told(trail: Trail, record: Mapping[str, Any], results: Path) -> Iterator[st
         }
         yield f"  {step.stage}"
         yield from (f"    {name:11}{text}" for name, text in lines.items())
+        yield from _told_search(step.tried)
+
+
+def _told_search(tried: Sequence[Tried]) -> Iterator[str]:
+    """The runs among which a run chose: their settings, what validation said, and their commands."""
+    for place, each in enumerate(tried):
+        settings = ", ".join(f"{name} {value}" for name, value in each.own.items())
+        found = ", ".join(f"{name} {value:{metric(name).format}}" for name, value in each.found.items())
+        yield f"    {'' if place else 'chosen of':11}{settings}: {found or 'diverged'}; {each.command}"
 
 
 def _own_record(path: Path) -> dict[str, str]:

@@ -154,12 +154,18 @@ def _check_measures(plan: Plan, known: Known) -> None:
 
     A measure may be one that only some runs have: while others are missing, its absence says nothing.
     """
+    searches = _searches(plan)
     for measured in plan.document["measure"]:
         stage, _, metrics = measured.partition(".")
-        entries = known.get(stage, {})
+        # The runs of a search are of no cell: they have no row.
+        entries = {} if stage in searches else known.get(stage, {})
         names = {name for entry in entries.values() for name in entry.metrics}
         whole = all(run.id in entries for run in plan.runs(stage))
-        if stage not in plan.stages or (whole and names and names.isdisjoint(metrics.split("|"))):
+        if (
+            stage not in plan.stages
+            or stage in searches
+            or (whole and names and names.isdisjoint(metrics.split("|")))
+        ):
             raise UserError(
                 f"nothing measures `{measured}`{nearest(measured, [f'{stage}.{name}' for name in names])}",
                 expected=", ".join(f"{stage}.{name}" for name in sorted(names)) or ", ".join(plan.stages),
@@ -194,24 +200,40 @@ def _knob_names(plan: Plan) -> list[str]:
 
 
 def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
-    runs = {f"{stage}/{run}": one for stage, some in known.items() for run, one in some.items()}
-    every = {f"{stage}/{run.id}": run.code for stage in plan.stages for run in plan.runs(stage)}
-    costs = {one.account["fingerprint"]: one.cost for one in runs.values()}
-    accounts = {
-        name: one.account | {"adopted": adoption_of(one.account["stage"], every[name])}
-        for name, one in runs.items()
-    }
+    # What a run chose among has no row of its own, and where the run that chose is there nothing is missing.
+    searches = _searches(plan)
+    stages = [stage for stage in plan.stages if stage not in searches]
+    runs, searched = dict(_accounts(plan, known, stages)), dict(_accounts(plan, known, searches))
+    costs = {found.account["fingerprint"]: found.cost for some in known.values() for found in some.values()}
     return {
         "scale": plan.scale,
         "exhibit": plan.exhibit,
         "dataset": ", ".join(datasets_of([plan])),
-        "missing": [name for name in every if name not in runs],
-        "diverged": {name: own["diverged"] for name, own in accounts.items() if "diverged" in own},
+        "missing": [name for name in _names(plan, stages) if name not in runs],
+        "diverged": {name: own["diverged"] for name, own in runs.items() if "diverged" in own},
         # A run that two cells show was paid for once.
         "cost": {name: sum(cost.get(name, 0) for cost in costs.values()) for name in ("images", "flops")},
-        "runs": accounts,
-        "versions": _versions(accounts.values()),
+        "runs": runs,
+        **({"searched": searched} if searched else {}),
+        "versions": _versions([*runs.values(), *searched.values()]),
     }
+
+
+def _searches(plan: Plan) -> list[str]:
+    """The stages whose runs are those of a search."""
+    return [stage for stage, entry in plan.document["stages"].items() if "searches_for" in entry]
+
+
+def _names(plan: Plan, stages: Iterable[str]) -> Iterator[str]:
+    return (f"{stage}/{run.id}" for stage in stages for run in plan.runs(stage))
+
+
+def _accounts(plan: Plan, known: Known, stages: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What decided the numbers of each run that is there, by "<stage>/<run>"."""
+    for stage in stages:
+        for run in plan.runs(stage):
+            if found := known[stage].get(run.id):
+                yield f"{stage}/{run.id}", found.account | {"adopted": adoption_of(stage, run.code)}
 
 
 def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:

@@ -24,7 +24,7 @@ from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.fingerprint import accepted_code
 from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
-from stages.planning.recipes import stages_with_recipes
+from stages.planning.searches import search_of, stages_with_runs
 from stages.planning.stamp import is_current, remember
 
 SMALL = "RTX-4090-24GB"  # what many have at hand
@@ -154,8 +154,9 @@ def _distinct(runs: Iterable[Run]) -> int:
 
 
 def index_of(plans: list[Plan]) -> Index:
-    """The exhibits, the sweeps of every stage that has recipes, and which stages open a chain."""
-    names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_recipes()}
+    """The exhibits, the sweeps of every stage, which stages open a chain, and which choose among another's runs."""
+    names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_runs()}
+    searches = {stage: search.stage for stage in sweeps if (search := search_of(stage))}
     opens, evaluates = set(), set()
     for plan in plans:
         for stage, entry in plan.document["stages"].items():
@@ -163,7 +164,7 @@ def index_of(plans: list[Plan]) -> Index:
             (evaluates if entry["evaluates"] else opens).add(stage)
     for stage in opens & evaluates:
         raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
-    return Index(exhibits=names, opens=sorted(opens), sweeps=sweeps)
+    return Index(exhibits=names, opens=sorted(opens), searches=searches, sweeps=sweeps)
 
 
 def single_exhibits() -> dict[str, Any]:
@@ -195,7 +196,7 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
     this scale has (runs that name another loss have another); datasets: those that this scale's runs read; judging,
     drawing/<exhibit>, page: hashes of the code that judges, draws, and makes the page.
     """
-    written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_recipes()}
+    written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_runs()}
     written |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
     written |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
     written |= {"judging": judging_hash(), "page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
@@ -208,7 +209,7 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
 
 
 def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
-    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}, for schedulers.
+    """{"<stage>/<fingerprint>": exhibit, run, shown_by, reads, processes, nodes, minutes}, for schedulers.
 
     Priced on the first entry of params/hardware.yaml, without reserve.
     """
@@ -221,7 +222,7 @@ def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
             "exhibit": run.exhibit,
             "run": run.id,
             "shown_by": sorted(set(shown_by[run.fingerprint])),
-            "upstream": f"{run.upstream.stage}/{run.upstream.fingerprint}" if run.upstream else None,
+            "reads": [f"{read.stage}/{read.fingerprint}" for read in run.reads],
             "processes": price.gpus,
             "nodes": price.nodes,
             "minutes": round(60 * price.hours, 1),

@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 
 from common.files import read_csv, read_yaml
 from stages.planning import code_hashes
-from stages.planning.recipes import stages_with_recipes
+from stages.planning.searches import stages_with_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simclr", "stages", "reports", "common")
@@ -75,7 +75,7 @@ def test_nothing_is_pickled_and_no_shell_is_built(path):
 
 def test_no_stage_depends_on_what_the_library_offers_beside_the_method():
     """So that an edit of it retrains nothing."""
-    modules = {module for stage in stages_with_recipes() for module in code_hashes.modules_of(stage)}
+    modules = {module for stage in stages_with_runs() for module in code_hashes.modules_of(stage)}
     assert not {"simclr.finished_run", "simclr.torchvision_state", "simclr.objectives"} & modules
 
 
@@ -92,7 +92,7 @@ def test_dvc_plans_again_when_any_source_changes():
     deps = {Path(name) for name in read_yaml(ROOT / "dvc.yaml")["stages"]["plan"]["deps"]}
     exhibits = [f"reports.exhibits.{path.stem}" for path in (ROOT / "reports" / "exhibits").glob("*.py")]
     modules = code_hashes.reached("reports.draw", "reports.index", *exhibits)
-    modules += tuple(module for stage in stages_with_recipes() for module in code_hashes.modules_of(stage))
+    modules += tuple(module for stage in stages_with_runs() for module in code_hashes.modules_of(stage))
     paths = {code_hashes.module_path(module).relative_to(ROOT) for module in modules}
     assert len(paths) > 60 and not [path for path in paths if not {path, *path.parents} & deps]
 
@@ -185,7 +185,7 @@ def test_ink_imports_no_statistics():
 
 def test_no_stage_is_named_by_hand():
     """The rooms of stages/ and the ground below them learn of a stage from its file and its recipe."""
-    names = set(stages_with_recipes())
+    names = set(stages_with_runs())
     for path in SOURCES:
         parts = path.relative_to(ROOT).parts
         if parts[0] == "common" or (parts[0] == "stages" and parts[1] in ROOMS):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from reports.page.board import Claim
 from reports.reading.frozen import Frozen
 from reports.reading.progress import Left, Made
-from reports.reading.provenance import runs_of
+from reports.reading.provenance import runs_of, searched_of
 from reports.reading.record import Record
 
 NAMES = {
@@ -25,7 +25,7 @@ def ran(records: Iterable[Record]) -> str:
     found: dict[str, set[str]] = {}
     seeds: set[int] = set()
     for record in records:
-        for name, run in runs_of(record).items():
+        for name, run in (runs_of(record) | searched_of(record)).items():
             stage = name.split("/", 1)[0]
             found.setdefault(stage, set()).add(str(run.get("fingerprint") or name))
         if record["seeds"]:

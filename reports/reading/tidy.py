@@ -32,6 +32,8 @@ class Run(TypedDict):
     code: NotRequired[str]
     data: NotRequired[str | None]
     upstream: NotRequired[str | None]
+    search: NotRequired[list[str]]
+    metrics: NotRequired[dict[str, float]]
     adopted: NotRequired[str | None]
     imported: NotRequired[dict[str, Any]]
 
@@ -39,7 +41,8 @@ class Run(TypedDict):
 class Provenance(TypedDict):
     """What decided the numbers of an exhibit: runs by "<stage>/<run>", and the names of those without a result.
 
-    diverged: by run the step at which its loss was no number, and the last loss that was one.
+    searched: the runs among which those of `runs` chose, likewise; they are of no cell, and have no rows. diverged: by
+    run the step at which its loss was no number, and the last loss that was one.
     """
 
     exhibit: str
@@ -47,6 +50,7 @@ class Provenance(TypedDict):
     dataset: str
     missing: list[str]
     runs: dict[str, Run]
+    searched: NotRequired[dict[str, Run]]
     versions: dict[str, str]
     cost: NotRequired[dict[str, float]]
     diverged: NotRequired[dict[str, dict[str, float]]]
@@ -173,7 +177,10 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:
             raise damaged("the file that provenance.json lists", "none, or another content", folder / name)
     check_of(tree, exhibit, scale, path, COLLECT_AGAIN)
-    for name, run in tree["runs"].items():
+    searched = tree.get("searched", {})
+    if not isinstance(searched, dict):
+        raise damaged("runs by name under 'searched'", f"{searched!r:.80}", path)
+    for name, run in (tree["runs"] | searched).items():
         if not isinstance(run, dict) or not isinstance(run.get("bindings"), dict):
             raise damaged(f"an object with bindings for run {name}", f"{run!r:.80}", path)
     if not all(isinstance(name, str) for name in tree["missing"]):

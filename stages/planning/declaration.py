@@ -14,7 +14,6 @@ from common import scales, schemas
 from common.documents import line_of
 from common.errors import UserError
 from common.names import nearest
-from stages.planning.recipes import stages_with_recipes
 
 PARAMS = Path("params")
 
@@ -145,20 +144,8 @@ def _check_blocks(
     exhibit: dict[str, Any], blocks: list[dict[str, Any]], document: Any, place: list[str | int], path: Path
 ) -> None:
     for number, block in enumerate(blocks):
-        for stage in block["chain"]:
-            _check_stage(stage, f"{path}, line {line_of(document, [*place, number, 'chain'])}")
         for knob, values in block["grid"].items():
             _check_knob(exhibit["knobs"], knob, values, document, [*place, number, "grid", knob], path)
-
-
-def _check_stage(stage: str, where: str) -> None:
-    if stage not in (known := stages_with_recipes()):
-        raise UserError(
-            f"no stage `{stage}`{nearest(stage, known)}",
-            expected="a stage with recipes: " + ", ".join(known),
-            found=stage,
-            where=where,
-        )
 
 
 def _check_knob(

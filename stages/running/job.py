@@ -21,6 +21,7 @@ from stages.planning.cost import cost_of
 from stages.planning.plans import Run
 from stages.running import store
 from stages.running.execution import execution
+from stages.running.finished import Finished, finished
 from stages.running.provenance import cause_of, record_of
 from stages.running.stopping import STOP, Stopped
 
@@ -120,6 +121,25 @@ class Job:
         return {
             name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")
         }
+
+    def search(self) -> list[Finished]:
+        """What each run of the search found, verified, in the order of the grid; one that diverged has no metric.
+
+        UserError if one is not there.
+        """
+        return [self._found(run) for run in self.run.search]
+
+    def _found(self, run: Run) -> Finished:
+        found = finished(run, self.results)
+        if found is None or found.account["fingerprint"] != run.fingerprint:
+            raise UserError(
+                "a run among which this one chooses is not there",
+                expected=f"fingerprint {run.fingerprint} for run {run.id}",
+                found=found.account["fingerprint"] if found else "none",
+                where=store.store_folder(self.results, run),
+                remedy=f"run stage {run.stage} for this sweep first",
+            )
+        return found
 
     def tell(self, images: int, total: int) -> None:
         """Report progress."""

@@ -118,11 +118,14 @@ def bring(
 def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
 
-    So several sittings and several machines can complete a scale.
+    So several sittings and several machines can complete a scale. Of a search only the numbers are needed, and none of
+    them where that of the run that chooses is known.
     """
     waiting = {run.fingerprint: run for run in runs if not adopt(run, results)}
     known = {key for key, run in waiting.items() if in_evidence(run)}
     left = [run for key, run in waiting.items() if key not in known]
+    known |= searched(waiting[key] for key in known) - searched(left)
+    left = [run for run in left if run.fingerprint not in known]
     # A run that evaluates needs its upstream weights, and evidence has numbers alone: those are made after all.
     while left:
         upstream = [run.upstream for run in left if run.upstream and run.upstream.fingerprint in known]
@@ -131,18 +134,24 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     return known
 
 
+def searched(runs: Iterable[Run]) -> set[str]:
+    """The runs, by fingerprint, among which these choose."""
+    return {point.fingerprint for run in runs for point in run.search}
+
+
 def without_data(runs: Iterable[Run], results: Path) -> set[str]:
     """Fingerprints of the runs whose data set `prepare` could not obtain: their exhibit is drawn without them."""
-    absent, missing = set(), None
+    absent, missing, runs = set(), None, list(runs)
+    points = searched(runs)
     for run in runs:
         if missing is None:
             path = results / run.scale / "data" / "manifest.json"
             missing = files.read_json(path)["missing"] if path.is_file() else []
         if run.dataset in missing:
-            print(
-                f"not run: {run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing",
-                flush=True,
-            )
+            # Of a whole grid the run that chooses is named.
+            if run.fingerprint not in points:
+                said = f"{run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing"
+                print(f"not run: {said}", flush=True)
             absent.add(run.fingerprint)
     return absent
 
