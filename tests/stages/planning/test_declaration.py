@@ -78,6 +78,13 @@ def test_a_grid_over_an_unknown_knob_is_refused(project, edit):
     assert "unknown knob `l2_nrom` (did you mean `l2_norm`?)" in text and "line" in text
 
 
+def test_a_chain_of_an_unknown_stage_is_refused(project):
+    text = (project / EXHIBIT).read_text()
+    (project / EXHIBIT).write_text(text.replace("  - pretrain\n", "  - retrain\n", 1))
+    said = complaint(declaration.read_exhibit, "table_05")
+    assert "no stage `retrain` (did you mean `pretrain`?)" in said and "line" in said
+
+
 def test_a_grid_over_an_unknown_label_is_refused(project, edit):
     edit(EXHIBIT, "    - no\n", "    - nope\n")
     assert "has no value `nope` (did you mean `no`?)" in complaint(declaration.read_exhibit, "table_05")
