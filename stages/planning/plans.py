@@ -93,7 +93,6 @@ class _Stages:
         entry = self.entry(stage, opening)
         # Checked once a stage, not once a run: all of them share these bindings.
         if stage not in self.shared:
-            self._check_stage(stage)
             self.set_here[stage] = shared_of(self.exhibit, self.scale, stage, stage == opening)
             self.shared[stage] = {**bound_at(stage, self.scale), **self.set_here[stage]}
             for key, (value, where) in self.shared[stage].items():
@@ -101,15 +100,6 @@ class _Stages:
             entry["shared"] = _nest(_values(self.shared[stage]))
         entry["runs"][run_id] = {"seed": seed, "labels": labels, **_nest(_values(bound))}
         self.own.setdefault(stage, {})[run_id] = bound
-
-    def _check_stage(self, stage: str) -> None:
-        if chooser := self.choosers.get(stage):
-            raise UserError(
-                f"stage {stage} stands in no chain: its runs are the grid among which one of {chooser} chooses",
-                expected=f"a chain with {chooser}, which brings them along",
-                found=stage,
-                where=self.exhibit.where("runs"),
-            )
 
     def check_searches(self, bound: dict[str, Bound]) -> None:
         """UserError for what a cell binds for a search alone: its runs are bound as the one that chooses."""

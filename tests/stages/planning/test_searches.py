@@ -154,10 +154,11 @@ def test_a_search_stands_in_no_chain(project):
     tiny.declare_only(
         project, {"table_05": EXHIBIT.replace("[initialize, ", "[initialize, transfer_search, ")}
     )
-    with pytest.raises(UserError, match="stage transfer_search stands in no chain") as caught:
+    with pytest.raises(
+        UserError, match=r"no stage `transfer_search` \(did you mean `transfer`\?\)"
+    ) as caught:
         plans.resolve("table_05", "smoke")
-    assert "a chain with transfer" in str(caught.value) and f"{PATH}, line" in str(caught.value)
-    assert "missing" not in str(caught.value), "there is no recipe to add"
+    assert f"{PATH}, line" in str(caught.value)
 
 
 def test_the_papers_grid_is_56_runs_for_each_cell_and_the_plan_no_longer_for_it():
