@@ -64,26 +64,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"missing: {name}\n  {'command':11}{line}")
 
 
-def _chosen(found: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
+def _chosen(matching: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
     """The trails of a run, or of the cells with these values. UserError, with what there is, if there are none."""
     for word in cell:
         knob, equals, value = word.partition("=")
-        known = sorted({name for trail in found for name in trail.cell})
+        known = sorted({name for trail in matching for name in trail.cell})
         if not equals or knob not in known:
             raise UserError(
                 f"not a cell: {word}{nearest(knob, known)}",
                 expected=f"--cell KNOB=VALUE with a knob of the exhibit ({', '.join(known) or 'it has none'})",
                 found=word,
             )
-        values = sorted({trail.cell.get(knob, "none") for trail in found}, key=sort_key)
-        found = [trail for trail in found if trail.cell.get(knob) == canonical(value)]
-        if not found:
+        values = sorted({trail.cell.get(knob, "none") for trail in matching}, key=sort_key)
+        matching = [trail for trail in matching if trail.cell.get(knob) == canonical(value)]
+        if not matching:
             raise UserError(f"no cell has this {knob}", expected=f"one of {', '.join(values)}", found=value)
     if run is None:
-        return list(found)
-    chosen = [trail for trail in found if run in (trail.run, cell_name(trail.run))]
+        return list(matching)
+    chosen = [trail for trail in matching if run in (trail.run, cell_name(trail.run))]
     if not chosen:
-        known = [trail.run for trail in found]
+        known = [trail.run for trail in matching]
         raise UserError(
             f"no such run{nearest(run, known)}",
             expected=f"one of {len(known)} runs, such as {', '.join(known[:3])}",
@@ -117,8 +117,8 @@ def _own_record(path: Path) -> dict[str, str]:
     """Commit and cost of a run. They are of the machine that ran it, so that a copy of the numbers may lack them."""
     if not path.exists():
         return {"commit": f"not known: there is no {path.name} in this folder"}
-    found = read_json(path, "run it again, by the command of its stage")
-    git, seconds, speed = found.get("git") or {}, found.get("seconds"), found.get("images_per_second")
+    record = read_json(path, "run it again, by the command of its stage")
+    git, seconds, speed = record.get("git") or {}, record.get("seconds"), record.get("images_per_second")
     edited = (
         f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"
         if git.get("patch_sha256")
@@ -127,7 +127,7 @@ def _own_record(path: Path) -> dict[str, str]:
     cost = [f"{seconds} s" if seconds is not None else "", f"{speed:g} images/s" if speed else ""]
     return {
         "commit": f"{git.get('commit') or 'none: it ran outside a git checkout'}{edited}",
-        "cost": ", ".join(filter(None, [*cost, found.get("device")])),
+        "cost": ", ".join(filter(None, [*cost, record.get("device")])),
     }
 
 

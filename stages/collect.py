@@ -76,18 +76,18 @@ def collect(plan: Plan, results: Path) -> None:
 def _known(plan: Plan, stage: str, results: Path) -> Iterator[tuple[str, Finished]]:
     """The finished runs of one stage. UserError if one is not what the plan describes now."""
     for run in plan.runs(stage):
-        found = finished(run, results)
-        if found and found.account["fingerprint"] != run.fingerprint:
+        run_there = finished(run, results)
+        if run_there and run_there.account["fingerprint"] != run.fingerprint:
             raise UserError(
                 "a result is not of this plan and this code",
                 expected=f"fingerprint {run.fingerprint} for run {run.id}",
-                found=found.account["fingerprint"],
+                found=run_there.account["fingerprint"],
                 where=run.folder(results),
                 remedy=f"run `python -m stages {stage} --scale {plan.scale} --sweep {plan.exhibit}` again; if only the "
                 "code changed and the numbers cannot have, `python -m stages adopt --reason ...` says so",
             )
-        if found:
-            yield run.id, found
+        if run_there:
+            yield run.id, run_there
 
 
 def _table(plan: Plan, known: Known) -> str:
@@ -102,7 +102,7 @@ def _table(plan: Plan, known: Known) -> str:
 
 def _values(plan: Plan, known: Known, run: Run) -> Iterator[tuple[str, float]]:
     """What a cell's runs measured, in the order of `measure`; of one that diverged only at which step."""
-    diverged = {stage: found for stage in plan.stages if (found := _divergence(known, stage, run.id))}
+    diverged = {stage: ended for stage in plan.stages if (ended := _divergence(known, stage, run.id))}
     for stage, metric in _measured(plan):
         entry = known.get(stage, {}).get(run.id)
         if entry and metric in entry.metrics:
@@ -120,8 +120,8 @@ def _curves(known: Known) -> str:
     rows = (
         [f"{stage}/{run}", row["epoch"], metric, f"{float(row[metric]):.5g}"]
         for stage, runs in known.items()
-        for run, found in runs.items()
-        for row in _thinned(found.curve)
+        for run, one in runs.items()
+        for row in _thinned(one.curve)
         for metric in CURVES
         if metric in row
     )
@@ -194,12 +194,12 @@ def _knob_names(plan: Plan) -> list[str]:
 
 
 def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
-    runs = {f"{stage}/{run}": found for stage, some in known.items() for run, found in some.items()}
+    runs = {f"{stage}/{run}": one for stage, some in known.items() for run, one in some.items()}
     every = {f"{stage}/{run.id}": run.code for stage in plan.stages for run in plan.runs(stage)}
-    costs = {found.account["fingerprint"]: found.cost for found in runs.values()}
+    costs = {one.account["fingerprint"]: one.cost for one in runs.values()}
     accounts = {
-        name: found.account | {"adopted": adoption_of(found.account["stage"], every[name])}
-        for name, found in runs.items()
+        name: one.account | {"adopted": adoption_of(one.account["stage"], every[name])}
+        for name, one in runs.items()
     }
     return {
         "scale": plan.scale,
@@ -227,10 +227,10 @@ def _arrays(known: Known) -> Iterator[tuple[str, Any]]:
     """The pictures and outcomes of each cell's first run: exhibits show one seed's."""
     for runs in known.values():
         shown: set[str] = set()
-        for run, found in runs.items():
-            if found.arrays and cell_name(run) not in shown:
+        for run, one in runs.items():
+            if one.arrays and cell_name(run) not in shown:
                 shown.add(cell_name(run))
-                yield from ((f"{run}/{name}", _compact(array)) for name, array in found.arrays.items())
+                yield from ((f"{run}/{name}", _compact(array)) for name, array in one.arrays.items())
 
 
 def _compact(array: np.ndarray) -> np.ndarray:

@@ -124,7 +124,9 @@ def test_one_exhibit_alone_does_its_own_runs_alone(clones, which):
     clone.commit()
     only = [["snakemake", "--cores", "2", "table_05"], ["dvc", "repro", "workflows/dvc.yaml:table_05"]][which]
     clone.edit(TABLE_05, "    - 0.1\n", "    - 0.4\n")
-    clone.edit("params/exhibits/figure_08.yaml", "- 32\n", "- 16\n")
+    clone.edit(
+        "params/exhibits/figure_08.yaml", "- 32\n        representation:", "- 16\n        representation:"
+    )
     before = clone.products()
     assert ran(clone.run(*only)) == {"pretrain table_05": "1 of 3", "linear_eval table_05": "1 of 3"}
     after = clone.products()

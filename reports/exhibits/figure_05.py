@@ -47,8 +47,8 @@ def _grid(names: Sequence[str], cell: Callable[[str, str], float]) -> np.ndarray
 
 def _ours(lookup: Lookup, name: str) -> Callable[[str, str], float]:
     def cell(first: str, second: str) -> float:
-        found = lookup.ours(name, first=first, second=second)
-        return found.mean if found else np.nan
+        ours = lookup.ours(name, first=first, second=second)
+        return ours.mean if ours else np.nan
 
     return cell
 

@@ -56,8 +56,8 @@ def trails(record: Mapping[str, Any]) -> list[Trail]:
         causes = {kind: hash for kind, hash in step.causes.items() if kind not in told}
         grouped[run].append(step._replace(causes=causes))
     rows = {row["run"]: row for row in record["raw"]}
-    found = [_trail(record["exhibit"], run, steps, rows.get(run, {})) for run, steps in grouped.items()]
-    return sorted(found, key=lambda trail: [sort_key(text) for text in (*trail.cell.values(), trail.seed)])
+    gathered = [_trail(record["exhibit"], run, steps, rows.get(run, {})) for run, steps in grouped.items()]
+    return sorted(gathered, key=lambda trail: [sort_key(text) for text in (*trail.cell.values(), trail.seed)])
 
 
 def absent(record: Mapping[str, Any]) -> dict[str, str]:
@@ -68,40 +68,40 @@ def absent(record: Mapping[str, Any]) -> dict[str, str]:
 def shared(runs: Runs) -> dict[str, dict[str, str]]:
     """Per stage the bindings that all its runs have in common."""
     return {
-        stage: {name: values[0] for name, values in found.items() if len(values) == 1}
-        for stage, found in _values(runs).items()
+        stage: {name: values[0] for name, values in of_stage.items() if len(values) == 1}
+        for stage, of_stage in _values(runs).items()
     }
 
 
 def varying_by_stage(runs: Runs) -> dict[str, dict[str, list[str]]]:
     """Per stage the bindings that take more than one value, with these values in order of appearance."""
     return {
-        stage: {name: values for name, values in found.items() if len(values) > 1}
-        for stage, found in _values(runs).items()
+        stage: {name: values for name, values in of_stage.items() if len(values) > 1}
+        for stage, of_stage in _values(runs).items()
     }
 
 
 def stage_causes(runs: Runs) -> dict[str, dict[str, str]]:
     """Per stage the short hashes of code and data that all its runs have in common."""
-    found: dict[str, dict[str, set[str]]] = {}
+    causes: dict[str, dict[str, set[str]]] = {}
     for name, run in sorted(runs.items()):
-        of_stage = found.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
+        of_stage = causes.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
         for kind, hashes in of_stage.items():
             hashes.add(str(run.get(kind) or "")[:SHORT])
     return {
         stage: {kind: min(hashes) for kind, hashes in of_stage.items() if len(hashes) == 1 and min(hashes)}
-        for stage, of_stage in found.items()
+        for stage, of_stage in causes.items()
     }
 
 
 def _values(runs: Runs) -> dict[str, dict[str, list[str]]]:
-    found: dict[str, dict[str, list[str]]] = {}
+    values: dict[str, dict[str, list[str]]] = {}
     for name, run in sorted(runs.items()):
-        of_stage = found.setdefault(name.split("/", 1)[0], {})
+        of_stage = values.setdefault(name.split("/", 1)[0], {})
         for binding, value in sorted((run.get("bindings") or {}).items()):
             if (text := _text(value)) not in of_stage.setdefault(binding, []):
                 of_stage[binding].append(text)
-    return found
+    return values
 
 
 def _trail(exhibit: str, run: str, steps: list[Step], row: Mapping[str, Any]) -> Trail:
@@ -158,13 +158,13 @@ def factored(provenance: Provenance) -> dict[str, Any]:
 def runs_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What decided the numbers of each run, "<stage>/<run>", whole: of its stage and its own."""
     provenance = record["provenance"]
-    found = {}
+    runs = {}
     for name, own in provenance["runs"].items():
         stage = provenance.get("stages", {}).get(name.split("/", 1)[0], {})
-        found[name] = {**stage, **own}
-        if "bindings" in found[name]:
-            found[name]["bindings"] = {**(stage.get("bindings") or {}), **(own.get("bindings") or {})}
-    return found
+        runs[name] = {**stage, **own}
+        if "bindings" in runs[name]:
+            runs[name]["bindings"] = {**(stage.get("bindings") or {}), **(own.get("bindings") or {})}
+    return runs
 
 
 def _common(runs: Sequence[Run]) -> dict[str, Any]:

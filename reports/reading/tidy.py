@@ -148,21 +148,21 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_types(
-    found: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]], path: Path, remedy: str
+    record: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]], path: Path, remedy: str
 ) -> None:
     """UserError unless `found`, the object in `path`, has every key of `kinds` with a value of that type."""
     for key, kind in kinds.items():
-        if not isinstance(found, Mapping) or not isinstance(found.get(key), kind):
+        if not isinstance(record, Mapping) or not isinstance(record.get(key), kind):
             names = [each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,))]
-            value = found.get(key) if isinstance(found, Mapping) else found
+            value = record.get(key) if isinstance(record, Mapping) else record
             raise damaged(f"a {' or '.join(names)} under {key!r}", f"{value!r:.80}", path, remedy)
 
 
-def check_of(found: Mapping[str, Any], exhibit: str, scale: str, path: Path, remedy: str) -> None:
+def check_of(record: Mapping[str, Any], exhibit: str, scale: str, path: Path, remedy: str) -> None:
     """UserError unless the object in `path` says that it is of this exhibit and scale."""
     for key, expected in {"scale": scale, "exhibit": exhibit}.items():
-        if found.get(key) != expected:
-            raise damaged(f"{key} {expected!r}", repr(found.get(key)), path, remedy)
+        if record.get(key) != expected:
+            raise damaged(f"{key} {expected!r}", repr(record.get(key)), path, remedy)
 
 
 def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
@@ -184,12 +184,12 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
 
 def _planned_bindings(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """{stage/run: {configurable.parameter: value}} of a plan file's content."""
-    found = {}
+    bindings = {}
     for stage, entry in plan["stages"].items():
         for run, own in entry["runs"].items():
             bound = {name: body for name, body in own.items() if name not in ("seed", "labels")}
-            found[f"{stage}/{run}"] = dotted(entry["shared"]) | dotted(bound)
-    return found
+            bindings[f"{stage}/{run}"] = dotted(entry["shared"]) | dotted(bound)
+    return bindings
 
 
 def _check_values(rows: pd.DataFrame, path: Path) -> None:

@@ -16,12 +16,7 @@ from common import files
 from common.errors import UserError
 from common.records import Nested, PlanDocument, StageEntry
 from stages.planning.cells import Bound, cells_of, shared_of
-from stages.planning.configurables import (
-    applicable,
-    check_applies,
-    check_binding,
-    check_complete,
-)
+from stages.planning.configurables import applicable, check_applies, check_binding, check_complete
 from stages.planning.declaration import PARAMS, Exhibit, all_chains, check_exhibits, exhibit_ids, open_exhibit
 from stages.planning.feasibility import check_run
 from stages.planning.recipes import bound_at, check_stages, recipe_path
@@ -93,6 +88,7 @@ class _Stages:
     ) -> None:
         """One run of a stage."""
         entry = self.entry(stage, opening)
+        # Checked once a stage, not once a run: all of them share these bindings.
         if stage not in self.shared:
             self.set_here[stage] = shared_of(self.exhibit, self.scale, stage, stage == opening)
             self.shared[stage] = {**bound_at(stage, self.scale), **self.set_here[stage]}
@@ -110,6 +106,7 @@ class _Stages:
                 for key, (value, where) in own.items():
                     check_binding(stage, key, value, where)
                 bound = {**applicable(stage, shared, _values(own)), **_values(own)}
+                # What all runs share may be meant for another loss; what a cell says of itself never is.
                 for key, (_, where) in own.items():
                     check_applies(stage, key, bound, where)
                 check_complete(stage, bound, str(recipe_path(stage, self.scale)))
@@ -126,7 +123,7 @@ class _Stages:
                 check_run(run, lambda key, said=said: said[key][1] if key in said else str(self.exhibit.path))
 
     def in_order(self) -> dict[str, StageEntry]:
-        """What is read stands first."""
+        """The stages in the order they run: what others evaluate comes first."""
         return dict(sorted(self.entries.items(), key=lambda item: bool(item[1]["evaluates"])))
 
 
@@ -134,6 +131,7 @@ def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
     """The plan that a plan file's content describes."""
     plan = Plan(exhibit, scale, document)
     for stage, entry in document["stages"].items():
+        # An evaluation has the id of the run that it evaluates: both are the same place in the grid.
         upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
         shared, plan.stages[stage] = flatten(entry["shared"]), []
         for run_id, own in entry["runs"].items():

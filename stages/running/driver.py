@@ -79,9 +79,11 @@ class _Driver:
         self.slots = list(range(jobs))
         self.outcome = Outcome()
         self.stopping, self.stopped = False, 0
+        # Longest first ends soonest when runs are of unequal length (list scheduling, Graham 1969).
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
         _shorten_temporary_folder()
+        # Not fork: a child must not inherit threads or CUDA. Not spawn: each run would import torch again.
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
 
@@ -105,6 +107,7 @@ class _Driver:
 
     def _fill_slots(self) -> None:
         while self.slots and (run := self._next()):
+            # A run wider than all slots takes them all; if these are GPUs, the run then says that they are too few.
             width = min(
                 ranks.processes_and_nodes(run)[0],
                 len(self.slots) + sum(len(each.slots) for each in self.children),
@@ -137,6 +140,7 @@ class _Driver:
         # Known before it lives, so that no signal comes between: `_stop` ends whom it knows.
         self.children.append(_Child(run, process, ours, slots))
         process.start()
+        # As long as this process held that end too, the pipe would not close with the child.
         theirs.close()
 
     def _ready(self) -> list[_Child]:
@@ -145,6 +149,7 @@ class _Driver:
 
     def _hear(self, each: _Child) -> None:
         try:
+            # A child that the kernel killed says nothing: the end of its pipe is all that is heard.
             kind, content = each.messages.recv()
         except EOFError:
             each.process.join()
@@ -187,6 +192,7 @@ class _Driver:
         self.children = [each for each in self.children if each.process.pid is not None]
         for each in self.children:
             each.process.terminate()
+        # Children are heard until they have written their checkpoints: a full pipe would block them.
         until = time.monotonic() + STOP_SECONDS
         while self.children and time.monotonic() < until:
             for each in self._ready():

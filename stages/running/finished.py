@@ -1,4 +1,4 @@
-"""A finished run as those see it who gather results: its cause, its numbers, its pictures, wherever they lie.
+"""A finished run as `collect` reads it: its cause, its numbers and its pictures, wherever they lie.
 
 Runs lie in the store of this machine. Of runs that were made elsewhere the numbers may lie in the committed evidence,
 reports/evidence/<scale>/<exhibit>/: what `collect` gathered there, without weights.
