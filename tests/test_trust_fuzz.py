@@ -95,7 +95,9 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
         lambda path: frozen.read_frozen(path.parents[1], "smoke"),
     ),
 }
-EXAMPLES = max(12, int(os.environ.get("TRUST_FUZZ", "0")) // (2 * len(READERS)))
+JSON = [kind for kind in READERS if READERS[kind][0].endswith(".json")]
+TESTS = len(READERS) + len(JSON) + 1
+EXAMPLES = max(12, int(os.environ.get("TRUST_FUZZ", "0")) // TESTS)
 FUZZ = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -117,27 +119,27 @@ ODD = st.sampled_from(
         b"\0",
         b"\xff\xfe",
         b"\xef\xbb\xbf",
-        b"[" * 3000,
-        b"{" * 3000,
         b"\xe4",
-        b'"',
-        b"\n",
-        b",",
-        b"inf",
-        b"nan",
-        b"-1",
-    ]
-    + [
-        b"9" * 5000,
-        b"!!python/object:os.system x",
-        b"&a [*a]",
-        b"\r",
         b"\x85",
-        b"1e999",
+        b"\r",
+        b"\n",
+        b'"',
+        b",",
         b"%",
         b"@x",
-        b"$(x)",
+        b"-1",
         b"../",
+    ]
+) | st.sampled_from(
+    [
+        b"[" * 3000,
+        b"{" * 3000,
+        b"9" * 5000,
+        b"inf",
+        b"nan",
+        b"1e999",
+        b"&a [*a]",
+        b"!!python/object:os.system x",
     ]
 )
 
@@ -216,7 +218,7 @@ def test_any_bytes(place, kind):
     tried()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in READERS if READERS[kind][0].endswith(".json")])
+@pytest.mark.parametrize("kind", JSON)
 def test_any_shape(place, kind):
     name, whole, read = READERS[kind]
     path = place(name)

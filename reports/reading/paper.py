@@ -19,8 +19,8 @@ def load_paper(path: Path, knobs: Sequence[str] = ()) -> pd.DataFrame:
     """The numbers of one exhibit: its knobs as text, metric, value (verbatim), number, unit, confidence, note.
 
     `number` is NaN where the paper prints words. No rows where it printed none, or for an exhibit of our own, which
-    needs no file. UserError if the file's header is another one, or misspells one of `knobs`, the exhibit's (other columns
-    tell methods apart that only the paper has); for a cell twice, or a number that is not finite.
+    needs no file. UserError if the file's header is another one, or misspells one of `knobs`, the exhibit's (other
+    columns tell methods apart that only the paper has); for a cell twice, or a number that is not finite.
     """
     header, rows = read_csv(path, CHECK_OUT) if path.exists() else (list(COLUMNS), [])
     if tuple(header[-len(COLUMNS) :]) != COLUMNS:
