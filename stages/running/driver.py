@@ -27,6 +27,9 @@ from stages.running.progress import Progress
 
 LOCK_SECONDS = 1.0  # between looks at what is at work, and at a run that another driver is at work on
 LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
+# glibc gives every large tensor back to the system and asks for it again in the next step, whose pages are then cleared
+# anew: a tenth of a step of a small network. Processes that a run ends with may keep what they once had. No number changes.
+KEEP_MEMORY = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
 STOP_SECONDS = 30.0  # for checkpoints, after a signal
 
 
@@ -82,6 +85,8 @@ class _Driver:
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
         _shorten_temporary_folder()
+        # Read when a program starts: by the fork server, and by torchrun's ranks. What a user has set stays.
+        os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
 
