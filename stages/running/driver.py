@@ -28,7 +28,7 @@ from stages.running.progress import Progress
 LOCK_SECONDS = 1.0  # between looks at what is at work, and at a run that another driver is at work on
 LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
 # glibc gives every large tensor back to the system and asks for it again in the next step, whose pages are then cleared
-# anew: a tenth of a step of a small network. Processes that a run ends with may keep what they once had. No number changes.
+# anew: a tenth of a step of a small network. A process that does one run may keep them. No number changes.
 KEEP_MEMORY = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
 STOP_SECONDS = 30.0  # for checkpoints, after a signal
 
