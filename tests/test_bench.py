@@ -100,5 +100,5 @@ def test_contenders_take_turns_and_their_processes_add_up():
 
 
 def test_a_contender_that_dies_is_named():
-    with pytest.raises(RuntimeError, match="tests.test_bench:broken ended with status 1"):
+    with pytest.raises(RuntimeError, match=r"tests\.test_bench:broken ended with status 1"):
         Contender("tests.test_bench:broken").__enter__()
