@@ -81,10 +81,10 @@ for exhibit in EXHIBITS:
             parts_of_runs(exhibit),
         output:
             update(receipt(f"runs/{exhibit}")),
+        threads: CORES if UNIT == "scale" else 1
         params:
             # Read here: a command is put together when it runs, and the loop is over by then.
             only=f"--scale {SCALE} --exhibit {exhibit}",
-        threads: CORES if UNIT == "scale" else 1
         shell:
             f"{PYTHON} -m stages run {{params.only}} --jobs {{threads}} {WATCHED}"
 
