@@ -86,12 +86,9 @@ class _Driver:
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
         _shorten_temporary_folder()
-<<<<<<< HEAD
         # Read when a program starts: by the fork server, and by torchrun's ranks. What a user has set stays.
         os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
-=======
         # Not fork: a child must not inherit threads or CUDA. Not spawn: each run would import torch again.
->>>>>>> main
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
 
