@@ -22,7 +22,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME := $(shell mktemp -d)
 endif
 
-.PHONY: help install reports page site repro test test-slurm coverage mutants lint plan compare official bench audit clean
+.PHONY: help install reports page site repro test test-slurm coverage mutants lint plan compare official bench audit clean bench-suite
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -99,8 +99,22 @@ compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, result
 official: $(INSTALLED)  ## TensorFlow, to read the published checkpoints (python -m stages import_official)
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/official.txt
 
-bench: $(INSTALLED)  ## image pairs per second, end to end
-	$(PY) -m tests.bench.pretraining
+# The peers see the suite's own packages, so that both have one torch, and bring a few of their own.
+BENCH := .venv-bench/installed
+
+$(BENCH): $(INSTALLED) requirements/bench.txt
+	$(PY) -m venv --clear --without-pip .venv-bench
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/suite.pth"
+	$(PY) -m uv pip install --quiet --python .venv-bench/bin/python --no-deps --require-hashes --compile-bytecode -r requirements/bench.txt
+	touch $@
+
+bench: $(BENCH)  ## how fast the suite is beside lightly and others, in 5 minutes: reports/bench.json, docs/performance.md
+	$(PY) -m tests.bench $(BENCH_OPTIONS)
+	$(PY) -m tests.bench.page
+
+bench-suite: $(BENCH)  ## the same of whole runs, in fresh clones of what is committed: 20 minutes
+	$(PY) -m tests.bench --suite $(BENCH_OPTIONS)
+	$(PY) -m tests.bench.page
 
 clean:  ## drafts of reports and Snakemake's notes; results stay
 	rm -rf reports/out .snakemake
