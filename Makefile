@@ -20,7 +20,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME := $(shell mktemp -d)
 endif
 
-.PHONY: help install reports page site test test-slurm lint plan compare official bench audit clean
+.PHONY: help install reports page site test test-slurm test-remotes lint plan compare official bench audit clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -53,6 +53,12 @@ test: $(INSTALLED)  ## the whole test suite
 
 test-slurm: $(INSTALLED)  ## one exhibit through a one-node Slurm cluster of this machine (needs slurm-wlm, munge, root)
 	$(PY) -m pytest -q tests/slurm --slurm
+
+test-remotes: $(INSTALLED)  ## DVC's remotes: a folder, and a real S3 server of this machine in .venv-remotes
+	$(PYTHON) -m venv .venv-remotes
+	for lock in lock remotes; do \
+	  $(PY) -m uv pip install --quiet --python .venv-remotes/bin/python --require-hashes --no-deps -r requirements/$$lock.txt || exit 1; done
+	PATH="$(CURDIR)/.venv-remotes/bin:$$PATH" .venv-remotes/bin/python -m pytest -q tests/test_remotes.py
 
 lint: $(INSTALLED)  ## ruff and snakefmt
 	$(PY) -m ruff check .
