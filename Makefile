@@ -1,7 +1,7 @@
 # `make reports` and `make test` are all a newcomer needs; both create .venv from the lock first.
 PYTHON ?= python3
 # What stands after SCALE= or BASE= is one word of a command, whatever is in it; without SCALE params/scale.yaml counts.
-unexport SCALE BASE BASE_SCALE REFERENCE IGNORE
+unexport SCALE BASE BASE_SCALE REFERENCE IGNORE HARDWARE
 quoted = '$(subst ','\'',$(value $(1)))'
 SCALED = $(if $(value SCALE),--scale $(call quoted,SCALE))
 OPEN := import sys; from common import scales; print(f"open reports/out/{(sys.argv[1:] or [scales.default()])[0]}/index.html")
@@ -65,8 +65,8 @@ lint: $(INSTALLED)  ## ruff and snakefmt
 	$(PY) -m ruff format --check .
 	$(PY) -m snakefmt --check Snakefile workflows
 
-plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and cost
-	$(PY) -m stages plan --cost $(SCALED)
+plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and the price on HARDWARE=...
+	$(PY) -m stages plan --cost $(SCALED) $(if $(value HARDWARE),--hardware $(call quoted,HARDWARE))
 
 compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, results folders, scales): parameters, numbers, verdicts
 	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE)) \

@@ -25,7 +25,7 @@ from stages.planning.cost import cost_of
 from stages.planning.plans import Run, all_plans
 from stages.planning.price import hardware_named, price_of
 
-HARDWARE = "CPU-core"
+HARDWARE = "CPU-core"  # of params/hardware.yaml
 COLUMNS = ("scale", "stage", "exhibit", "run", "fingerprint", "cpu_seconds", "predicted_seconds", "peak_mb")
 
 

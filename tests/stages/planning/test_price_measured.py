@@ -21,7 +21,7 @@ from stages.planning.work import Work
 
 WITHIN, MEMORY_WITHIN = 0.3, 0.2
 MEASURED = Path(__file__).with_name("measured_cpu.csv")
-SOLVED = "logistic"  # its time is a solver's, which nobody counts: 0.5 to 3 s a run
+SOLVED = ("logistic", "tsne")  # their time is a solver's, which nobody counts: seconds a run
 HEAVY = "autoaugment"  # Pillow, an image at a time: a training with it takes twice as long
 
 
@@ -42,12 +42,12 @@ def compared() -> dict[tuple[str, str], tuple[float, float]]:
 
 def test_predicted_seconds_are_within_a_third_of_the_measured_ones():
     found = compared()
-    assert {scale for scale, _ in found} == {"smoke", "reduced"} and len(found) >= 12
+    assert {scale for scale, _ in found} == {"smoke", "reduced"} and len(found) >= 13
     for scale in ("smoke", "reduced"):
         predicted, measured = (sum(both[k] for key, both in found.items() if key[0] == scale) for k in (0, 1))
         assert predicted == pytest.approx(measured, rel=WITHIN), scale
     for key, (predicted, measured) in found.items():
-        if key[1] != SOLVED:
+        if key[1] not in SOLVED:
             assert predicted == pytest.approx(measured, rel=WITHIN), key
 
 
