@@ -37,8 +37,8 @@ def p_value(
     """
     values = _differences(a, b, labels)
     if labels is None and a.ndim == 1:
-        return _p(np.abs(_accuracy_draws(values, name, draws)), abs(values.sum()), draws)
-    return _p(np.abs(swapped(values, name, draws)), abs(values.sum()), draws)
+        return _p(_accuracy_draws(values, name, draws), values)
+    return _p(swapped(values, name, draws), values)
 
 
 def swapped(values: np.ndarray, name: str, draws: int = DRAWS) -> np.ndarray:
@@ -66,12 +66,12 @@ def bold(
     """
     if len(outcomes) < 2:
         return set()  # a model alone was compared with nothing
-    measures = {model: measure(found, labels) for model, found in outcomes.items()}
+    measures = {model: measure(predicted, labels) for model, predicted in outcomes.items()}
     best = max(measures, key=measures.__getitem__)
     return {
         model
-        for model, found in outcomes.items()
-        if model == best or p_value(outcomes[best], found, name, labels, draws) > LEVEL
+        for model, predicted in outcomes.items()
+        if model == best or p_value(outcomes[best], predicted, name, labels, draws) > LEVEL
     }
 
 
@@ -115,9 +115,11 @@ def _weights(labels: np.ndarray) -> np.ndarray:
     return 1 / (sizes[inverse] * len(sizes))
 
 
-def _p(drawn: np.ndarray, observed: float, draws: int) -> float:
-    slack = ROUNDING * max(observed, 1e-300)
-    return (1 + int((drawn >= observed - slack).sum())) / (1 + draws)
+def _p(drawn: np.ndarray, values: np.ndarray) -> float:
+    """The share of drawn sums (draws,) that are as large as that of `values`, in size."""
+    # Of what is added up, not of the sum: that may be 0 but for rounding.
+    slack = ROUNDING * np.abs(values).sum()
+    return (1 + int((np.abs(drawn) >= abs(values.sum()) - slack).sum())) / (1 + len(drawn))
 
 
 def _generator(name: str) -> np.random.Generator:

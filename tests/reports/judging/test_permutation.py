@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
@@ -63,6 +63,9 @@ def test_the_literal_swaps_are_binomial():
     st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 2)), min_size=3, max_size=11),
     st.text(max_size=5),
 )
+@example(
+    [(True, False, 1)] * 3 + [(False, False, 1)] * 3 + [(False, False, 0), (False, True, 0)], ""
+)  # 3/6 - 1/2
 def test_mean_per_class_is_the_exact_permutation_test(rows, name):
     a, b, labels = (np.array(column) for column in zip(*rows, strict=True))
     sizes = np.bincount(labels)[labels]

@@ -174,7 +174,7 @@ def is_free(run: plans.Run) -> bool:
 
 def test_a_run_broken_four_times_ends_in_the_bytes_of_an_unbroken_one(small, edit):
     """SIGTERM, Ctrl-C and the driver's sudden end cost nothing; that of all processes what came after a checkpoint."""
-    edit(RECIPE, "Pretraining.epochs = 2", "Pretraining.epochs = 12")
+    edit(RECIPE, "Pretraining.epochs = 2", "Pretraining.epochs = 30")
     replan()
     prepare()
     run = plans.read_plan("table_05", "smoke").runs("pretrain")[0]
@@ -184,21 +184,21 @@ def test_a_run_broken_four_times_ends_in_the_bytes_of_an_unbroken_one(small, edi
         begun = time.monotonic()
         os.killpg(driver.pid, number) if number == signal.SIGINT else driver.send_signal(number)
         said, error = driver.communicate(timeout=60)
-        assert driver.returncode == status and time.monotonic() - begun < 15
+        assert driver.returncode == status and time.monotonic() - begun < 60
         assert "1 run wrote a checkpoint: the same command goes on from there" in said
         assert "Traceback" not in error and checkpoint.is_file() and is_free(run)
     before = checkpoint.stat().st_mtime_ns
     driver = started(*FIRST)
     driver.kill()
-    eventually(lambda: is_free(run), 15)
+    eventually(lambda: is_free(run), 60)
     assert checkpoint.stat().st_mtime_ns > before, "the child that was left alone wrote none"
     edit(RECIPE, "execution.threads = 1\n", "execution.threads = 1\nexecution.checkpoint_minutes = 0.0\n")
     replan()
     before = checkpoint.stat().st_mtime_ns
     driver = started(*FIRST)
-    eventually(lambda: checkpoint.stat().st_mtime_ns > before, 30)
+    eventually(lambda: checkpoint.stat().st_mtime_ns > before, 120)
     os.killpg(driver.pid, signal.SIGKILL)
-    eventually(lambda: is_free(run), 15)
+    eventually(lambda: is_free(run), 60)
     assert not run.folder(Path("results")).exists()
     assert ran(stages(*FIRST)).endswith("ran 1 of 1 runs")
     Path("unbroken/smoke").mkdir(parents=True)

@@ -79,6 +79,9 @@ def exact(project, edit):
     edit("params/exhibits/table_05.yaml", "    - 10.0\n    - 100.0\n", "    - 10.0\n")
     with open(recipe, "a") as file:
         file.write("execution.processes = 1\n")
+    for path in Path("params/exhibits").glob("*.yaml"):
+        if path.stem != "table_05":
+            path.unlink()
     replan()
     prepare()
 
