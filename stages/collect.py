@@ -204,7 +204,7 @@ def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
     searches = _searches(plan)
     stages = [stage for stage in plan.stages if stage not in searches]
     runs, searched = dict(_accounts(plan, known, stages)), dict(_accounts(plan, known, searches))
-    costs = {found.account["fingerprint"]: found.cost for some in known.values() for found in some.values()}
+    costs = {one.account["fingerprint"]: one.cost for some in known.values() for one in some.values()}
     return {
         "scale": plan.scale,
         "exhibit": plan.exhibit,

@@ -5,7 +5,6 @@ Three clones, one for each way, and one order: each test goes on where the one b
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -90,15 +89,3 @@ def test_an_edited_rate_tries_its_points_again_and_chooses_again(clones):
         assert again[0] == {name for name in after[0] if "-lr2-" in name}, way
         assert again[1] == set(after[1]) and again[2] == set(), way
     assert sealed(clones["sweep"]) == sealed(clones["run"]) == sealed(clones["dvc"])
-
-
-def test_a_point_that_was_lost_is_made_again_to_its_bytes_and_nothing_else(clones):
-    clone = clones["run"]
-    before, times = sealed(clone), made(clone, "transfer")
-    (name, *_) = made(clone, "transfer_search")
-    folder = results(clone) / "transfer_search" / "table_08" / name
-    fingerprint = json.loads((folder / "run.json").read_text())["fingerprint"]
-    shutil.rmtree(folder)
-    shutil.rmtree(results(clone) / "store" / "transfer_search" / fingerprint)
-    clone.reports()
-    assert sealed(clone) == before and made(clone, "transfer") == times

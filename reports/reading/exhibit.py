@@ -64,7 +64,7 @@ def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray
         exhibit=declaration,
         rows=tidy.rows,
         measured=_measured(tidy.rows, declaration.metrics),
-        paper=load_paper(params / "paper" / f"{declaration.id}.csv"),
+        paper=load_paper(params / "paper" / f"{declaration.id}.csv", declaration.knobs),
         arrays=arrays,
         missing=tuple(tidy.provenance["missing"]),
         provenance=tidy.provenance,

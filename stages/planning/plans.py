@@ -172,19 +172,19 @@ class _Stages:
 
     def in_order(self) -> dict[str, StageEntry]:
         """What is read stands first: what opens a chain, what evaluates, and each search before what chooses."""
-        found: dict[str, StageEntry] = {}
+        ordered: dict[str, StageEntry] = {}
         for stage in sorted(self.entries, key=self._depth):
             entry, search = self.entries[stage], search_of(stage)
             if search:
-                found[search.stage] = StageEntry(
+                ordered[search.stage] = StageEntry(
                     searches_for=stage,
                     grid=search.grid,
                     shared={},
                     evaluates=list(entry["evaluates"]),
                     runs={},
                 )
-            found[stage] = entry
-        return found
+            ordered[stage] = entry
+        return ordered
 
     def _depth(self, stage: str) -> int:
         return 0 if not self.entries[stage]["evaluates"] else 2 if search_of(stage) else 1
@@ -196,9 +196,9 @@ def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
     searches: dict[str, Searches] = {}  # by the stage that chooses
     for stage, entry in document["stages"].items():
         if chooser := entry.get("searches_for"):
-            found = {run.id: tuple(points(run, stage, entry["grid"])) for run in _listed_runs(plan, chooser)}
-            searches[chooser] = found
-            plan.stages[stage] = [point for grid in found.values() for point in grid]
+            grids = {run.id: tuple(points(run, stage, entry["grid"])) for run in _listed_runs(plan, chooser)}
+            searches[chooser] = grids
+            plan.stages[stage] = [point for grid in grids.values() for point in grid]
         else:
             plan.stages[stage] = list(_listed_runs(plan, stage, searches.get(stage)))
     return plan
@@ -207,6 +207,7 @@ def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
 def _listed_runs(plan: Plan, stage: str, searches: Searches | None = None) -> Iterator[Run]:
     """The runs that the entry of a stage lists, each with what it reads of the stages before."""
     entry = plan.document["stages"][stage]
+    # An evaluation has the id of the run that it evaluates: both are the same place in the grid.
     upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
     shared = flatten(entry["shared"])
     for run_id, own in entry["runs"].items():
