@@ -1,7 +1,7 @@
 # `make reports` and `make test` are all a newcomer needs; both create .venv from the lock first.
 PYTHON ?= python3
 # What stands after SCALE= or BASE= is one word of a command, whatever is in it; without SCALE params/scale.yaml counts.
-unexport SCALE BASE BASE_SCALE REFERENCE IGNORE
+unexport SCALE BASE BASE_SCALE REFERENCE IGNORE HARDWARE
 quoted = '$(subst ','\'',$(value $(1)))'
 SCALED = $(if $(value SCALE),--scale $(call quoted,SCALE))
 OPEN := import sys; from common import scales; print(f"open reports/out/{(sys.argv[1:] or [scales.default()])[0]}/index.html")
@@ -22,7 +22,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME := $(shell mktemp -d)
 endif
 
-.PHONY: help install reports page site repro test test-slurm coverage mutants lint plan compare official bench audit clean bench-suite
+.PHONY: help install reports repro page site test test-slurm test-remotes coverage mutants lint plan compare official bench bench-suite audit clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -68,6 +68,12 @@ test: $(INSTALLED)  ## the whole test suite
 test-slurm: $(INSTALLED)  ## one exhibit through a one-node Slurm cluster of this machine (needs slurm-wlm, munge, root)
 	$(PY) -m pytest -q tests/slurm --slurm
 
+test-remotes: $(INSTALLED)  ## DVC's remotes: a folder, and a real S3 server of this machine in .venv-remotes
+	$(PYTHON) -m venv .venv-remotes
+	for lock in lock remotes; do \
+	  $(PY) -m uv pip install --quiet --python .venv-remotes/bin/python --require-hashes --no-deps -r requirements/$$lock.txt || exit 1; done
+	PATH="$(CURDIR)/.venv-remotes/bin:$$PATH" .venv-remotes/bin/python -m pytest -q tests/test_remotes.py
+
 coverage: $(INSTALLED) $(MEASURING)  ## lines of simclr/ stages/ reports/ common/ that the fast tests reach, with what they start
 	$(MEASURING_PY) -m coverage erase
 	$(MEASURING_PY) -m coverage run -m pytest -q -m "not slow" tests
@@ -89,8 +95,8 @@ lint: $(INSTALLED)  ## ruff and snakefmt
 	$(PY) -m ruff format --check .
 	$(PY) -m snakefmt --check Snakefile workflows
 
-plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and cost
-	$(PY) -m stages plan --cost $(SCALED)
+plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and the price on HARDWARE=...
+	$(PY) -m stages plan --cost $(SCALED) $(if $(value HARDWARE),--hardware $(call quoted,HARDWARE))
 
 compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, results folders, scales): parameters, numbers, verdicts
 	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE)) \
