@@ -35,6 +35,15 @@ $(INSTALLED): requirements/lock.txt requirements/installer.txt
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/lock.txt
 	touch $@
 
+# A page needs no torch: without the whole environment it gets one of its own packages alone, a tenth as large.
+PAGE := $(if $(wildcard $(INSTALLED)),$(INSTALLED),.venv/page)
+
+.venv/page: requirements/page.txt requirements/installer.txt
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --require-hashes -r requirements/installer.txt
+	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/page.txt
+	touch $@
+
 reports: $(INSTALLED)  ## every exhibit at SCALE (default: params/scale.yaml), and the page that shows them
 	$(PY) -m snakemake --cores all $(if $(value SCALE),--config scale=$(call quoted,SCALE)) -- reports
 	@$(PY) -c '$(OPEN)' $(if $(value SCALE),$(call quoted,SCALE))
@@ -42,13 +51,13 @@ reports: $(INSTALLED)  ## every exhibit at SCALE (default: params/scale.yaml), a
 repro: $(INSTALLED)  ## the same by DVC, after any kill of it
 	$(PY) -m stages repro
 
-page: $(INSTALLED)  ## the page of SCALE from the committed evidence, without a run
+page: $(PAGE)  ## the page of SCALE from the committed evidence, without a run
 	$(PY) -m reports.verdict $(SCALED) --from evidence
 	$(PY) -m reports.draw $(SCALED) --from evidence
 	$(PY) -m reports.index $(SCALED) --from evidence
 	@$(PY) -c '$(OPEN)' $(if $(value SCALE),$(call quoted,SCALE))
 
-site: $(INSTALLED)  ## the pages of all scales that have committed evidence, in reports/out
+site: $(PAGE)  ## the pages of all scales that have committed evidence, in reports/out
 	for scale in reports/evidence/*/; do $(MAKE) --no-print-directory page SCALE="$$(basename "$$scale")" || exit 1; done
 
 test: $(INSTALLED)  ## the whole test suite

@@ -84,6 +84,7 @@ for names in (
     PLAN["exhibits"],
     PLAN["sweeps"],
     PLAN["opens"],
+    PLAN["searches"].values(),
     *PLAN["sweeps"].values(),
 ):
     checked(names, INDEX)

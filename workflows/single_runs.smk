@@ -80,11 +80,10 @@ def its_runs(wildcards):
     return [RUNS[key] for key in JOBS[f"{wildcards.stage}/{wildcards.job}"]]
 
 
-def upstream(wildcards):
-    """The runs that these evaluate: they stand in the name of what evaluates them, so their time says nothing."""
-    return [
-        ancient(done(run["upstream"])) for run in its_runs(wildcards) if run["upstream"]
-    ]
+def read_by(wildcards):
+    """The runs that these evaluate or choose among: they stand in the name of what reads them, so their time says nothing."""
+    wanted = {done(key) for run in its_runs(wildcards) for key in run["reads"]}
+    return [ancient(path) for path in sorted(wanted)]
 
 
 def nodes(wildcards):
@@ -116,7 +115,7 @@ def names(wanted):
 
 rule on_one_node:
     input:
-        upstream,
+        read_by,
         data=ancient(rules.prepare.output),
     output:
         touch(f"{RESULTS}/done/{{stage}}/{{job}}"),

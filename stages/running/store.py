@@ -50,6 +50,7 @@ def partial_folder(results: Path, run: Run) -> Path:
 
 def find(results: Path, run: Run) -> Path:
     """Where a finished run lies: in the store or, after `dvc pull`, in its sweep alone."""
+    # DVC tracks the folders of sweeps, not the store: a pull brings the former alone.
     stored = store_folder(results, run)
     return stored if (stored / RUN).is_file() else run.folder(results)
 
@@ -102,10 +103,12 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
         if path.is_file() and path.name not in (RECORD, RUN)
     }
     files.write_json(folder / RECORD, record)
+    # Last: a folder without run.json is unfinished, so a kill before this line leaves a run to be resumed.
     files.write_json(folder / RUN, seals.sealed({**cause, "layout": LAYOUT, "files": listed}))
     # Damaged, or it would have been linked instead of run again.
     if destination.exists():
         shutil.rmtree(destination)
+    # One rename within one file system: other drivers see the whole run or none.
     os.replace(folder, destination)
 
 
@@ -145,6 +148,7 @@ def _is_inside(name: str) -> bool:
 def read_listed(folder: Path, cause: Cause, name: str) -> bytes:
     """The bytes of one of a run's files. UserError unless they are those that run.json lists."""
     digest = cause["files"].get(name)
+    # Hashed in memory and returned: a file could change between a check on disk and a second read.
     data = (folder / name).read_bytes() if (folder / name).is_file() else b""
     if digest is None or files.sha256_bytes(data) != digest:
         raise _damaged(folder, [name])
@@ -157,6 +161,7 @@ def _cause(folder: Path) -> Cause | None:
         cause = json.loads((folder / RUN).read_bytes())
     except (OSError, ValueError):
         return None
+    # A broken seal is damage: the run is made again. Another layout is not: its results may be worth keeping.
     if not isinstance(cause, dict) or (seals.SEAL in cause and not seals.is_whole(cause)):
         return None
     if cause.get("layout") != LAYOUT:

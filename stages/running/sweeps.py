@@ -70,7 +70,7 @@ def main(stage: str, arguments: list[str] | None = None) -> int:
 
 
 def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tuple[argparse.Namespace, str]:
-    """What commands that do runs have in common: scale, folder of results, runs at a time; SIGTERM ends them."""
+    """Parse the options that every command with runs shares, and make SIGTERM end it: (options, scale)."""
     parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument(
@@ -84,6 +84,7 @@ def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tupl
     options = parser.parse_args(arguments)
     if options.jobs < 0:
         raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
+    # Two runs on one GPU would share its memory, and the larger of them would fail.
     options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.end_with_parent:
@@ -117,11 +118,15 @@ def bring(
 def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
 
-    So several sittings and several machines can complete a scale.
+    So several sittings and several machines can complete a scale. Of a search only the numbers are needed, and none of
+    them where that of the run that chooses is known.
     """
     waiting = {run.fingerprint: run for run in runs if not adopt(run, results)}
     known = {key for key, run in waiting.items() if in_evidence(run)}
     left = [run for key, run in waiting.items() if key not in known]
+    known |= searched(waiting[key] for key in known) - searched(left)
+    left = [run for run in left if run.fingerprint not in known]
+    # A run that evaluates needs its upstream weights, and evidence has numbers alone: those are made after all.
     while left:
         upstream = [run.upstream for run in left if run.upstream and run.upstream.fingerprint in known]
         known -= {run.fingerprint for run in upstream}
@@ -129,24 +134,30 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     return known
 
 
+def searched(runs: Iterable[Run]) -> set[str]:
+    """The runs, by fingerprint, among which these choose."""
+    return {point.fingerprint for run in runs for point in run.search}
+
+
 def without_data(runs: Iterable[Run], results: Path) -> set[str]:
-    """The runs whose data set `prepare` could not have: their exhibit is drawn as partial, naming them."""
-    absent, missing = set(), None
+    """Fingerprints of the runs whose data set `prepare` could not obtain: their exhibit is drawn without them."""
+    absent, missing, runs = set(), None, list(runs)
+    points = searched(runs)
     for run in runs:
         if missing is None:
             path = results / run.scale / "data" / "manifest.json"
             missing = files.read_json(path)["missing"] if path.is_file() else []
         if run.dataset in missing:
-            print(
-                f"not run: {run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing",
-                flush=True,
-            )
+            # Of a whole grid the run that chooses is named.
+            if run.fingerprint not in points:
+                said = f"{run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing"
+                print(f"not run: {said}", flush=True)
             absent.add(run.fingerprint)
     return absent
 
 
 def _watch_parent() -> None:
-    """An engine that was killed cannot tell: its end is seen from here, and is a request to stop like any other."""
+    """Stop, with checkpoints, when the calling engine is gone: one that was killed could not pass a signal on."""
     while os.getppid() == PARENT:
         time.sleep(LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -188,13 +199,7 @@ def _settle(
 
 
 def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
-    return {
-        run.id: {
-            "fingerprint": run.fingerprint,
-            "sha256": _sha256_of(run, results),
-        }
-        for run in runs
-    }
+    return {run.id: {"fingerprint": run.fingerprint, "sha256": _sha256_of(run, results)} for run in runs}
 
 
 def _sha256_of(run: Run, results: Path) -> str:
