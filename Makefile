@@ -7,8 +7,6 @@ SCALED = $(if $(value SCALE),--scale $(call quoted,SCALE))
 OPEN := import sys; from common import scales; print(f"open reports/out/{(sys.argv[1:] or [scales.default()])[0]}/index.html")
 PY := .venv/bin/python
 INSTALLED := .venv/installed
-MEASURING := .venv-measuring/installed
-MEASURING_PY := .venv-measuring/bin/python
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # One thread per process unless a run declares otherwise: sums over threads change the last bits.
 export OMP_NUM_THREADS := 1
@@ -22,7 +20,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME := $(shell mktemp -d)
 endif
 
-.PHONY: help install reports repro page site test test-slurm test-remotes coverage mutants lint plan compare official bench bench-suite audit clean
+.PHONY: help install reports repro page site test test-slurm test-remotes lint plan compare official bench bench-suite audit clean
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -73,22 +71,6 @@ test-remotes: $(INSTALLED)  ## DVC's remotes: a folder, and a real S3 server of 
 	for lock in lock remotes; do \
 	  $(PY) -m uv pip install --quiet --python .venv-remotes/bin/python --require-hashes --no-deps -r requirements/$$lock.txt || exit 1; done
 	PATH="$(CURDIR)/.venv-remotes/bin:$$PATH" .venv-remotes/bin/python -m pytest -q tests/test_remotes.py
-
-coverage: $(INSTALLED) $(MEASURING)  ## lines of simclr/ stages/ reports/ common/ that the fast tests reach, with what they start
-	$(MEASURING_PY) -m coverage erase
-	$(MEASURING_PY) -m coverage run -m pytest -q -m "not slow" tests
-	$(MEASURING_PY) -m coverage combine -q
-	$(MEASURING_PY) -m coverage report --skip-covered
-
-mutants: $(INSTALLED) $(MEASURING)  ## mutation testing of the method, planning and judging: a sample, all with MUTANTS=0
-	$(MEASURING_PY) -m tests.mutants --sample $(or $(MUTANTS),40)
-
-# Tools that look at tests, beside the environment and seeing its packages.
-$(MEASURING): $(INSTALLED)
-	$(PYTHON) -m venv .venv-measuring
-	$(MEASURING_PY) -m pip install --quiet mutmut==3.8.1 coverage==7.17.5
-	$(MEASURING_PY) -c 'import glob, site; open(site.getsitepackages()[0] + "/beside.pth", "w").write(glob.glob("$(CURDIR)/.venv/lib/python3*/site-packages")[0])'
-	touch $@
 
 lint: $(INSTALLED)  ## ruff and snakefmt
 	$(PY) -m ruff check .

@@ -66,7 +66,8 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
     ),
     "run": (
         "run.json",
-        b'{"fingerprint": "ab", "files": {"metrics.json": "cd"}, "stage": "pretrain", "layout": 1, "seed": 0}',
+        b'{"fingerprint": "ab", "files": {}, "stage": "pretrain", "layout": 2, "seed": 0, "code": "c", "versions": {},'
+        b' "bindings": {"nt_xent.temperature": 0.1}}',
         lambda path: store.read_run(path.parent),
     ),
     "receipt": (

@@ -51,7 +51,7 @@ def finished(run: Run, results: Path) -> Finished | None:
     folder = store.find(results, run)
     if not (folder / store.RUN).is_file():
         return in_evidence(run)
-    cause = read_sealed(folder / store.RUN, store.REMEDY)
+    cause = store.read_cause(folder)
     listed = {name: store.read_listed(folder, cause, name) for name in cause["files"] if name in READ}
     account = {name: cause[name] for name in CAUSE} | {
         "metrics": json.loads(listed["metrics.json"]),

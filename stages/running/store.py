@@ -14,7 +14,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from common import files, seals
@@ -29,6 +29,12 @@ LAYOUT = 2
 RUN = "run.json"
 # Wall time, host, date: they differ from run to run, so run.json does not list this one.
 RECORD = "record.json"
+# What readers of run.json rely on.
+SHAPE = {
+    **dict.fromkeys(("fingerprint", "stage", "code"), str),
+    **dict.fromkeys(("bindings", "versions", "files"), dict),
+    "seed": int,
+}
 REMEDY = "run the stage that made it again: it redoes damaged runs and keeps the others"
 
 
@@ -108,10 +114,35 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
 
 def read_run(folder: Path) -> Cause:
     """The run.json of a finished run. UserError if it is missing, or it or a listed file is damaged."""
-    cause = seals.read_sealed(folder / RUN, REMEDY)
+    cause = read_cause(folder)
     if broken := damaged_files(folder, cause):
         raise _damaged(folder, broken)
     return cause
+
+
+def read_cause(folder: Path) -> Cause:
+    """The same, without a look at the files that it lists."""
+    cause = seals.read_sealed(folder / RUN, REMEDY)
+    if not _has_shape(cause):
+        raise UserError(
+            "a record is not one of a finished run",
+            expected=", ".join(f"{name} ({kind.__name__})" for name, kind in SHAPE.items()),
+            found="others",
+            where=folder / RUN,
+            remedy=REMEDY,
+        )
+    return cause
+
+
+def _has_shape(cause: Any) -> bool:
+    if not all(isinstance(cause.get(name), kind) for name, kind in SHAPE.items()):
+        return False
+    return all(_is_inside(name) for name in cause["files"])
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return "\0" not in name and not path.is_absolute() and ".." not in path.parts
 
 
 def read_listed(folder: Path, cause: Cause, name: str) -> bytes:
@@ -141,7 +172,7 @@ def _cause(folder: Path) -> Cause | None:
             where=folder,
             remedy="move the results folder away, or check out the version that made it",
         )
-    return cause if seals.is_whole(cause) else None
+    return cause if seals.is_whole(cause) and _has_shape(cause) else None
 
 
 def _is(path: Path, digest: str) -> bool:
