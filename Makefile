@@ -20,7 +20,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME := $(shell mktemp -d)
 endif
 
-.PHONY: help install reports repro page site test test-slurm test-remotes lint plan compare official bench bench-suite audit clean
+.PHONY: help install reports repro page site test test-slurm test-remotes lint plan compare official bench bench-suite audit clean mutants coverage
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -115,3 +115,22 @@ audit: $(INSTALLED)  ## known vulnerabilities, licences and a bill of materials 
 	.venv-audit/bin/cyclonedx-py environment --output-reproducible -o results/audit/sbom.json $(PY)
 	.venv-audit/bin/pip-audit --require-hashes --disable-pip -r requirements/lock.txt -f json -o results/audit/vulnerabilities.json || \
 	  { echo "error: vulnerabilities, or no answer from the advisory database: see above and results/audit/vulnerabilities.json" >&2; exit 1; }
+
+MUTANTS := .venv-mutants/bin/python
+
+.venv-mutants/installed: $(INSTALLED) Makefile
+	$(PYTHON) -m venv .venv-mutants
+	$(MUTANTS) -m pip install --quiet cosmic-ray==8.7.0 coverage==7.17.5
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$($(MUTANTS) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/suite.pth"
+	touch $@
+
+mutants: .venv-mutants/installed  ## how many small faults in the modules that decide numbers the tests notice (an hour or more)
+	$(MUTANTS) -m tests.mutants
+
+coverage: .venv-mutants/installed  ## the lines of simclr, stages and reports that the tests reach, in results/coverage
+	rm -rf results/coverage
+	mkdir -p results/coverage
+	$(MUTANTS) -m coverage run --rcfile tests/coverage.ini -m pytest -q -m "not slow" tests/common tests/simclr tests/stages tests/reports
+	$(MUTANTS) -m coverage combine --rcfile tests/coverage.ini --quiet
+	$(MUTANTS) -m coverage html --rcfile tests/coverage.ini --quiet --directory results/coverage/html
+	$(MUTANTS) -m coverage report --rcfile tests/coverage.ini --fail-under 90

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from simclr.declared import marks_of
 from simclr.lars import Lars
 
 CASES = [
@@ -86,3 +87,54 @@ def test_an_update_does_not_import_the_compiler():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("momentum", [0, 0.9, 1], [-1e-9, 1 + 1e-9]),
+        ("weight_decay", [0, 1e-6, 2], [-1e-9]),
+        ("eta", [1e-9, 1, 2], [0, -1]),
+    ],
+)
+def test_the_ranges_of_its_numbers(name, allowed, refused):
+    (mark,) = marks_of(Lars)[name]
+    assert [value for value in allowed if mark.check(value)] == []
+    assert [value for value in refused if not mark.check(value)] == []
+
+
+def test_its_defaults_are_the_papers():
+    """Momentum 0.9 (B.6), the trust coefficient of the code, and what the code leaves out of decay and adaptation."""
+    weight = nn.Parameter(torch.tensor([3.0, 4.0], dtype=torch.float64))
+    others = [nn.Parameter(torch.ones(1, dtype=torch.float64)) for _ in range(3)]
+    names = ["batch_norm.weight", "dense.bias", "online_classifier.weight"]
+    optimizer = Lars([("dense.weight", weight), *zip(names, others, strict=True)], weight_decay=0.1)
+    for _ in range(2):
+        for parameter in (weight, *others):
+            parameter.grad = (
+                torch.zeros_like(parameter) if parameter is weight else torch.ones_like(parameter)
+            )
+        optimizer.step(1.0)
+    # The gradient is decay alone: each step shrinks w by eta, the second has 0.9 of the first in it too.
+    first = 0.001
+    assert weight.tolist() == pytest.approx(
+        [x * (1 - first) * (1 - first) - 0.9 * first * x for x in (3.0, 4.0)]
+    )
+    assert [other.item() for other in others] == pytest.approx([1 - 1 - 1.9] * 3)
+
+
+@pytest.mark.parametrize("part", ["weight", "gradient"])
+def test_a_layer_at_zero_takes_the_full_rate(part):
+    w = nn.Parameter(torch.tensor([0.0 if part == "weight" else 3.0], dtype=torch.float64))
+    w.grad = torch.tensor([0.5 if part == "weight" else 0.0], dtype=torch.float64)
+    before = w.item()
+    Lars([("dense.weight", w)], weight_decay=0.0).step(0.2)
+    assert w.item() == pytest.approx(before - 0.2 * w.grad.item(), rel=1e-14)
+
+
+def test_a_group_without_gradients_is_passed_over():
+    """The one that comes after it is not."""
+    first, last = (nn.Parameter(torch.ones(1, dtype=torch.float64)) for _ in range(2))
+    last.grad = torch.ones(1, dtype=torch.float64)
+    Lars([("dense.weight", first), ("dense.bias", last)], weight_decay=1e-6).step(0.5)
+    assert (first.item(), last.item()) == (1.0, 0.5)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from simclr.declared import marks_of
 from simclr.schedule import learning_rate, peak_learning_rate, total_steps, warmup_cosine, warmup_steps
 
 
@@ -55,3 +56,29 @@ def test_mistakes_are_errors():
         peak_learning_rate(0.3, 256, "cube")
     with pytest.raises(ValueError, match="warmup_epochs 10 > epochs 5"):
         learning_rate(0, base_lr=0.3, batch_size=2, n_examples=8, epochs=5, warmup_epochs=10)
+
+
+def test_a_warmup_may_take_the_whole_training():
+    settings = {"base_lr": 0.3, "batch_size": 2, "n_examples": 8, "epochs": 5, "warmup_epochs": 5}
+    assert learning_rate(10, **settings) == pytest.approx(0.3 * 2 / 256 / 2)
+    assert learning_rate(21, **settings) == 0
+
+
+@pytest.mark.parametrize("scaling", ["", "LINEAR", "linea", "linear ", "m", "sqr", "sqrt2", "zero"])
+def test_a_scaling_is_known_by_its_name_alone(scaling):
+    with pytest.raises(ValueError, match=f'must be "linear" or "sqrt", found {scaling!r}'):
+        peak_learning_rate(0.3, 256, scaling)
+
+
+@pytest.mark.parametrize(("scaling", "peak"), [("linear", 0.6), ("sqrt", 0.3 * 512**0.5)])
+def test_a_scaling_may_be_a_word_that_was_read_from_a_file(scaling, peak):
+    assert peak_learning_rate(0.3, 512, "".join(list(scaling))) == pytest.approx(peak)
+
+
+def test_rates_and_warmups_of_zero_are_allowed_and_negative_ones_are_not():
+    marks = {name: mark for name, (mark,) in marks_of(learning_rate).items()}
+    for name in ("base_lr", "warmup_epochs"):
+        assert marks[name].check(0) is None and marks[name].check(0.5) is None
+        assert marks[name].check(-1e-9) is not None
+    assert marks["scaling"].check("linear") is marks["scaling"].check("sqrt") is None
+    assert marks["scaling"].check("cube") is not None

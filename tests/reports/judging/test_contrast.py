@@ -121,3 +121,104 @@ def test_the_order_of_cells_does_not_matter(order):
     steps = [{"minus": [{"kind": "b"}, {"kind": "a"}]}, {"trend": "dim"}]
     keys = [GRID[place] for place in order]
     assert values(steps, keys=keys, cells=VALUES[order]) == [pytest.approx(values(steps)[0])]
+
+
+PRINTED = [{"kind": "a", "dim": "9"}, {"kind": "a", "dim": "10"}]
+
+
+def beside(side, printed, where=None):
+    """Contrasts of a side with all others, where the paper prints `printed`."""
+    rows = rows_of(GRID, where or {"kind": "a"}, [{"minus": [side, "others"]}], printed)
+    return [float(row.value(VALUES)) for row in rows]
+
+
+def test_others_are_the_papers_where_it_prints_what_a_side_spells_out():
+    assert beside({"dim": 9}, PRINTED) == [-1]
+    assert beside([{"dim": 9}], PRINTED) == [-1]
+    assert beside({"dim": 9}, []) == [-1, -3]
+
+
+def test_others_are_all_where_the_paper_does_not_print_the_side():
+    assert beside({"dim": 100}, PRINTED) == [3, 2]  # its width is ours
+    assert beside({"dim": "first"}, PRINTED) == [-1, -3]  # a place, which is another value at every scale
+    assert beside({"dim": {"not": 100}}, PRINTED) == [-3, -2]
+    assert beside({"dim": 9}, [{"kind": "a", "dim": ""}]) == [-1, -3]  # printed without this knob
+    assert beside([{"dim": 9}, {"dim": 100}], PRINTED) == [-1, 2]
+
+
+def test_a_row_that_is_printed_in_another_knob_alone_is_no_other():
+    rows = rows_of(
+        GRID, {}, [{"minus": [{"kind": "a", "dim": 9}, "others"]}], [*PRINTED, {"kind": "b", "dim": "9"}]
+    )
+    assert [float(row.value(VALUES)) for row in rows] == [-1, -9]
+
+
+def test_a_side_may_be_a_number_that_a_difference_is_taken_from_later():
+    steps = [{"minus": [{"kind": "b"}, 2]}, {"mean": "dim"}]
+    assert values(steps) == [pytest.approx(70 / 3 - 2)]
+    assert values([{"minus": [{"kind": "b"}, 0.5]}, {"pairs": "dim"}]) == [-10, -30, -20]
+    assert values([{"minus": [{"kind": "a"}, 0.5]}, {"trend": "dim"}]) == [pytest.approx(3)]
+
+
+def test_a_trend_keeps_its_levels_and_leaves_out_groups_of_one_value():
+    keys = [*GRID, {"kind": "c", "dim": "9"}]
+    rows = rows_of(keys, {}, [{"trend": "dim"}])
+    assert [row.key for row in rows] == [{"kind": "a"}, {"kind": "b"}]
+    assert [float(level.value(np.array([*VALUES, 9.0]))) for level in rows[1].levels] == [10, 20, 40]
+    # The group of one value may also stand first.
+    assert len(rows_of(keys[::-1], {}, [{"trend": "dim"}])) == 2
+    two = rows_of(GRID, {"dim": [9, 10]}, [{"trend": "dim"}])
+    assert [float(row.value(VALUES)) for row in two] == [pytest.approx(1), pytest.approx(10)]
+
+
+def test_rows_that_share_a_value_are_one_level():
+    rows = rows_of(GRID, {}, [{"minus": [{"dim": "any"}, 0]}, {"mean": "kind"}, {"trend": "dim"}])
+    by_value = rows_of(GRID, {}, [{"trend": "kind"}])
+    assert len(rows) == 1 and [float(row.value(VALUES)) for row in by_value] == [9, 18, 36]
+
+
+def test_lists_places_and_negations_of_them_select():
+    assert values([], {"dim": [9, 100], "kind": "b"}) == [10, 40]
+    assert values([], {"dim": {"not": "first"}, "kind": "a"}) == [2, 4]
+    assert values([], {"dim": {"not": [9, 10]}, "kind": "a"}) == [4]
+    assert values([], {"dim": "any", "kind": "a"}) == [1, 2, 4]
+    assert values([], {"dim": "10.0", "kind": "a"}) == [2]
+
+
+def test_a_knob_that_a_cell_lacks_is_empty():
+    keys = [{"kind": "a"}, {"kind": "b", "dim": "9"}]
+    assert values([], {"dim": ["9", ""]}, keys, [1.0, 2.0]) == [1, 2]
+    assert values([], {"dim": ""}, keys, [1.0, 2.0]) == [1]
+    assert values([], {"kind": {"differs": "dim"}}, keys, [1.0, 2.0]) == [1, 2]
+
+
+def test_an_unknown_value_hides_which_is_first_and_nothing_else():
+    keys = [*GRID, {"kind": "a", "dim": "?"}]
+    cells = [*VALUES, 7.0]
+    assert values([], {"dim": 9}, keys, cells) == [1, 10]
+    with pytest.raises(Missing, match="a value of dim of which no run is left") as caught:
+        values([], {"dim": "first"}, keys, cells)
+    assert caught.value.cells == ["a value of dim of which no run is left"]
+    assert values([], {"kind": "first", "dim": 10}, keys, cells) == [2]
+
+
+@pytest.mark.parametrize(
+    ("where", "steps", "cells"),
+    [
+        ({"kind": ["c", "a", "d"]}, [], ["kind=c", "kind=d"]),
+        ({"kind": "a", "dim": 9}, [{"pairs": "dim"}], ["two values of dim"]),
+        ({"dim": 9}, [{"swap": ["kind", "dim"]}], ["kind and dim exchanged"]),
+        ({"kind": "a", "dim": 9}, [{"minus": [{"dim": 9}, "others"]}], ["dim=9 beside others"]),
+        ({"dim": {"not": "any"}}, [], ["dim={'not': 'any'}"]),
+    ],
+)
+def test_what_is_missing_is_named_cell_by_cell(where, steps, cells):
+    with pytest.raises(Missing) as caught:
+        values(steps, where)
+    assert caught.value.cells == cells and str(caught.value) == "; ".join(cells)
+
+
+def test_cells_without_weight_may_be_lacking():
+    rows = rows_of(GRID, {}, [{"minus": [{"kind": "b", "dim": 9}, {"kind": "a", "dim": 9}]}])
+    cells = np.array([1.0, np.nan, np.nan, 10.0, np.nan, np.nan])
+    assert float(rows[0].value(cells)) == 9 and rows[0].constant == 0

@@ -143,3 +143,20 @@ def test_peak_memory_is_a_fraction_of_the_whole_matrix():
 def test_memory_does_not_grow_with_the_square_of_the_batch():
     small, large = (peak_bytes("nt_xent_blockwise", n, 8) for n in (2048, 8192))
     assert large - small < 100e6  # the matrix would grow by a gigabyte
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "device", "at_once"),
+    [
+        (2047, 2048, "cpu", 2047),
+        (2048, 2048, "cpu", 512),
+        (2048, 2048, "cuda", 16384),
+        (4096, 8192, "cpu", 128),
+        (4096, 8192, "cuda", 4096),
+        (2, 2**26, "cpu", 1),
+        (2, 2**26, "cuda", 1),
+    ],
+)
+def test_a_block_is_what_a_cache_holds_or_keeps_an_accelerator_busy(rows, columns, device, at_once):
+    """From four million similarities on: a million at once on a processor, 32 million on an accelerator."""
+    assert blockwise.rows_at_once(rows, columns, torch.device(device)) == at_once

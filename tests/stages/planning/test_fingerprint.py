@@ -185,3 +185,58 @@ def test_a_project_without_adoptions_needs_no_file(project):
     (project / "params" / "adopted.yaml").unlink()
     fingerprint.adoptions.cache_clear()
     assert fingerprint.adoptions() == ()
+
+
+def test_fingerprints_stay_what_they_are():
+    """A known answer: with another one every finished run of every user would be made again."""
+    bindings = {"b.c": [0.1, True, None], "a.b": 1, "execution.device": "cpu"}
+    assert of("pretrain", 3, bindings, "digits", "above") == "aca637476d1606a1007cd04c"
+
+
+def test_the_data_hash_of_photographs_is_over_what_lists_them(project):
+    path = project / "params" / "datasets.yaml"
+    declared = files.read_yaml(path)
+
+    def now(**changes) -> str:
+        files.write_yaml(path, {**declared, "voc2007": {**declared["voc2007"], **changes}})
+        declaration_of.cache_clear()
+        return data_hash("voc2007")
+
+    before = now()
+    assert now(title="Another name", by_hand="-") == before
+    others = [
+        now(difficult="present"),
+        now(layout="imagefolder"),
+        now(absent="skip"),
+        now(undecodable=["a.jpg"]),
+        now(validation={"official": 2511}),
+    ]
+    assert len({before, *others}) == 6
+    declaration_of.cache_clear()
+
+
+def test_the_code_that_lists_photographs_counts(project, monkeypatch):
+    modules = fingerprint.listing_code("voc2007")
+    assert modules == ("stages.obtaining.layouts.voc2007", "stages.obtaining.official_lists")
+    before = data_hash("voc2007"), data_hash("digits")
+    for touched in modules:
+        monkeypatch.setattr(
+            fingerprint, "module_hash", lambda module, touched=touched: str(module == touched)
+        )
+        after = data_hash("voc2007"), data_hash("digits")
+        assert after[0] != before[0] and after[1] == before[1]
+        before = after
+
+
+def test_of_several_adoptions_the_last_counts(adopted):
+    adopted(entry(same_as="older"), entry(same_as="old"), entry(stage="supervised", same_as="none"))
+    assert accepted_code("pretrain", "new") == "old"
+
+
+def test_an_adoption_without_a_reason_is_refused_with_its_line(adopted):
+    adopted(entry(), entry(reason=" "))
+    with pytest.raises(UserError, match="needs a reason") as caught:
+        fingerprint.adoptions()
+    text = Path("params/adopted.yaml").read_text().splitlines()
+    number = [place for place, said in enumerate(text, 1) if "reason" in said][1]
+    assert f"params/adopted.yaml, line {number}" in str(caught.value)
