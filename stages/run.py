@@ -13,7 +13,7 @@ from common.errors import command
 from stages.planning.declaration import exhibit_ids
 from stages.planning.plans import read_plan
 from stages.planning.searches import stages_with_runs
-from stages.running.sweeps import Sweep, bring, parsed
+from stages.running.sweeps import Sweep, bring, ignore_evidence, parsed, runs_of
 
 
 @command
@@ -21,13 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     """`python -m stages run [--exhibit figure_08 ...] [--scale S] [--jobs N]`: all exhibits without --exhibit."""
     parser = argparse.ArgumentParser(prog="python -m stages run", description=__doc__.splitlines()[0])
     parser.add_argument("--exhibit", action="append", help="only what this exhibit shows (may be repeated)")
-    parser.add_argument(
-        "--ignore-evidence", action="store_true", help="do every run, also where its numbers are committed"
-    )
+    ignore_evidence(parser)
     options, scale = parsed(parser, arguments)
     plans = [read_plan(name, scale) for name in options.exhibit or exhibit_ids()]
     sweeps = [Sweep(plan, stage) for plan in plans for stage in plan.stages]
-    evidence = scales.read(scale).reuses_evidence and not options.ignore_evidence
+    reuses = scales.read(scale).reuses_evidence and not options.ignore_evidence
+    evidence = runs_of(plans) if reuses else None
     status = bring(sweeps, options.results, options.jobs, f"runs of {scale}", evidence=evidence)
     if status == 0 and not options.exhibit:
         # DVC has a line for the folder of every stage, also where no exhibit uses one.

@@ -137,6 +137,13 @@ def test_a_declaration_has_the_form_in_which_dvc_writes_it(path, tmp_path):
     assert copy.read_text() == path.read_text()
 
 
+def test_no_command_of_a_loop_over_exhibits_reads_the_name_of_the_loop():
+    """Snakemake puts a command together when it runs: the name is then that of the last exhibit. Its params are not."""
+    text = (ROOT / "workflows" / "reports.smk").read_text()
+    commands = re.findall(r"^ +shell:\n((?: {8,}.*\n)+)", text[text.index("for exhibit in EXHIBITS") :], re.M)
+    assert len(commands) == 2 and not [each for each in commands if "{exhibit}" in each]
+
+
 def test_no_two_modules_import_each_other():
     """Directly or through others: what is needed for its types alone does not count."""
     graph = {_module(path): _known_imports(path) for path in SOURCES}

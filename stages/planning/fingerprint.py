@@ -21,7 +21,10 @@ from stages.planning.code_hashes import module_hash, reached
 from stages.planning.declaration import PARAMS
 
 # These bindings say where and how fast a run computes, not what.
-NOT_PART = ("execution.device", "execution.checkpoint_minutes", "execution.processes", "execution.nodes")
+NOT_PART = tuple(
+    f"execution.{name}"
+    for name in ("device", "checkpoint_minutes", "processes", "nodes", "workers", "keep_gb")
+)
 # These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
 NAMES_A_FILE = ("label_subset.file",)
 # Photographs have no checksum to declare: what lists them decides which they are, and in which order.

@@ -27,6 +27,9 @@ from stages.running.progress import Progress
 
 LOCK_SECONDS = 1.0  # between looks at what is at work, and at a run that another driver is at work on
 LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
+# glibc gives every large tensor back to the system and asks for it again in the next step, whose pages are then cleared
+# anew: a tenth of a step of a small network. A process that does one run may keep them. No number changes.
+KEEP_MEMORY = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
 STOP_SECONDS = 30.0  # for checkpoints, after a signal
 
 
@@ -83,6 +86,8 @@ class _Driver:
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
         _shorten_temporary_folder()
+        # Read when a program starts: by the fork server, and by torchrun's ranks. What a user has set stays.
+        os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
         # Not fork: a child must not inherit threads or CUDA. Not spawn: each run would import torch again.
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))

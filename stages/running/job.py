@@ -72,7 +72,8 @@ class Job:
 
     def data(self, split: str) -> tuple[Tensor | Photographs, Tensor]:
         """Images uint8 (n, 3, H, W), or photographs, and labels (n,) of one split of the declared data set."""
-        return dataset(self.results / self.run.scale / "data", split, self.device)
+        folder, how = self.results / self.run.scale / "data", self.execution
+        return dataset(folder, split, self.device, workers=how.workers, keep_gb=how.keep_gb)
 
     def manifest(self) -> dict[str, Any]:
         """What `prepare` found of the declared data set: its classes, its metric, its splits."""
