@@ -53,5 +53,5 @@ def _holds(path: Path, digest: str) -> bool:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

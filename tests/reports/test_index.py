@@ -121,9 +121,9 @@ def test_every_link_leads_somewhere(judged, page):
 def test_verdicts_come_first_and_stand_again_under_their_exhibits(page):
     board = page[page.index('id="verdicts"') : page.index('id="contents"')]
     assert page.index('id="verdicts"') < page.index('id="contents"') < page.index("<article")
-    assert re.findall(r"(\d) (confirmed|contradicted|inconclusive|not run|number only) ", text_of(board))[:5] == [
-        ("1", SPOKEN[verdict]) for verdict in VERDICTS
-    ]
+    assert re.findall(r"(\d) (confirmed|contradicted|inconclusive|not run|number only) ", text_of(board))[
+        :5
+    ] == [("1", SPOKEN[verdict]) for verdict in VERDICTS]
     assert re.findall(r'href="#claim-(\w+)" title', board) == ["A12", "C1", "E1", "D5", "F1"]
     said = text_of(article(page, "figure_08"))
     assert "confirmed C1 a nonlinear head beats a linear one difference" in said
