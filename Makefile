@@ -1,7 +1,7 @@
 # `make reports` and `make test` are all a newcomer needs; both create .venv from the lock first.
 PYTHON ?= python3
 # What stands after SCALE= or BASE= is one word of a command, whatever is in it; without SCALE params/scale.yaml counts.
-unexport SCALE BASE BASE_SCALE REFERENCE IGNORE
+unexport SCALE BASE BASE_SCALE REFERENCE IGNORE HARDWARE
 quoted = '$(subst ','\'',$(value $(1)))'
 SCALED = $(if $(value SCALE),--scale $(call quoted,SCALE))
 OPEN := import sys; from common import scales; print(f"open reports/out/{(sys.argv[1:] or [scales.default()])[0]}/index.html")
@@ -20,7 +20,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME := $(shell mktemp -d)
 endif
 
-.PHONY: help install reports page site test test-slurm lint plan compare official bench audit mutants coverage clean
+.PHONY: help install reports repro page site test test-slurm test-remotes lint plan compare official bench bench-suite audit clean mutants coverage
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -35,17 +35,29 @@ $(INSTALLED): requirements/lock.txt requirements/installer.txt
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/lock.txt
 	touch $@
 
+# A page needs no torch: without the whole environment it gets one of its own packages alone, a tenth as large.
+PAGE := $(if $(wildcard $(INSTALLED)),$(INSTALLED),.venv/page)
+
+.venv/page: requirements/page.txt requirements/installer.txt
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --require-hashes -r requirements/installer.txt
+	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/page.txt
+	touch $@
+
 reports: $(INSTALLED)  ## every exhibit at SCALE (default: params/scale.yaml), and the page that shows them
 	$(PY) -m snakemake --cores all $(if $(value SCALE),--config scale=$(call quoted,SCALE)) -- reports
 	@$(PY) -c '$(OPEN)' $(if $(value SCALE),$(call quoted,SCALE))
 
-page: $(INSTALLED)  ## the page of SCALE from the committed evidence, without a run
+repro: $(INSTALLED)  ## the same by DVC, after any kill of it
+	$(PY) -m stages repro
+
+page: $(PAGE)  ## the page of SCALE from the committed evidence, without a run
 	$(PY) -m reports.verdict $(SCALED) --from evidence
 	$(PY) -m reports.draw $(SCALED) --from evidence
 	$(PY) -m reports.index $(SCALED) --from evidence
 	@$(PY) -c '$(OPEN)' $(if $(value SCALE),$(call quoted,SCALE))
 
-site: $(INSTALLED)  ## the pages of all scales that have committed evidence, in reports/out
+site: $(PAGE)  ## the pages of all scales that have committed evidence, in reports/out
 	for scale in reports/evidence/*/; do $(MAKE) --no-print-directory page SCALE="$$(basename "$$scale")" || exit 1; done
 
 test: $(INSTALLED)  ## the whole test suite
@@ -54,13 +66,19 @@ test: $(INSTALLED)  ## the whole test suite
 test-slurm: $(INSTALLED)  ## one exhibit through a one-node Slurm cluster of this machine (needs slurm-wlm, munge, root)
 	$(PY) -m pytest -q tests/slurm --slurm
 
+test-remotes: $(INSTALLED)  ## DVC's remotes: a folder, and a real S3 server of this machine in .venv-remotes
+	$(PYTHON) -m venv .venv-remotes
+	for lock in lock remotes; do \
+	  $(PY) -m uv pip install --quiet --python .venv-remotes/bin/python --require-hashes --no-deps -r requirements/$$lock.txt || exit 1; done
+	PATH="$(CURDIR)/.venv-remotes/bin:$$PATH" .venv-remotes/bin/python -m pytest -q tests/test_remotes.py
+
 lint: $(INSTALLED)  ## ruff and snakefmt
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m snakefmt --check Snakefile workflows
 
-plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and cost
-	$(PY) -m stages plan --cost $(SCALED)
+plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCALE=...; prints cells, runs and the price on HARDWARE=...
+	$(PY) -m stages plan --cost $(SCALED) $(if $(value HARDWARE),--hardware $(call quoted,HARDWARE))
 
 compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, results folders, scales): parameters, numbers, verdicts
 	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE)) \
@@ -69,8 +87,22 @@ compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, result
 official: $(INSTALLED)  ## TensorFlow, to read the published checkpoints (python -m stages import_official)
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/official.txt
 
-bench: $(INSTALLED)  ## image pairs per second, end to end
-	$(PY) -m tests.bench.pretraining
+# The peers see the suite's own packages, so that both have one torch, and bring a few of their own.
+BENCH := .venv-bench/installed
+
+$(BENCH): $(INSTALLED) requirements/bench.txt
+	$(PY) -m venv --clear --without-pip .venv-bench
+	$(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$$(.venv-bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/suite.pth"
+	$(PY) -m uv pip install --quiet --python .venv-bench/bin/python --no-deps --require-hashes --compile-bytecode -r requirements/bench.txt
+	touch $@
+
+bench: $(BENCH)  ## how fast the suite is beside lightly and others, in 5 minutes: reports/bench.json, docs/performance.md
+	$(PY) -m tests.bench $(BENCH_OPTIONS)
+	$(PY) -m tests.bench.page
+
+bench-suite: $(BENCH)  ## the same of whole runs, in fresh clones of what is committed: 20 minutes
+	$(PY) -m tests.bench --suite $(BENCH_OPTIONS)
+	$(PY) -m tests.bench.page
 
 clean:  ## drafts of reports and Snakemake's notes; results stay
 	rm -rf reports/out .snakemake

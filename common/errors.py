@@ -20,6 +20,7 @@ NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 PIECES = ("expected", "found", "where", "remedy")
 LABELS = {"remedy": "what to do"}
+LONGEST = 4000  # characters of what was found
 INDENT = 14  # width of the longest label
 
 
@@ -39,7 +40,7 @@ class UserError(Exception):
         where: str | Path = "",
         remedy: str = "",
     ) -> None:
-        self.problem, self.expected, self.found = problem, str(expected), str(found)
+        self.problem, self.expected, self.found = problem, str(expected), _readable(str(found))
         self.where, self.remedy = str(where), remedy
         super().__init__(problem)
 
@@ -55,6 +56,11 @@ class UserError(Exception):
         # Keyword-only arguments are lost by the default pickling, and runs report from child processes.
         pieces = {name: getattr(self, name) for name in PIECES}
         return _rebuild, (self.problem, pieces)
+
+
+def _readable(found: str) -> str:
+    """What was found, without the middle where it is longer than a person reads."""
+    return found if len(found) <= LONGEST else f"{found[: LONGEST - 100]} ... {found[-80:]}"
 
 
 def _rebuild(problem: str, pieces: dict[str, str]) -> UserError:

@@ -37,15 +37,21 @@ def discard_broken(scale_folder: str | Path) -> list[str]:
 
 def _is_true(path: Path) -> bool:
     record = _read(path)
-    if not seals.is_whole(record):
+    listed = record.get("files") if seals.is_whole(record) else None
+    if not isinstance(listed, dict):
         return False
-    return all(
-        Path(name).is_file() and files.sha256_file(name) == digest for name, digest in record["files"].items()
-    )
+    return all(_holds(Path(name), digest) for name, digest in listed.items())
+
+
+def _holds(path: Path, digest: str) -> bool:
+    try:
+        return path.is_file() and files.sha256_file(path) == digest
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None

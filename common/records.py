@@ -13,11 +13,17 @@ class StageEntry(TypedDict):
     shared: what all its runs are bound to; of the settings of a loss, those that a run's own loss has count for it.
     evaluates: the stages whose runs it reads, none for one that opens a chain. runs: by run id, {"seed", "labels"} and
     what its cell binds, nested as in `shared`.
+
+    Of the stage of a search, whose runs are bound as those of the stage that chooses among them, but for the grid:
+    searches_for: that stage. grid: {binding: the list of the choosing run that has its values}; every combination is a
+    run, so `shared` and `runs` are empty.
     """
 
     shared: Nested
     evaluates: list[str]
     runs: dict[str, dict[str, Any]]
+    searches_for: NotRequired[str]
+    grid: NotRequired[dict[str, str]]
 
 
 class PlanDocument(TypedDict):
@@ -40,8 +46,9 @@ class Divergence(TypedDict):
 class Cause(TypedDict):
     """run.json of a finished run: what decided its numbers, and the SHA-256 of each of its files; sealed.
 
-    adopted: the declaration under which results of older code stand for it. imported: which published weights stand in
-    the place of a training.
+    upstream: the fingerprint of the run that it evaluates; search: of those that it chooses among. adopted: the
+    declaration under which results of older code stand for it. imported: which published weights stand in the place of
+    a training.
     """
 
     fingerprint: str
@@ -57,6 +64,7 @@ class Cause(TypedDict):
     layout: int
     files: dict[str, str]
     seal: str
+    search: NotRequired[list[str]]
     imported: NotRequired[dict[str, Any]]
     diverged: NotRequired[Divergence]
 
@@ -64,9 +72,11 @@ class Cause(TypedDict):
 class Index(TypedDict):
     """params/plan/index.yaml: the graph of both engines.
 
-    opens: stages that open a chain. sweeps: the exhibits of each stage.
+    opens: stages that open a chain. searches: of each stage that chooses, the one among whose runs it does. sweeps: the
+    exhibits of each stage.
     """
 
     exhibits: list[str]
     opens: list[str]
+    searches: dict[str, str]
     sweeps: dict[str, list[str]]

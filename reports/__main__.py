@@ -8,11 +8,11 @@ FOLDER = Path(__file__).parent
 
 def commands() -> dict[str, str]:
     """Each command with the first line of what it says of itself."""
-    found = {}
+    said_by = {}
     for path in sorted(FOLDER.glob("[!_]*.py")):
         said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        found[path.stem] = said.splitlines()[0]
-    return found
+        said_by[path.stem] = said.splitlines()[0]
+    return said_by
 
 
 if __name__ == "__main__":

@@ -94,8 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def page(params: Path) -> str:
     """The list as Markdown: the paper's claims, and then our own."""
-    found = declared(params)
-    papers, own = ([each for each in found if each.exhibit.is_papers == whose] for whose in (True, False))
+    every = declared(params)
+    papers, own = ([each for each in every if each.exhibit.is_papers == whose] for whose in (True, False))
     words = [f"- **{listed.claim.id}**: {said}" for listed in papers if (said := _said(listed.claim))]
     parts = [
         INTRODUCTION.format(count=len(papers)),
@@ -111,8 +111,8 @@ def page(params: Path) -> str:
 def declared(params: Path) -> list[Listed]:
     """The claims of every exhibit that is declared, in the order of their ids."""
     exhibits = load_all(params, scales.names()[0])
-    found = {claim.id: Listed(exhibit, claim) for exhibit in exhibits for claim in parse(exhibit.claims)}
-    return [found[name] for name in in_order(list(found))]
+    by_id = {claim.id: Listed(exhibit, claim) for exhibit in exhibits for claim in parse(exhibit.claims)}
+    return [by_id[name] for name in in_order(list(by_id))]
 
 
 def _table(listed: Sequence[Listed], params: Path) -> str:
@@ -122,12 +122,12 @@ def _table(listed: Sequence[Listed], params: Path) -> str:
 
 def _cells(listed: Listed, params: Path) -> list[str]:
     exhibit, claim = listed
-    found = on_paper(claim, load_paper(params / "paper" / f"{exhibit.id}.csv"))
+    result = on_paper(claim, load_paper(params / "paper" / f"{exhibit.id}.csv"))
     scale = "" if claim.min_scale == scales.names()[0] else claim.min_scale
-    if found["effect"] is None:
+    if result["effect"] is None:
         judged = ["—", "in words only" if claim.paper_text else "—"]
     else:
-        judged = [written_effect(found["effect"], found["unit"]), SUPPORTED[found["supports"]]]
+        judged = [written_effect(result["effect"], result["unit"]), SUPPORTED[result["supports"]]]
     return [claim.id, exhibit.id, exhibit.section, claim.says, TYPES[claim.type], scale, *judged]
 
 

@@ -44,24 +44,7 @@ __all__ = ["changed_verdicts", "evidence_of", "main", "write_page"]
 @command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m reports.compare", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--base",
-        required=True,
-        action="append",
-        help="git revisions, folders of results, scales; with blanks between",
-    )
-    parser.add_argument("--reference", help="what every base is compared with (the results that lie here)")
-    parser.add_argument("--scale", help="of the reference (default: params/scale.yaml)")
-    parser.add_argument("--base-scale", help="of a base that is no scale itself (the same)")
-    parser.add_argument(
-        "--ignore", nargs="+", default=[], metavar="PATTERN", help="parameters or metrics, as Lars.*"
-    )
-    parser.add_argument("--markdown", action="store_true", help="write changes.md too, for a pull request")
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--params", type=Path, default=Path("params"))
-    parser.add_argument("--out", type=Path, default=Path("reports/out"))
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     options.scale = options.scale or default()
     base_scale = options.base_scale or options.scale
     for scale in (options.scale, base_scale):
@@ -83,6 +66,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_text(target / "changes.md", "\n".join(map(_relative, folders, compared)))
         print(f"paste {target / 'changes.md'}")
     print(f"open {target / 'index.html'}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m reports.compare", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--base",
+        required=True,
+        action="append",
+        help="git revisions, folders of results, scales; with blanks between",
+    )
+    parser.add_argument("--reference", help="what every base is compared with (the results that lie here)")
+    parser.add_argument("--scale", help="of the reference (default: params/scale.yaml)")
+    parser.add_argument("--base-scale", help="of a base that is no scale itself (the same)")
+    parser.add_argument(
+        "--ignore", nargs="+", default=[], metavar="PATTERN", help="parameters or metrics, as Lars.*"
+    )
+    parser.add_argument("--markdown", action="store_true", help="write changes.md too, for a pull request")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--params", type=Path, default=Path("params"))
+    parser.add_argument("--out", type=Path, default=Path("reports/out"))
+    return parser
 
 
 def _split(names: str) -> list[str]:

@@ -10,8 +10,11 @@ this receipt names.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
+import functools
 import importlib
 import importlib.metadata
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from common import receipts
+from common import machine, receipts
 from common.errors import UserError, command
 from common.files import read_json, sha256_bytes, write_bytes, write_text
 from common.scales import check_scale, default
@@ -35,6 +38,7 @@ from reports.reading.summary import beside
 
 ENDINGS = {"figure": ("svg", "png", "csv", "json"), "table": ("html", "tex", "csv", "json")}
 INK = ("matplotlib", "seaborn", "pandas", "numpy", "jinja2", "pillow")  # whose versions decide how it looks
+FEW = 3  # exhibits for which no further process is started: it costs a second of imports
 CURVES = "_curves"  # ends the name of a drawing that every kind of exhibit may have
 Files = dict[str, bytes]
 
@@ -55,10 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         receipts.write(folders.results / scale, f"drawn/{options.exhibit}", left)
         return
     declared = {exhibit.id: exhibit for exhibit in load_all(folders.params, scale)}
-    for exhibit in declared.values():
-        has_results = folders.rows(exhibit.id, scale).exists()
-        if has_results and not is_drawn(exhibit.id, scale, folders, options.out / scale):
-            write(exhibit.id, scale, folders, options.out / scale)
+    with_results = [name for name in declared if folders.rows(name, scale).exists()]
+    stale = [name for name in with_results if not is_drawn(name, scale, folders, options.out / scale)]
+    write_all(stale, scale, folders, options.out / scale)
     drawn = (options.out / scale).glob("*.*")
     known = tuple(ending for endings in ENDINGS.values() for ending in endings)
     left = [path for path in drawn if path.stem.removesuffix(CURVES) in declared and path.suffix[1:] in known]
@@ -89,6 +92,22 @@ def write(exhibit: str, scale: str, folders: Folders, out: Path) -> list[Path]:
     receipt["made_from"] = made_from(exhibit, scale, folders)
     write_text(_receipt(exhibit, scale, folders), json_text(receipt), only_if_changed=True)
     return [out / name for name in files]
+
+
+def write_all(exhibits: Sequence[str], scale: str, folders: Folders, out: Path) -> None:
+    """Draw exhibits, as many at a time as there are cores; drawings that are one by one the same bytes."""
+    jobs = min(machine.cores(), len(exhibits) // FEW)
+    one = functools.partial(write, scale=scale, folders=folders, out=out)
+    if jobs < 2:
+        for exhibit in exhibits:
+            one(exhibit)
+        return
+    importlib.import_module("reports.drawing.style")  # before they fork, or each would import matplotlib
+    # Of an interrupt the parent tells.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    with concurrent.futures.ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ignore) as pool:
+        for _ in pool.map(one, exhibits):
+            pass
 
 
 def file_name(exhibit: str, ending: str) -> str:

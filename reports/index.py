@@ -23,12 +23,13 @@ from reports.drawing.markup import render
 from reports.drawing.standing import banner
 from reports.page import board, summary
 from reports.page.committed import keep
-from reports.page.contents import COMPLETE, NOT_DRAWN, PARTIAL, Entry, contents
+from reports.page.contents import COMPLETE, NOT_DRAWN, NOT_RUN, PARTIAL, Entry, contents
 from reports.page.numbers import numbers
-from reports.reading import provenance
-from reports.reading.folders import add_folders, folders_of
+from reports.reading import progress, provenance
+from reports.reading.folders import Folders, add_folders, folders_of
 from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
+from reports.reading.verdicts import SPOKEN
 from reports.reading.words import read_words
 
 
@@ -43,14 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     folder = options.out / scale
     entries = contents(scale, folder, folders.params)
     records = [entry.record for entry in entries if entry.record]
-    write_text(folder / "index.html", page(scale, entries, folder, folders.params))
+    write_text(folder / "index.html", page(scale, entries, folder, folders))
     if not folders.committed:
         keep(options.metrics / f"{scale}.json", scale, folders, records)
     receipts.write(folders.results / scale, "page", [folder / "index.html"])
 
 
-def page(scale: str, entries: Sequence[Entry], folder: Path, params: Path = Path("params")) -> str:
+def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -> str:
     """The whole page as HTML."""
+    params = folders.params
     frozen = read_frozen(params, scale)
     said = board.Said(
         words=read_words(params),
@@ -61,16 +63,20 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, params: Path = Path
     of = {
         entry.id: [claim for claim in claims or [] if claim.found["exhibit"] == entry.id] for entry in entries
     }
-    statuses = (COMPLETE, PARTIAL, NOT_DRAWN)
+    statuses = (COMPLETE, PARTIAL, NOT_RUN, NOT_DRAWN)
+    made, left = _progress(scale, entries, folders)
     return render(
         "index.html.j2",
         scale=scale,
         banner=banner(scale),
         about=scales.read(scale).about,
         ran=summary.ran([entry.record for entry in entries if entry.record]),
+        when=summary.when(made, frozen),
+        left=summary.still(left, scale),
         came_out=summary.came_out(claims or []),
         frozen=frozen,
         meanings=board.MEANINGS,
+        spoken=SPOKEN,
         thinned=sum(bool(entry.record and entry.record["thinned"]) for entry in entries),
         counts={status: sum(entry.status == status for entry in entries) for status in statuses},
         sections=list(dict.fromkeys(entry.section for entry in entries)),
@@ -83,6 +89,22 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, params: Path = Path
         judge=board.judge(scale),
         width=board.WIDTH,
     )
+
+
+def _progress(
+    scale: str, entries: Sequence[Entry], folders: Folders
+) -> tuple[progress.Made | None, progress.Left | None]:
+    """The runs that are made, as far as their records were kept, and those that are left."""
+    records = progress.read_records(folders.evidence / scale / progress.RECORDS)
+    drawn = {entry.id: entry.record for entry in entries if entry.record}
+    runs = {
+        str(run.get("fingerprint")): run
+        for record in drawn.values()
+        for run in provenance.runs_of(record).values()
+    }
+    missing = {name: record["missing"] for name, record in drawn.items()}
+    left = progress.left(folders.params, scale, missing, records, runs)
+    return progress.made(records, runs), left
 
 
 def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
@@ -119,7 +141,7 @@ def _curves(entry: Entry) -> str | None:
 
 def _causes(record: Record) -> dict[str, Any]:
     """What all runs of an exhibit have in common, and what the plan says of their cost."""
-    runs = provenance.runs_of(record)
+    runs = provenance.runs_of(record) | provenance.searched_of(record)
     return {
         "stages": provenance.stage_causes(runs),
         "shared": provenance.shared(runs),

@@ -46,15 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def find_browser(asked: str | None = None) -> str:
     """The path of a Chromium: the one asked for, that of $CHROMIUM, or one on the PATH. UserError if none."""
     asked = asked or os.environ.get("CHROMIUM")
-    found = next(filter(None, map(shutil.which, [asked] if asked else BROWSERS)), None)
-    if found is None:
+    browser = next(filter(None, map(shutil.which, [asked] if asked else BROWSERS)), None)
+    if browser is None:
         raise UserError(
             "no browser to print with",
             expected=f"a Chromium ({asked or ', '.join(BROWSERS)})",
             found="none",
             remedy="install one (Debian: apt-get install chromium), or name it with --browser",
         )
-    return found
+    return browser
 
 
 def printed(page: Path, browser: str) -> bytes:
@@ -85,7 +85,7 @@ def _unprinted(browser: str, page: Path, found: object) -> UserError:
 
 def undated(pdf: bytes) -> bytes:
     """The same PDF with its dates set to 1970, digit for digit, so that offsets within it stay true."""
-    return re.sub(rb"/(Creation|Mod)Date \(D:\d{14}", lambda found: found[0][:-14] + EPOCH, pdf)
+    return re.sub(rb"/(Creation|Mod)Date \(D:\d{14}", lambda date: date[0][:-14] + EPOCH, pdf)
 
 
 if __name__ == "__main__":

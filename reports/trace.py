@@ -22,7 +22,7 @@ from reports.comparing import history
 from reports.reading.declarations import load_declaration
 from reports.reading.knobs import canonical, sort_key
 from reports.reading.notation import metric
-from reports.reading.provenance import Trail, absent, trails
+from reports.reading.provenance import Trail, Tried, absent, trails
 from reports.reading.tidy import load_collected
 
 
@@ -64,26 +64,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"missing: {name}\n  {'command':11}{line}")
 
 
-def _chosen(found: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
+def _chosen(matching: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
     """The trails of a run, or of the cells with these values. UserError, with what there is, if there are none."""
     for word in cell:
         knob, equals, value = word.partition("=")
-        known = sorted({name for trail in found for name in trail.cell})
+        known = sorted({name for trail in matching for name in trail.cell})
         if not equals or knob not in known:
             raise UserError(
                 f"not a cell: {word}{nearest(knob, known)}",
                 expected=f"--cell KNOB=VALUE with a knob of the exhibit ({', '.join(known) or 'it has none'})",
                 found=word,
             )
-        values = sorted({trail.cell.get(knob, "none") for trail in found}, key=sort_key)
-        found = [trail for trail in found if trail.cell.get(knob) == canonical(value)]
-        if not found:
+        values = sorted({trail.cell.get(knob, "none") for trail in matching}, key=sort_key)
+        matching = [trail for trail in matching if trail.cell.get(knob) == canonical(value)]
+        if not matching:
             raise UserError(f"no cell has this {knob}", expected=f"one of {', '.join(values)}", found=value)
     if run is None:
-        return list(found)
-    chosen = [trail for trail in found if run in (trail.run, cell_name(trail.run))]
+        return list(matching)
+    chosen = [trail for trail in matching if run in (trail.run, cell_name(trail.run))]
     if not chosen:
-        known = [trail.run for trail in found]
+        known = [trail.run for trail in matching]
         raise UserError(
             f"no such run{nearest(run, known)}",
             expected=f"one of {len(known)} runs, such as {', '.join(known[:3])}",
@@ -111,14 +111,23 @@ def _told(trail: Trail, record: Mapping[str, Any], results: Path) -> Iterator[st
         }
         yield f"  {step.stage}"
         yield from (f"    {name:11}{text}" for name, text in lines.items())
+        yield from _told_search(step.tried)
+
+
+def _told_search(tried: Sequence[Tried]) -> Iterator[str]:
+    """The runs among which a run chose: their settings, what validation said, and their commands."""
+    for place, each in enumerate(tried):
+        settings = ", ".join(f"{name} {value}" for name, value in each.own.items())
+        found = ", ".join(f"{name} {value:{metric(name).format}}" for name, value in each.found.items())
+        yield f"    {'' if place else 'chosen of':11}{settings}: {found or 'diverged'}; {each.command}"
 
 
 def _own_record(path: Path) -> dict[str, str]:
     """Commit and cost of a run. They are of the machine that ran it, so that a copy of the numbers may lack them."""
     if not path.exists():
         return {"commit": f"not known: there is no {path.name} in this folder"}
-    found = read_json(path, "run it again, by the command of its stage")
-    git, seconds, speed = found.get("git") or {}, found.get("seconds"), found.get("images_per_second")
+    record = read_json(path, "run it again, by the command of its stage")
+    git, seconds, speed = record.get("git") or {}, record.get("seconds"), record.get("images_per_second")
     edited = (
         f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"
         if git.get("patch_sha256")
@@ -127,7 +136,7 @@ def _own_record(path: Path) -> dict[str, str]:
     cost = [f"{seconds} s" if seconds is not None else "", f"{speed:g} images/s" if speed else ""]
     return {
         "commit": f"{git.get('commit') or 'none: it ran outside a git checkout'}{edited}",
-        "cost": ", ".join(filter(None, [*cost, found.get("device")])),
+        "cost": ", ".join(filter(None, [*cost, record.get("device")])),
     }
 
 

@@ -24,7 +24,7 @@ from reports.reading.folders import Folders, add_folders, folders_of, hashes
 from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged, write_judged
 from reports.reading.paper import load_paper
 from reports.reading.plain import record_text
-from reports.reading.verdicts import FILE
+from reports.reading.verdicts import FILE, PARTS, SPOKEN, Verdict, part_of
 
 
 @command
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--exhibit", help="test the claims of this one; the default is all, and their verdicts"
     )
+    parser.add_argument("--markdown", action="store_true", help="print them as the table of a README")
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)
@@ -41,12 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
         update(options.exhibit, scale, folders)
         return
-    found = judge_scale(scale, folders)
+    verdicts = judge_scale(scale, folders)
     path = options.out / scale / FILE
-    write_text(path, record_text(found), only_if_changed=True)
+    write_text(path, record_text(verdicts), only_if_changed=True)
     left = (folders.results / scale / "judged").glob("*.json")
     receipts.write(folders.results / scale, "judged", [path, *left])
-    print("\n".join(printed(found)))
+    print("\n".join(overview(verdicts) if options.markdown else printed(verdicts)))
 
 
 def judge_scale(scale: str, folders: Folders) -> Document:
@@ -69,20 +70,44 @@ def not_run(exhibit: Declaration, folders: Folders) -> list[Tested]:
 
 def update(exhibit: str, scale: str, folders: Folders) -> Judged:
     """What was tested on an exhibit's evidence: as it lies there, or tested anew if it was made from other inputs."""
-    with suppress(
-        UserError
-    ):  # there is none, it is damaged, or it was made from other inputs: it is made again
+    # A file that is absent, damaged or made from other inputs is made again.
+    with suppress(UserError):
         return read_fresh(exhibit, scale, folders)
     path, inputs = folders.judged(exhibit, scale), made_from(exhibit, scale, folders)
     write_judged(path, judged(load(exhibit, scale, folders), inputs))
     return read_judged(path, exhibit, scale)
 
 
-def printed(found: Document) -> list[str]:
+def printed(verdicts: Document) -> list[str]:
     """The verdicts for a terminal: one line each, and their counts."""
-    lines = [f"{claim['id']:4} {claim['verdict']:13} {claim['says']}" for claim in found["claims"]]
-    counts = [f"{count} {verdict}" for verdict, count in found["counts"].items()]
-    return [*lines, f"{len(lines)} claims at scale {found['scale']}: {', '.join(counts)}"]
+    lines = [f"{claim['id']:4} {SPOKEN[claim['verdict']]:13} {claim['says']}" for claim in verdicts["claims"]]
+    counts = [f"{count} {SPOKEN[verdict]}" for verdict, count in verdicts["counts"].items()]
+    return [*lines, f"{len(lines)} claims at scale {verdicts['scale']}: {', '.join(counts)}"]
+
+
+def overview(board: Document) -> list[str]:
+    """The board in Markdown: how many claims have each verdict, and which, by part of the paper."""
+    papers = [claim for claim in board["claims"] if claim["is_papers"]]
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in papers) for verdict in SPOKEN}
+    verdicts = [verdict for verdict, count in counts.items() if count]
+    said = ", ".join(f"{counts[verdict]} {SPOKEN[verdict]}" for verdict in verdicts)
+    rows = [
+        ["part of the paper", *(SPOKEN[verdict] for verdict in verdicts)],
+        ["---"] * (1 + len(verdicts)),
+        *(_part(title, [claim for claim in papers if part_of(claim["section"]) == part], verdicts)
+          for part, title in PARTS.items()),
+    ]  # fmt: skip
+    shown = [row for row in rows if any(row[1:])]
+    return [
+        f"{len(papers)} claims at scale {board['scale']}: {said}.",
+        "",
+        *(f"| {' | '.join(row)} |" for row in shown),
+    ]
+
+
+def _part(title: str, claims: Sequence[Verdict], verdicts: Sequence[str]) -> list[str]:
+    of = {verdict: [claim["id"] for claim in claims if claim["verdict"] == verdict] for verdict in verdicts}
+    return [title, *(" ".join(names) for names in of.values())]
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ class Portable:
     ) -> Tensor:
         """Slope by x: weight * invstd * (dy - mean of dy - (x - mean) * invstd^2 * mean of dy * (x - mean))."""
         scale = invstd if weight is None else invstd * weight
+        # The two terms with means are one affine map of x: one pass over x, and no tensor of its size between.
         pull = -scale / sum(counts)
         from_x = _affine(x, mean, pull * invstd.square() * sum_dy_xmu, pull * sum_dy)
         return from_x.addcmul_(dy, _channels(scale, x).to(from_x.dtype))
@@ -107,6 +108,7 @@ class Cuda:
     def merge(x: Tensor, moments: Tensor, eps: float, count: int) -> tuple[Tensor, Tensor, Tensor]:
         """As Portable.merge, of means and 1 / deviations."""
         means, invstds = moments.unbind(1)
+        # The kernel wants a count for each process. All are equal, so no message is needed to learn them.
         total, counts = count * len(moments), means.new_full((len(moments),), count)
         kept, unbiased = torch.zeros_like(means[0]), torch.zeros_like(means[0])
         # With momentum 1 the kernel stores this batch's own statistics, the variance as the unbiased estimate.
@@ -177,7 +179,9 @@ class _NormalizeOver(torch.autograd.Function):
         if torch.is_grad_enabled():  # create_graph=True: the statistics would pass for constants
             raise RuntimeError("batch norm over several processes has no second derivative")
         x, weight, mean, invstd = ctx.saved_tensors
+        # The kernels read both side by side: in two memory formats they would mix up elements or be refused.
         dy = _dense(dy, like=x)
+        # Both sums in one message: latency, not volume, is what a layer of a few hundred channels costs.
         sums = torch.stack(ctx.kernels.sums(dy, x, mean, invstd, weight))
         slopes = None
         if ctx.needs_input_grad[0]:

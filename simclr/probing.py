@@ -16,7 +16,7 @@ from simclr.divergence import Watch
 from simclr.heads import Dense
 from simclr.metrics import accuracy
 from simclr.optimizer import MakesOptimizer
-from simclr.precision import encoded
+from simclr.precision import DTYPES, encoded
 from simclr.schedule import warmup_cosine
 from simclr.sgd import Sgd
 from simclr.views import Images, ViewPolicy, rows_of
@@ -45,11 +45,12 @@ def transformed_features(
     """(features (n, d), targets int64 (n,)) of one view of each image under `views`, gin's ViewPolicy by default.
 
     The target is what `operator`, one of DRAWS, did: grey or not, the quarter turns, noise or not, Sobel or not.
-    `purpose_epoch` addresses the draw. precision: see simclr.precision. Raises ValueError if the operator is unknown or
-    no part of the policy.
+    `purpose_epoch` addresses the draw. precision: see simclr.precision; `represent` is converted to it. Raises
+    ValueError if the operator is unknown or no part of the policy.
     """
     if operator not in DRAWS:
         raise ValueError(f"probing.operator must be one of {', '.join(DRAWS)}; found {operator!r}")
+    represent.to(DTYPES[precision])
     policy, features, targets = views or ViewPolicy(), [], []
     for start in range(0, len(images), BATCH):
         index = torch.arange(start, min(start + BATCH, len(images)))
@@ -69,8 +70,8 @@ class Probe:
 
     The paper calls it an additional MLP and says no more: width, optimizer and the standardization of the features by
     their own mean and deviation are ours. Momentum SGD (gin's Sgd, unless `optimizer` makes another) with a cosine
-    schedule; resumable to the bit. Updates raise simclr.divergence.Diverged as those of Classification do, and so does
-    `predict`.
+    schedule, in the features' own precision; resumable to the bit. Updates raise simclr.divergence.Diverged as those of
+    Classification do, and so does `predict`.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Probe:
         self.mean, self.deviation = features.mean(0), features.std(0).clamp_min(1e-6)
         self.features, self.targets = self._standard(features), targets
         self.seed, self.batch_size = seed, batch_size
-        self.mlp = _mlp(features.shape[1], int(targets.max()) + 1, seed).to(features.device)
+        self.mlp = _mlp(features.shape[1], int(targets.max()) + 1, seed).to(features.device, features.dtype)
         self.optimizer = (optimizer or Sgd)(self.mlp.named_parameters())
         self._watch = Watch(self.mlp)
         self._peak = base_lr * batch_size / 256

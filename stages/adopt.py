@@ -51,15 +51,15 @@ def _entries(scale: str, results: Path, reason: str) -> Iterator[dict[str, str]]
     older: dict[tuple[str, str], set[str]] = {}
     for run, cause in finished(all_plans(scale), results):
         older.setdefault((run.stage, run.code), set()).add(str(code_of(cause)))
-    for (stage, code), found in sorted(older.items()):
-        if found == {fingerprint.accepted_code(stage, code)}:
+    for (stage, code), codes in sorted(older.items()):
+        if codes == {fingerprint.accepted_code(stage, code)}:
             continue
-        if len(found) > 1:
+        if len(codes) > 1:
             raise UserError(
                 f"results of stage {stage} are of several versions of its code: an adoption would mix them",
                 expected="one version",
-                found=", ".join(sorted(found)),
+                found=", ".join(sorted(codes)),
                 where=results / scale / stage,
                 remedy="run the stage again for the sweeps of the older versions",
             )
-        yield {"stage": stage, "code": code, "same_as": found.pop(), "reason": reason}
+        yield {"stage": stage, "code": code, "same_as": codes.pop(), "reason": reason}

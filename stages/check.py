@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = options.results / scales.check_scale(options.scale or scales.default())
     if broken := receipts.discard_broken(folder):
         raise UserError(
-            "what some steps left is not as they left it",
+            "files of finished steps were changed or removed",
             expected="the files that their receipts list, with their checksums",
             found=f"others after {', '.join(broken)}",
             where=folder / receipts.PLACE,

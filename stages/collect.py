@@ -76,18 +76,18 @@ def collect(plan: Plan, results: Path) -> None:
 def _known(plan: Plan, stage: str, results: Path) -> Iterator[tuple[str, Finished]]:
     """The finished runs of one stage. UserError if one is not what the plan describes now."""
     for run in plan.runs(stage):
-        found = finished(run, results)
-        if found and found.account["fingerprint"] != run.fingerprint:
+        run_there = finished(run, results)
+        if run_there and run_there.account["fingerprint"] != run.fingerprint:
             raise UserError(
                 "a result is not of this plan and this code",
                 expected=f"fingerprint {run.fingerprint} for run {run.id}",
-                found=found.account["fingerprint"],
+                found=run_there.account["fingerprint"],
                 where=run.folder(results),
                 remedy=f"run `python -m stages {stage} --scale {plan.scale} --sweep {plan.exhibit}` again; if only the "
                 "code changed and the numbers cannot have, `python -m stages adopt --reason ...` says so",
             )
-        if found:
-            yield run.id, found
+        if run_there:
+            yield run.id, run_there
 
 
 def _table(plan: Plan, known: Known) -> str:
@@ -102,7 +102,7 @@ def _table(plan: Plan, known: Known) -> str:
 
 def _values(plan: Plan, known: Known, run: Run) -> Iterator[tuple[str, float]]:
     """What a cell's runs measured, in the order of `measure`; of one that diverged only at which step."""
-    diverged = {stage: found for stage in plan.stages if (found := _divergence(known, stage, run.id))}
+    diverged = {stage: ended for stage in plan.stages if (ended := _divergence(known, stage, run.id))}
     for stage, metric in _measured(plan):
         entry = known.get(stage, {}).get(run.id)
         if entry and metric in entry.metrics:
@@ -120,8 +120,8 @@ def _curves(known: Known) -> str:
     rows = (
         [f"{stage}/{run}", row["epoch"], metric, f"{float(row[metric]):.5g}"]
         for stage, runs in known.items()
-        for run, found in runs.items()
-        for row in _thinned(found.curve)
+        for run, one in runs.items()
+        for row in _thinned(one.curve)
         for metric in CURVES
         if metric in row
     )
@@ -154,12 +154,18 @@ def _check_measures(plan: Plan, known: Known) -> None:
 
     A measure may be one that only some runs have: while others are missing, its absence says nothing.
     """
+    searches = _searches(plan)
     for measured in plan.document["measure"]:
         stage, _, metrics = measured.partition(".")
-        entries = known.get(stage, {})
+        # The runs of a search are of no cell: they have no row.
+        entries = {} if stage in searches else known.get(stage, {})
         names = {name for entry in entries.values() for name in entry.metrics}
         whole = all(run.id in entries for run in plan.runs(stage))
-        if stage not in plan.stages or (whole and names and names.isdisjoint(metrics.split("|"))):
+        if (
+            stage not in plan.stages
+            or stage in searches
+            or (whole and names and names.isdisjoint(metrics.split("|")))
+        ):
             raise UserError(
                 f"nothing measures `{measured}`{nearest(measured, [f'{stage}.{name}' for name in names])}",
                 expected=", ".join(f"{stage}.{name}" for name in sorted(names)) or ", ".join(plan.stages),
@@ -194,24 +200,40 @@ def _knob_names(plan: Plan) -> list[str]:
 
 
 def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
-    runs = {f"{stage}/{run}": found for stage, some in known.items() for run, found in some.items()}
-    every = {f"{stage}/{run.id}": run.code for stage in plan.stages for run in plan.runs(stage)}
-    costs = {found.account["fingerprint"]: found.cost for found in runs.values()}
-    accounts = {
-        name: found.account | {"adopted": adoption_of(found.account["stage"], every[name])}
-        for name, found in runs.items()
-    }
+    # What a run chose among has no row of its own, and where the run that chose is there nothing is missing.
+    searches = _searches(plan)
+    stages = [stage for stage in plan.stages if stage not in searches]
+    runs, searched = dict(_accounts(plan, known, stages)), dict(_accounts(plan, known, searches))
+    costs = {one.account["fingerprint"]: one.cost for some in known.values() for one in some.values()}
     return {
         "scale": plan.scale,
         "exhibit": plan.exhibit,
         "dataset": ", ".join(datasets_of([plan])),
-        "missing": [name for name in every if name not in runs],
-        "diverged": {name: own["diverged"] for name, own in accounts.items() if "diverged" in own},
+        "missing": [name for name in _names(plan, stages) if name not in runs],
+        "diverged": {name: own["diverged"] for name, own in runs.items() if "diverged" in own},
         # A run that two cells show was paid for once.
         "cost": {name: sum(cost.get(name, 0) for cost in costs.values()) for name in ("images", "flops")},
-        "runs": accounts,
-        "versions": _versions(accounts.values()),
+        "runs": runs,
+        **({"searched": searched} if searched else {}),
+        "versions": _versions([*runs.values(), *searched.values()]),
     }
+
+
+def _searches(plan: Plan) -> list[str]:
+    """The stages whose runs are those of a search."""
+    return [stage for stage, entry in plan.document["stages"].items() if "searches_for" in entry]
+
+
+def _names(plan: Plan, stages: Iterable[str]) -> Iterator[str]:
+    return (f"{stage}/{run.id}" for stage in stages for run in plan.runs(stage))
+
+
+def _accounts(plan: Plan, known: Known, stages: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What decided the numbers of each run that is there, by "<stage>/<run>"."""
+    for stage in stages:
+        for run in plan.runs(stage):
+            if found := known[stage].get(run.id):
+                yield f"{stage}/{run.id}", found.account | {"adopted": adoption_of(stage, run.code)}
 
 
 def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:
@@ -227,10 +249,10 @@ def _arrays(known: Known) -> Iterator[tuple[str, Any]]:
     """The pictures and outcomes of each cell's first run: exhibits show one seed's."""
     for runs in known.values():
         shown: set[str] = set()
-        for run, found in runs.items():
-            if found.arrays and cell_name(run) not in shown:
+        for run, one in runs.items():
+            if one.arrays and cell_name(run) not in shown:
                 shown.add(cell_name(run))
-                yield from ((f"{run}/{name}", _compact(array)) for name, array in found.arrays.items())
+                yield from ((f"{run}/{name}", _compact(array)) for name, array in one.arrays.items())
 
 
 def _compact(array: np.ndarray) -> np.ndarray:

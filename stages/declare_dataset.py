@@ -35,6 +35,18 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 @command
 def main(arguments: list[str] | None = None) -> None:
     """`python -m stages declare_dataset --folder FOLDER --name NAME`; --help has the rest."""
+    options = _parser().parse_args(arguments)
+    check_name(options.name, options.declarations, options.replace)
+    declared = declaration(options)
+    write_entry(options.declarations, options.name, {key: declared[key] for key in declared if key != "name"})
+    sizes = ", ".join(f"{split} {one['size']:,}" for split, one in declared["splits"].items())
+    print(f"{options.name}: {len(declared['classes'])} classes, {sizes}; declared in {options.declarations}")
+    print(
+        f"Bind it in a recipe with `dataset.name = '{options.name}'`; docs/own_images.md goes on from here."
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stages declare_dataset", description=__doc__.splitlines()[0]
     )
@@ -64,15 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--declarations", default=PARAMS / "datasets.yaml", type=Path, help="params/datasets.yaml"
     )
-    options = parser.parse_args(arguments)
-    check_name(options.name, options.declarations, options.replace)
-    declared = declaration(options)
-    write_entry(options.declarations, options.name, {key: declared[key] for key in declared if key != "name"})
-    sizes = ", ".join(f"{split} {one['size']:,}" for split, one in declared["splits"].items())
-    print(f"{options.name}: {len(declared['classes'])} classes, {sizes}; declared in {options.declarations}")
-    print(
-        f"Bind it in a recipe with `dataset.name = '{options.name}'`; docs/own_images.md goes on from here."
-    )
+    return parser
 
 
 def check_name(name: str, declarations: Path, replace: bool) -> None:
@@ -138,14 +142,14 @@ def _with_splits(declared: Declaration, tree: Path) -> Declaration:
     if {"val", "test"} <= parts.keys():
         official = sum(path.startswith(f"{parts['val']}/") for path, _ in listing["train"])
         declared["validation"] = {"official": official}
-    found = verification.hold(listing, declared, tree, {})
-    for split, one in verification.described(found).items():
+    surveyed = verification.hold(listing, declared, tree, {})
+    for split, one in verification.described(surveyed).items():
         declared["splits"][split] |= {"files": one["files"]["sha256"], "labels": one["labels"]["sha256"]}
     if declared.pop("undecodable", None) and (
-        left_out := [path for one in found.values() for path in one.left_out]
+        left_out := [path for one in surveyed.values() for path in one.left_out]
     ):
         declared["undecodable"] = left_out  # these, and no other that breaks later
-    _check_validation(found["train"], declared["validation"], tree)
+    _check_validation(surveyed["train"], declared["validation"], tree)
     return declared
 
 

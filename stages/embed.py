@@ -107,11 +107,13 @@ def check_channels(images: np.ndarray, published: dict[str, list[float]]) -> Non
     std = np.array(
         [math.sqrt(count @ values**2 / count.sum() - m**2) for count, m in zip(counts, mean, strict=True)]
     )
-    for name, found in (("mean", mean), ("std", std)):
-        if np.abs(found - published[name]).max() > 5.1e-9:  # half a unit of the last digit, and rounding here
+    for name, measured in (("mean", mean), ("std", std)):
+        if (
+            np.abs(measured - published[name]).max() > 5.1e-9
+        ):  # half a unit of the last digit, and rounding here
             raise UserError(
                 f"the channels have another {name} than was published",
                 expected=published[name],
-                found=found.tolist(),
+                found=measured.tolist(),
                 remedy="prepare the full data set again",
             )

@@ -147,11 +147,11 @@ def read_checkpoint(prefix: Path) -> dict[str, Tensor]:
     import torch
 
     if not prefix.with_name(prefix.name + ".index").is_file():
-        found = sorted(path.name for path in prefix.parent.glob("*")) if prefix.parent.is_dir() else []
+        siblings = sorted(path.name for path in prefix.parent.glob("*")) if prefix.parent.is_dir() else []
         raise UserError(
             "no checkpoint here",
             expected=f"{prefix.name}.index and {prefix.name}.data-00000-of-00001",
-            found=", ".join(found[:6]) or "nothing",
+            found=", ".join(siblings[:6]) or "nothing",
             where=prefix.parent,
             remedy="unpack the published archive, and give the path up to the step number",
         )

@@ -24,7 +24,7 @@ from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.fingerprint import accepted_code
 from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
-from stages.planning.recipes import stages_with_recipes
+from stages.planning.searches import search_of, stages_with_runs
 from stages.planning.stamp import is_current, remember
 
 SMALL = "RTX-4090-24GB"  # what many have at hand
@@ -40,6 +40,45 @@ TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 @command
 def main(arguments: list[str] | None = None) -> int:
     """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`: or all scales."""
+    options = _parser().parse_args(arguments)
+    if options.exhibit:
+        return _price_alone(options)
+    asked = [scales.default()] if options.current else options.scale or scales.names()
+    names = [scales.check_scale(name) for name in asked]
+    # Engines ask before each call; an unchanged plan is then known by a look at its files.
+    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
+        return 0
+    for scale in names:
+        plans = _plan(scale, options)
+    _discard_scales()
+    header = "# Made by `make plan`: which sweeps there are.\n"
+    files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
+    files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
+    for scale in names:
+        remember(options.results, scale)
+    return 0
+
+
+def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
+    """Write all that is planned of one scale, and say what it is; returns the plans."""
+    plans = all_plans(scale)
+    if retrained := changed_runs(plans, options.results):
+        print(notice(scale, retrained), file=sys.stderr, flush=True)
+    changed = [plan.exhibit for plan in plans if write_plan(plan)]
+    write_code(scale, plans, options.results)
+    files.write_json(options.results / scale / "work.json", work_list(plans), only_if_changed=True)
+    _discard_undeclared(scale)
+    if not options.quiet:
+        print(summary(scale, plans))
+        if options.cost:
+            print(cost_line(scale, plans, options.results))
+            print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
+        if changed:
+            print(f"  changed: {', '.join(changed)}")
+    return plans
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
     parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
@@ -52,36 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--hardware", help="with --cost: an entry of params/hardware.yaml (default: its first)"
     )
-    options = parser.parse_args(arguments)
-    if options.exhibit:
-        return _price_alone(options)
-    asked = [scales.default()] if options.current else options.scale or scales.names()
-    names = [scales.check_scale(name) for name in asked]
-    # Engines ask before each call; an unchanged plan is then known by a look at its files.
-    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
-        return 0
-    for scale in names:
-        plans = all_plans(scale)
-        if changed := changed_runs(plans, options.results):
-            print(notice(scale, changed), file=sys.stderr, flush=True)
-        changed = [plan.exhibit for plan in plans if write_plan(plan)]
-        write_code(scale, plans, options.results)
-        files.write_json(options.results / scale / "work.json", work_list(plans), only_if_changed=True)
-        _discard_undeclared(scale)
-        if not options.quiet:
-            print(summary(scale, plans))
-            if options.cost:
-                print(cost_line(scale, plans, options.results))
-                print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
-            if changed:
-                print(f"  changed: {', '.join(changed)}")
-    _discard_scales()
-    header = "# Made by `make plan`: which sweeps there are.\n"
-    files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
-    files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
-    for scale in names:
-        remember(options.results, scale)
-    return 0
+    return parser
 
 
 def _price_alone(options: argparse.Namespace) -> int:
@@ -98,8 +108,8 @@ def summary(scale: str, plans: list[Plan]) -> str:
     """Cells shown against distinct runs by stage, and what sharing saves."""
     runs = {stage: [run for plan in plans for run in plan.runs(stage)] for stage in _stages(plans)}
     lines = [f"{scale}: {len(plans)} exhibits"]
-    for stage, found in runs.items():
-        lines.append(f"  {stage}: {_distinct(found)} runs for {len(found)} cells")
+    for stage, of_stage in runs.items():
+        lines.append(f"  {stage}: {_distinct(of_stage)} runs for {len(of_stage)} cells")
     # What opens a chain and learns; a chain may also open with weights that nobody trained.
     every = [run for some in runs.values() for run in some if run.upstream is None]
     trainings = [run for run in every if cost.work_in(run).trained]
@@ -131,8 +141,8 @@ def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
 
 
 def _runs(plans: list[Plan]) -> list[Run]:
-    found = [run for plan in plans for runs in plan.stages.values() for run in runs]
-    return list({run.fingerprint: run for run in found}.values())
+    every = [run for plan in plans for runs in plan.stages.values() for run in runs]
+    return list({run.fingerprint: run for run in every}.values())
 
 
 def _stages(plans: list[Plan]) -> list[str]:
@@ -144,8 +154,9 @@ def _distinct(runs: Iterable[Run]) -> int:
 
 
 def index_of(plans: list[Plan]) -> Index:
-    """The exhibits, the sweeps of every stage that has recipes, and which stages open a chain."""
-    names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_recipes()}
+    """The exhibits, the sweeps of every stage, which stages open a chain, and which choose among another's runs."""
+    names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_runs()}
+    searches = {stage: search.stage for stage in sweeps if (search := search_of(stage))}
     opens, evaluates = set(), set()
     for plan in plans:
         for stage, entry in plan.document["stages"].items():
@@ -153,7 +164,7 @@ def index_of(plans: list[Plan]) -> Index:
             (evaluates if entry["evaluates"] else opens).add(stage)
     for stage in opens & evaluates:
         raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
-    return Index(exhibits=names, opens=sorted(opens), sweeps=sweeps)
+    return Index(exhibits=names, opens=sorted(opens), searches=searches, sweeps=sweeps)
 
 
 def single_exhibits() -> dict[str, Any]:
@@ -185,7 +196,7 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
     this scale has (runs that name another loss have another); datasets: those that this scale's runs read; judging,
     drawing/<exhibit>, page: hashes of the code that judges, draws, and makes the page.
     """
-    written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_recipes()}
+    written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_runs()}
     written |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
     written |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
     written |= {"judging": judging_hash(), "page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
@@ -198,25 +209,25 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
 
 
 def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
-    """{"<stage>/<fingerprint>": exhibit, run, shown_by, upstream, processes, nodes, minutes}, for schedulers.
+    """{"<stage>/<fingerprint>": exhibit, run, shown_by, reads, processes, nodes, minutes}, for schedulers.
 
     Priced on the first entry of params/hardware.yaml, without reserve.
     """
-    hardware, found, shown_by = hardware_named(), {}, {}
+    hardware, work, shown_by = hardware_named(), {}, {}
     for run in (run for plan in plans for runs in plan.stages.values() for run in runs):
         shown_by.setdefault(run.fingerprint, []).append(run.exhibit)
     for run in _runs(plans):
         price = price_of(run, hardware)
-        found[f"{run.stage}/{run.fingerprint}"] = {
+        work[f"{run.stage}/{run.fingerprint}"] = {
             "exhibit": run.exhibit,
             "run": run.id,
             "shown_by": sorted(set(shown_by[run.fingerprint])),
-            "upstream": f"{run.upstream.stage}/{run.upstream.fingerprint}" if run.upstream else None,
+            "reads": [f"{read.stage}/{read.fingerprint}" for read in run.reads],
             "processes": price.gpus,
             "nodes": price.nodes,
             "minutes": round(60 * price.hours, 1),
         }
-    return dict(sorted(found.items()))
+    return dict(sorted(work.items()))
 
 
 def _codes(stage: str, plans: list[Plan]) -> str:

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     what.add_argument("--dataset", help="prepare this one of params/datasets.yaml, into OUT/<dataset>/")
     parser.add_argument("--out", type=Path, help="with --dataset: where it goes; not needed with --shards")
     parser.add_argument("--results", default=Path("results"), type=Path, help="with --scale (results)")
-    parser.add_argument("--root", default=Path("data"), type=Path, help="where your own downloads are (data)")
+    parser.add_argument("--root", default=downloads(), type=Path, help="where your own downloads are (data)")
     parser.add_argument(
         "--verify",
         action="store_true",
@@ -63,6 +63,13 @@ def main(arguments: list[str] | None = None) -> None:
         pack(_photographs(declared), options.root)
     if options.out is not None:
         prepare(declared, options.out / options.dataset, options.root, options.verify)
+
+
+def downloads() -> Path:
+    """data/; in a copy that `dvc exp run --temp` works in, that of the project, because git carries none of it."""
+    exps = Path.cwd().parent
+    temporary = exps.parts[-3:] == (".dvc", "tmp", "exps")
+    return exps.parents[2] / "data" if temporary else Path("data")
 
 
 def planned(scale: str) -> list[str]:

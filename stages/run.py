@@ -1,6 +1,6 @@
 """Bring all runs of a scale, or of some exhibits, to their place: every stage, by one driver.
 
-A run starts as soon as the run that it evaluates is finished, so that no core waits for a stage to end.
+A run starts as soon as the runs that it reads are finished, so that no core waits for a stage to end.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from common import receipts, scales
 from common.errors import command
 from stages.planning.declaration import exhibit_ids
 from stages.planning.plans import read_plan
-from stages.planning.recipes import stages_with_recipes
-from stages.running.sweeps import Sweep, bring, parsed
+from stages.planning.searches import stages_with_runs
+from stages.running.sweeps import Sweep, bring, ignore_evidence, parsed, runs_of
 
 
 @command
@@ -21,17 +21,16 @@ def main(arguments: list[str] | None = None) -> int:
     """`python -m stages run [--exhibit figure_08 ...] [--scale S] [--jobs N]`: all exhibits without --exhibit."""
     parser = argparse.ArgumentParser(prog="python -m stages run", description=__doc__.splitlines()[0])
     parser.add_argument("--exhibit", action="append", help="only what this exhibit shows (may be repeated)")
-    parser.add_argument(
-        "--ignore-evidence", action="store_true", help="do every run, also where its numbers are committed"
-    )
+    ignore_evidence(parser)
     options, scale = parsed(parser, arguments)
     plans = [read_plan(name, scale) for name in options.exhibit or exhibit_ids()]
     sweeps = [Sweep(plan, stage) for plan in plans for stage in plan.stages]
-    evidence = scales.read(scale).reuses_evidence and not options.ignore_evidence
+    reuses = scales.read(scale).reuses_evidence and not options.ignore_evidence
+    evidence = runs_of(plans) if reuses else None
     status = bring(sweeps, options.results, options.jobs, f"runs of {scale}", evidence=evidence)
     if status == 0 and not options.exhibit:
         # DVC has a line for the folder of every stage, also where no exhibit uses one.
-        for stage in stages_with_recipes():
+        for stage in stages_with_runs():
             (options.results / scale / stage).mkdir(parents=True, exist_ok=True)
         _receipt(options.results / scale, "runs", sweeps, options.results)
     for name in options.exhibit or [] if status == 0 else []:

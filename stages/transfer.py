@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
-from functools import partial
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 import gin
-import torch
-from torch import Tensor
 
 from common.errors import UserError
-from simclr.classification import Classification
 from simclr.declared import Above, AtLeast
 from simclr.divergence import Diverged
-from simclr.finetuning import transfer_training
-from simclr.metrics import METRICS, accuracy, predicted, score
-from stages.data import datasets
+from simclr.metrics import accuracy, predicted, score
 from stages.planning.work import Bindings, Splits, Work
+from stages.running.finished import Finished
 from stages.running.job import Job
-from stages.steps.loop import TELL_STEPS
+from stages.steps.transferring import metric_and_classes, transferred
+
+# What it chooses among (stages/planning/searches.py): each pair of the grid is a run of its own.
+SEARCH = (
+    "transfer_search",
+    {
+        "transfer_training.lr": "transfer_grid.learning_rates",
+        "transfer_training.weight_decay": "transfer_grid.weight_decays",
+    },
+)
 
 
 class Point(NamedTuple):
@@ -48,75 +52,27 @@ def transfer_grid(
     return grid
 
 
-class Trainings:
-    """The trainings of one run, one after the other: each point of the grid, then the chosen one on more images.
-
-    `scores` are those of the finished ones. A checkpoint holds them and the training at work; the state of a
-    restored one goes to the first training that is asked for, which is the one that was at work.
-    """
-
-    def __init__(self, job: Job, classes: int, count: int) -> None:
-        self.job, self.classes, self.count = job, classes, count
-        self.encoder = job.upstream_encoder()
-        self._saved = job.restore() or {}
-        self.scores: list[float] = self._saved.pop("scores", torch.empty(0)).tolist()
-
-    def train(self, images: Tensor, labels: Tensor, point: Point) -> Classification:
-        """The network of `point` after its last step, from the upstream encoder or the checkpoint."""
-        training = transfer_training(
-            copy.deepcopy(self.encoder),
-            images,
-            labels,
-            self.classes,
-            self.job.run.seed,
-            lr=point.lr,
-            weight_decay=point.weight_decay,
-            precision=self.job.execution.precision,
-        )
-        if self._saved:
-            training.load(self._saved)
-            self._saved = {}
-        while training.step_number < training.total_steps:
-            training.step()
-            self._tell(training)
-            # Not after the last step: a resumed run then makes one, and gin's record of what was used is whole.
-            if training.step_number < training.total_steps:
-                self.job.checkpoint(partial(self._state, training))
-        return training
-
-    def _tell(self, training: Classification) -> None:
-        step, steps = training.step_number, training.total_steps
-        if step % TELL_STEPS == 0 or step == steps:
-            done = len(self.scores) * steps + step
-            self.job.tell(done * training.batch_size, self.count * steps * training.batch_size)
-
-    def _state(self, training: Classification) -> dict[str, Tensor]:
-        return {**training.state(), "scores": torch.tensor(self.scores, dtype=torch.float64)}
-
-
 def cost(bound: Bindings, images: Splits) -> Work:
-    """A training for each point of the grid and one more, each of so many steps; every point measured on validation."""
-    points = len(bound["transfer_grid.learning_rates"]) * len(bound["transfer_grid.weight_decays"])
+    """The training at the chosen point, and the test split once; the grid's trainings are runs of their own."""
     batch = bound["transfer_training.batch_size"]
     return Work(
-        trained=(points + 1) * bound["transfer_training.steps"] * batch,
-        frozen=points * images.validation + images.test,
+        trained=bound["transfer_training.steps"] * batch,
+        frozen=images.test,
         size=bound["ViewPolicy.size"],
         batch=batch,
         keeps=1,
-        fits={"transfer_training.batch_size": (batch, images.train, "images to train on")},
+        fits={"transfer_training.batch_size": (batch, images.train_and_validation, "images to train on")},
     )
 
 
 def work(job: Job) -> None:
     """Choose on validation, train once more on train and validation, and measure on the test split once."""
-    grid, metric, classes = transfer_grid(), *_about(job)
-    trainings = Trainings(job, classes, len(grid) + 1)
-    score_grid(job, trainings, grid, metric)
-    chosen = choose(grid, trainings.scores)
-    rows = [f"{p.lr!r},{p.weight_decay!r},{s!r}" for p, s in zip(grid, trainings.scores, strict=True)]
+    grid, (metric, classes) = transfer_grid(), metric_and_classes(job)
+    scores = [_score(found) for found in job.search()]
+    chosen = choose(grid, scores)
+    rows = [f"{p.lr!r},{p.weight_decay!r},{s!r}" for p, s in zip(grid, scores, strict=True)]
     job.write_text("grid.csv", "\n".join(["lr,weight_decay,validation", *rows]) + "\n")
-    training = trainings.train(*job.data("train+validation"), chosen)
+    training = transferred(job, "train+validation", classes, lr=chosen.lr, weight_decay=chosen.weight_decay)
     images, labels = job.data("test")
     logits = training.logits(images)
     predictions = predicted(logits, labels)
@@ -129,42 +85,19 @@ def work(job: Job) -> None:
             "accuracy": float(accuracy(predictions, labels)),
             "chosen_lr": chosen.lr,
             "chosen_weight_decay": chosen.weight_decay,
-            "validation": max(trainings.scores),
+            "validation": max(scores),
         }
     )
 
 
-def score_grid(job: Job, trainings: Trainings, grid: list[Point], metric: str) -> None:
-    """Train every point that has no score yet on `train`, and score it on `validation`."""
-    if len(trainings.scores) == len(grid):
-        return
-    (images, labels), held_out = job.data("train"), job.data("validation")
-    for point in grid[len(trainings.scores) :]:
-        try:
-            logits = trainings.train(images, labels, point).logits(held_out[0])
-            found = score(metric, logits, held_out[1], trainings.classes)
-        except Diverged:
-            # A rate that is too large is one that validation does not choose.
-            found = -math.inf
-        trainings.scores.append(found)
+def _score(found: Finished) -> float:
+    # A rate that is too large is one that validation does not choose.
+    return -math.inf if "diverged" in found.account else found.metrics["validation"]
 
 
-def choose(grid: list[Point], scores: list[float]) -> Point:
+def choose(grid: Sequence[Point], scores: Sequence[float]) -> Point:
     """The point of the highest score; of equal ones the first. Raises Diverged if every training of the grid has."""
     best = max(scores)
     if best == -math.inf:
         raise Diverged(0, None, "every training of the grid")
     return grid[scores.index(best)]
-
-
-def _about(job: Job) -> tuple[str, int]:
-    """The metric of the data set and the number of its classes."""
-    manifest = job.manifest()
-    if manifest["metric"] not in METRICS:
-        raise UserError(
-            "a metric that nobody computes",
-            expected=", ".join(METRICS),
-            found=manifest["metric"],
-            where=f"data set {job.run.dataset}",
-        )
-    return manifest["metric"], datasets.class_count(manifest)

@@ -14,7 +14,7 @@ from reports.reading.knobs import canonical
 from stages import collect
 from stages.planning import plans
 from stages.planning.declaration import read_exhibit
-from stages.planning.recipes import stages_with_recipes
+from stages.planning.searches import stages_with_runs
 from tests.small_copy import ROOT
 from tests.stages.conftest import project  # noqa: F401, the fixture
 
@@ -45,7 +45,7 @@ def test_every_key_and_word_is_named(name):
 
 
 def test_every_stage_that_a_chain_may_have_is_named():
-    assert not [stage for stage in stages_with_recipes() if f"`{stage}`" not in PAGE]
+    assert not [stage for stage in stages_with_runs() if f"`{stage}`" not in PAGE]
 
 
 def write(exhibit: dict[str, Any]) -> None:

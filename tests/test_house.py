@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 
 from common.files import read_csv, read_yaml
 from stages.planning import code_hashes
-from stages.planning.recipes import stages_with_recipes
+from stages.planning.searches import stages_with_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simclr", "stages", "reports", "common")
@@ -75,7 +75,7 @@ def test_nothing_is_pickled_and_no_shell_is_built(path):
 
 def test_no_stage_depends_on_what_the_library_offers_beside_the_method():
     """So that an edit of it retrains nothing."""
-    modules = {module for stage in stages_with_recipes() for module in code_hashes.modules_of(stage)}
+    modules = {module for stage in stages_with_runs() for module in code_hashes.modules_of(stage)}
     assert not {"simclr.finished_run", "simclr.torchvision_state", "simclr.objectives"} & modules
 
 
@@ -92,7 +92,7 @@ def test_dvc_plans_again_when_any_source_changes():
     deps = {Path(name) for name in read_yaml(ROOT / "dvc.yaml")["stages"]["plan"]["deps"]}
     exhibits = [f"reports.exhibits.{path.stem}" for path in (ROOT / "reports" / "exhibits").glob("*.py")]
     modules = code_hashes.reached("reports.draw", "reports.index", *exhibits)
-    modules += tuple(module for stage in stages_with_recipes() for module in code_hashes.modules_of(stage))
+    modules += tuple(module for stage in stages_with_runs() for module in code_hashes.modules_of(stage))
     paths = {code_hashes.module_path(module).relative_to(ROOT) for module in modules}
     assert len(paths) > 60 and not [path for path in paths if not {path, *path.parents} & deps]
 
@@ -135,3 +135,68 @@ def test_a_declaration_has_the_form_in_which_dvc_writes_it(path, tmp_path):
     copy.write_bytes(path.read_bytes())
     apply_overrides(copy, [f"kind={path.stem.split('_')[0]}"])
     assert copy.read_text() == path.read_text()
+
+
+def test_no_command_of_a_loop_over_exhibits_reads_the_name_of_the_loop():
+    """Snakemake puts a command together when it runs: the name is then that of the last exhibit. Its params are not."""
+    text = (ROOT / "workflows" / "reports.smk").read_text()
+    commands = re.findall(r"^ +shell:\n((?: {8,}.*\n)+)", text[text.index("for exhibit in EXHIBITS") :], re.M)
+    assert len(commands) == 2 and not [each for each in commands if "{exhibit}" in each]
+
+
+def test_no_two_modules_import_each_other():
+    """Directly or through others: what is needed for its types alone does not count."""
+    graph = {_module(path): _known_imports(path) for path in SOURCES}
+    below = {module: _reached(module, graph) for module in graph}
+    assert not [module for module, others in below.items() if module in others]
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _known_imports(path: Path) -> set[str]:
+    """Modules of this project that a file imports; `from a import b` is a.b where that is a module, else a."""
+    tree = ast.parse(path.read_text())
+    tree.body = [node for node in tree.body if not _is_for_types(node)]
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            pairs = [f"{node.module}.{alias.name}" for alias in node.names]
+            names |= {pair if code_hashes.module_path(pair).is_file() else node.module for pair in pairs}
+    return {name for name in names if top(name) in PACKAGES} - {_module(path)}
+
+
+def _reached(module: str, graph: dict[str, set[str]]) -> set[str]:
+    seen: set[str] = set()
+    waiting = list(graph[module])
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(graph.get(name, ()))
+    return seen
+
+
+def test_ink_imports_no_statistics():
+    """What draws is told the verdicts: it reaches no test, by whatever way."""
+    rooms = ("drawing", "exhibits", "page")
+    ink = [_module(path) for room in rooms for path in (ROOT / "reports" / room).rglob("*.py")]
+    reached = code_hashes.reached(*ink)
+    assert not [module for module in reached if module.startswith("reports.judging")]
+    assert not [module for module in reached if "scipy" in map(top, imports(code_hashes.module_path(module)))]
+
+
+def test_no_stage_is_named_by_hand():
+    """The rooms of stages/ and the ground below them learn of a stage from its file and its recipe."""
+    names = set(stages_with_runs())
+    for path in SOURCES:
+        parts = path.relative_to(ROOT).parts
+        if parts[0] == "common" or (parts[0] == "stages" and parts[1] in ROOMS):
+            constants = [
+                node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)
+            ]
+            assert not [node.value for node in constants if node.value in names], path

@@ -15,6 +15,7 @@ import pytest
 from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.plans import Run, resolve
 from stages.planning.recipes import read_recipe
+from stages.planning.searches import choosers
 
 DATA = {"dataset.name": ("imagenet", "2"), "dataset.limit": (0, "all images")}
 CROP = {
@@ -238,6 +239,16 @@ FROM_RANDOM = {
     "transfer_grid.learning_rates": [log_spaced(1e-3, 1, 7)],
     "transfer_grid.weight_decays": [log_spaced(1e-5, 10**-1.5, 8)],
 }
+# Each pair of a grid is a run, bound by the recipe of the stage that chooses.
+POINTS = {
+    "transfer_training.lr": log_spaced(1e-4, 0.1, 7),
+    "transfer_training.weight_decay": (0.0, *log_spaced(1e-6, 1e-3, 7)),
+}
+POINTS_FROM_RANDOM = {
+    "transfer_training.steps": [40_000],
+    "transfer_training.lr": log_spaced(1e-3, 1, 7),
+    "transfer_training.weight_decay": log_spaced(1e-5, 10**-1.5, 8),
+}
 
 # (exhibit, stage, blocks, source): a block is every combination of its lists, and a stage's runs are those of its
 # blocks. What a block leaves out is as in the recipe.
@@ -388,6 +399,7 @@ GRIDS = [
             (table, "initialize", [{"resnet.width": [width]}], "B.8"),
             (table, "logistic", [TWELVE], "B.8"),
             (table, "transfer", [TWELVE, {**TWELVE, **FROM_RANDOM}], "B.8.2"),
+            (table, "transfer_search", [{**TWELVE, **POINTS}, {**TWELVE, **POINTS_FROM_RANDOM}], "B.8.2"),
         )
     ),
     ("figure_b1", "pretrain", [FIGURE_9], "B.1, Figure B.1"),
@@ -462,7 +474,7 @@ def plain(value: Any) -> Any:
 
 def departures(stage: str, bindings: dict[str, Any]) -> frozenset[tuple[str, Any]]:
     """What bindings say other than the recipe's rows above."""
-    rows = RECIPES[stage]
+    rows = RECIPES[choosers().get(stage, stage)]
     return frozenset(
         (key, plain(value))
         for key, value in bindings.items()

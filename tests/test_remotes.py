@@ -38,8 +38,8 @@ def remote(request, tmp_path, monkeypatch) -> Iterator[list[list[str]]]:
     if request.param == "folder":
         yield [["dvc", "remote", "add", "--force", "--default", "store", str(tmp_path / "store")]]
         return
-    pytest.importorskip("dvc_s3", reason="pip install 'dvc[s3]'")
-    pytest.importorskip("moto", reason="pip install 'moto[server]'")
+    for name in ("dvc_s3", "moto"):
+        pytest.importorskip(name, reason="make test-remotes has it")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")

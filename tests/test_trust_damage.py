@@ -178,10 +178,11 @@ def test_what_dvc_cannot_see_check_says_and_dvc_makes_again(by_dvc):
 
 
 @pytest.mark.parametrize("name", ["dvc.lock", ".dvc/tmp/rwlock"])
-def test_a_note_that_dvc_was_killed_at_can_go_and_nothing_is_trained_again(by_dvc, name):
-    """DVC empties these files before it writes them; one that stays empty stops it until it is removed."""
+@pytest.mark.parametrize("left", ["", "{", "stages: 1", "\0"])
+def test_a_note_that_dvc_was_killed_at_goes_and_nothing_is_trained_again(by_dvc, name, left):
+    """DVC empties these files before it writes them, and does not start with one that is not whole."""
     clone, whole = by_dvc
-    (clone.folder / name).write_text("")
-    assert clone.run(*clone.engine, check=False).count("rwlock" if "rwlock" in name else "dvc.lock")
-    (clone.folder / name).unlink()
-    assert not ran(clone.reports()) and clone.products() == whole
+    (clone.folder / name).write_text(left)
+    assert clone.run("dvc", "repro", check=False).count("rwlock" if "rwlock" in name else "dvc.lock")
+    said = clone.reports()
+    assert f"{name}: DVC was killed at it" in said and not ran(said) and clone.products() == whole

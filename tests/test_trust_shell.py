@@ -94,3 +94,7 @@ def test_dvc_interpolates_into_no_command(path):
     stages = YAML(typ="safe").load(Path(__file__).parents[1] / path)["stages"]
     commands = [stage["cmd"] for stage in stages.values()]
     assert commands and not [each for each in commands if "$" in str(each)]
+
+
+def test_a_misspelled_exhibit_gets_the_nearest_name_from_snakemake_too(clone):
+    assert "did you mean `figure_06`" in refuses(clone, "snakemake", "--cores", "1", "figure_6")

@@ -12,7 +12,7 @@ import psutil
 from tests import small_copy
 from tests.small_copy import TABLE_05, Clone, commit_all, copy_tree, shorten_training
 
-ENGINES = {"snakemake": ["snakemake", "--cores", "2", "reports"], "dvc": ["dvc", "repro"]}
+ENGINES = {"snakemake": ["snakemake", "--cores", "2", "reports"], "dvc": ["python", "-m", "stages", "repro"]}
 MADE = ("results", "reports/out", "reports/metrics", "reports/evidence")
 
 

@@ -15,6 +15,7 @@ os.environ["PYTHONUTF8"] = "1"  # for jobs: text is UTF-8 under any locale
 sys.path.insert(0, workflow.basedir)
 from common import locks, receipts, scales
 from common.errors import UserError, explain
+from common.names import nearest
 
 
 def read_yaml(path):
@@ -83,6 +84,7 @@ for names in (
     PLAN["exhibits"],
     PLAN["sweeps"],
     PLAN["opens"],
+    PLAN["searches"].values(),
     *PLAN["sweeps"].values(),
 ):
     checked(names, INDEX)

@@ -82,8 +82,11 @@ for exhibit in EXHIBITS:
         output:
             update(receipt(f"runs/{exhibit}")),
         threads: CORES if UNIT == "scale" else 1
+        params:
+            # Read here: a command is put together when it runs, and the loop is over by then.
+            only=f"--scale {SCALE} --exhibit {exhibit}",
         shell:
-            f"{PYTHON} -m stages run --scale {SCALE} --exhibit {exhibit} --jobs {{threads}} {WATCHED}"
+            f"{PYTHON} -m stages run {{params.only}} --jobs {{threads}} {WATCHED}"
 
     rule:
         name:

@@ -55,11 +55,27 @@ def is_finished(key):
     )
 
 
+def known():
+    """The fingerprints of runs whose numbers are committed, where the scale takes them from there."""
+    if not scales.read(SCALE).reuses_evidence:
+        return set()
+    from stages.planning.plans import read_plan
+    from stages.running.sweeps import known_elsewhere, runs_of
+
+    return known_elsewhere(
+        runs_of(read_plan(name, SCALE) for name in PLAN["exhibits"]), Path("results")
+    )
+
+
 def settle():
-    """Finished runs ask for no job, and lost ones for theirs. Only who submits the jobs decides it."""
+    """Runs that are finished, or known by evidence, ask for no job, and lost ones for theirs.
+
+    Only who submits the jobs decides it.
+    """
+    elsewhere = known()
     for job, keys in JOBS.items():
         note = Path(RESULTS, "done", job)
-        if all(map(is_finished, keys)):
+        if all(key.split("/")[1] in elsewhere or is_finished(key) for key in keys):
             note.parent.mkdir(parents=True, exist_ok=True)
             note.touch()
         else:
@@ -80,11 +96,10 @@ def its_runs(wildcards):
     return [RUNS[key] for key in JOBS[f"{wildcards.stage}/{wildcards.job}"]]
 
 
-def upstream(wildcards):
-    """The runs that these evaluate: they stand in the name of what evaluates them, so their time says nothing."""
-    return [
-        ancient(done(run["upstream"])) for run in its_runs(wildcards) if run["upstream"]
-    ]
+def read_by(wildcards):
+    """The runs that these evaluate or choose among: they stand in the name of what reads them, so their time says nothing."""
+    wanted = {done(key) for run in its_runs(wildcards) for key in run["reads"]}
+    return [ancient(path) for path in sorted(wanted)]
 
 
 def nodes(wildcards):
@@ -116,7 +131,7 @@ def names(wanted):
 
 rule on_one_node:
     input:
-        upstream,
+        read_by,
         data=ancient(rules.prepare.output),
     output:
         touch(f"{RESULTS}/done/{{stage}}/{{job}}"),

@@ -13,6 +13,12 @@ def sweeps_of(exhibit, stages):
     ]
 
 
+def read_by(wildcards):
+    """What the runs of a sweep read: the sweeps that open chains, and that among whose runs it chooses."""
+    search = PLAN["searches"].get(wildcards.stage)
+    return sweeps_of(wildcards.exhibit, [*PLAN["opens"], *([search] if search else [])])
+
+
 def parts_of_runs(exhibit=None):
     """What says that the sweeps of an exhibit, or of all, are there."""
     exhibits = [exhibit] if exhibit else PLAN["exhibits"]
@@ -36,6 +42,6 @@ use rule train as evaluate with:
         plan=f"params/plan/{SCALE}/{{exhibit}}.yaml",
         code=f"{RESULTS}/code/stages/{{stage}}",
         data=rules.prepare.output,
-        trained=lambda wildcards: sweeps_of(wildcards.exhibit, PLAN["opens"]),
+        read=read_by,
     output:
         update(f"{RESULTS}/index/{{exhibit}}/evaluated/{{stage}}.json"),

@@ -44,26 +44,27 @@ class Move(NamedTuple):
 
 def differences(base: Side, here: Side) -> list[Difference]:
     """Bindings that differ, run by run, with equal differences of one stage of an exhibit put together."""
-    base, found = aligned(base, here), {}
+    base, runs_of = aligned(base, here), {}
     for exhibit in sorted({*base.tidy, *here.tidy}):
         old, new = base.parameters(exhibit), here.parameters(exhibit)
         for name in sorted({*old, *new}):
             stage, _, run = name.partition("/")
             for binding, left, right in _unequal(old.get(name), new.get(name)):
-                found.setdefault((exhibit, stage, binding, left, right), []).append(run)
+                runs_of.setdefault((exhibit, stage, binding, left, right), []).append(run)
     return [
-        Difference(*key, runs=_named(runs, _count(key[0], key[1], base, here))) for key, runs in found.items()
+        Difference(*key, runs=_named(runs, _count(key[0], key[1], base, here)))
+        for key, runs in runs_of.items()
     ]
 
 
 def moves(base: Side, here: Side) -> list[Move]:
     """Every cell and metric of either side; reports.comparing.sides.aligned says which cells meet."""
-    base, found = aligned(base, here), []
+    base, moved = aligned(base, here), []
     for exhibit in sorted({*base.tidy, *here.tidy}):
         sides = [_cells(side.rows(exhibit)) for side in (base, here)]
         for key in sorted({*sides[0], *sides[1]}):
-            found.append(_move(exhibit, key, *(side.get(key) for side in sides)))
-    return found
+            moved.append(_move(exhibit, key, *(side.get(key) for side in sides)))
+    return moved
 
 
 def interval(base: Sequence[float], here: Sequence[float]) -> tuple[float | None, float | None]:

@@ -81,9 +81,9 @@ def _states(claim: str, exhibit: str, scale: str, params: Path) -> Iterator[Stat
             UserError
         ):  # a revision that took the evidence away, or left it half-written, is no state of it
             continue
-        found = by_claim(_tested(side, commit, known, params))
+        verdicts = by_claim(_tested(side, commit, known, params))
         moved = [] if before is None else _moved(before, side, exhibit)
-        yield State(commit, date, subject, found.get(claim), moved)
+        yield State(commit, date, subject, verdicts.get(claim), moved)
         before = side
 
 

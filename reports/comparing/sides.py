@@ -182,11 +182,11 @@ def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, 
 def _settings(rows: pd.DataFrame) -> dict[tuple[tuple[str, str], ...], str]:
     """{knobs that are set, with their values: the cell}; without settings that do not tell cells apart."""
     knobs = [name for name in rows.columns if name not in COLUMNS]
-    found: dict[tuple[tuple[str, str], ...], set[str]] = {}
+    cells_by_setting: dict[tuple[tuple[str, str], ...], set[str]] = {}
     for row in rows.to_dict(orient="records"):
         setting = tuple(sorted((knob, row[knob]) for knob in knobs if row[knob] != ""))
-        found.setdefault(setting, set()).add(cell_name(row["run"]))
-    return {setting: cells.pop() for setting, cells in found.items() if len(cells) == 1}
+        cells_by_setting.setdefault(setting, set()).add(cell_name(row["run"]))
+    return {setting: cells.pop() for setting, cells in cells_by_setting.items() if len(cells) == 1}
 
 
 def _renamed(run: str, names: Mapping[str, str]) -> str:
@@ -200,21 +200,21 @@ def _committed_digests(revision: str, commit: str, scale: str) -> dict[str, Any]
     """What the metrics file of a revision says of each exhibit; None if it has none. UserError if it is broken."""
     text, path = _git("show", f"{commit}:{METRICS}/{scale}.json"), Path(f"{revision}:{METRICS}/{scale}.json")
     try:
-        found = {} if text is None else json.loads(text)
+        digests = {} if text is None else json.loads(text)
     except ValueError as error:
         raise damaged("metrics in JSON", str(error), path, COMMIT_AGAIN) from error
-    if not isinstance(found, dict):
-        raise damaged("metrics in JSON", f"a {type(found).__name__}", path, COMMIT_AGAIN)
-    return None if text is None else found
+    if not isinstance(digests, dict):
+        raise damaged("metrics in JSON", f"a {type(digests).__name__}", path, COMMIT_AGAIN)
+    return None if text is None else digests
 
 
 def _check_whole(rows: pd.DataFrame, digested: Mapping[str, Any], path: Path) -> None:
     """UserError unless the rows give the means that were committed with them: a cut file has lost some."""
-    found = cell_means(rows.to_dict(orient="records"))
-    for cell in sorted({*found, *digested}):
-        if found.get(cell) != digested.get(cell):
+    means = cell_means(rows.to_dict(orient="records"))
+    for cell in sorted({*means, *digested}):
+        if means.get(cell) != digested.get(cell):
             expected = f"the means {digested.get(cell, 'of no cell')} of {cell}, as the metrics of its commit have them"
-            raise damaged(expected, str(found.get(cell, "no rows")), path, COMMIT_AGAIN)
+            raise damaged(expected, str(means.get(cell, "no rows")), path, COMMIT_AGAIN)
 
 
 def _as_committed(tidy: Tidy) -> Tidy:
@@ -223,15 +223,15 @@ def _as_committed(tidy: Tidy) -> Tidy:
 
 
 def _commit(revision: str) -> str:
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    if found is None:
+    commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if commit is None:
         raise UserError(
             "nothing to compare with",
             expected="a git revision or a folder of results as BASE",
             found=f"{revision}, which is neither",
             remedy="try HEAD, a branch, or the path of another results folder",
         )
-    return found.strip()
+    return commit.strip()
 
 
 def _git(*words: str) -> str | None:

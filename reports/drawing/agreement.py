@@ -12,7 +12,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from reports.drawing.labels import Label, place_labels
-from reports.drawing.style import INK, MUTED, PALETTE, Drawing, blank, draw_spread, notes
+from reports.drawing.style import INK, MUTED, PALETTE, Drawing, blank, draw_spread, mark_diverged, notes
 from reports.reading.exhibit import Evidence
 from reports.reading.summary import settings, summarize
 
@@ -85,7 +85,11 @@ def pairs(cells: pd.DataFrame, knob: str, fraction: str) -> pd.DataFrame:
 
 
 def fit(points: pd.DataFrame) -> Fit:
-    """Pearson's r and the line of points with columns x and y; NaN of fewer than LEAST, or of equal ones."""
+    """Pearson's r and the line of points with columns x and y; NaN of fewer than LEAST, or of equal ones.
+
+    Points that lack a value, because its trainings diverged, do not count.
+    """
+    points = points.dropna(subset=["x", "y"])
     x, y = points["x"].to_numpy(float), points["y"].to_numpy(float)
     if len(x) < LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
         return Fit(math.nan, math.nan, math.nan, len(x))
@@ -101,6 +105,9 @@ def _panel(axes: Axes, points: pd.DataFrame, shown: Points) -> list[Label]:
         return []
     axes.margins(0.2, 0.16)
     axes.grid(True, axis="both")
+    lost, points = points[points["y"].isna()], points.dropna(subset=["x", "y"])
+    for x in lost["x"].dropna():
+        mark_diverged(axes, x)
     points = points.assign(series=points[shown.knob].map(shown.series))
     names = sorted(set(points["series"]), key=lambda name: (len(name), name))
     colors = {name: PALETTE[(place + 4) % len(PALETTE)] for place, name in enumerate(names)}

@@ -88,6 +88,7 @@ def _draw_panel(axes: Axes, panel: tuple[str, str], curves: pd.DataFrame, look: 
     axes.plot(ends["epoch"], ends["value"], "x", color=INK, markersize=5, linestyle="none")
     axes.set_title(STAGES.get(stage, stage.replace("_", " ").capitalize()))
     axes.set(xlabel="Epoch", ylabel=LABELS.get(name, metric(name).header), xlim=(0, None))
+    axes.locator_params(nbins=3)
 
 
 def _look(evidence: Evidence, cells: Sequence[str]) -> Look:

@@ -19,13 +19,17 @@ MIDDLE = 0.18  # luminance on which dark and white letters are equally legible
 
 
 class Panel(NamedTuple):
-    """One heat map: its table has NaN where nothing is known. centred: its colours are, on zero."""
+    """One heat map: its table has NaN where nothing is known. centred: its colours are, on zero.
+
+    lost: where that is because every seed diverged, bool of the same shape.
+    """
 
     title: str
     table: pd.DataFrame
     colors: str = "cividis"
     form: str = ".1f"
     centred: bool = False
+    lost: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ def draw_heat_map(evidence: Evidence, shown: HeatMap, *lines: str) -> Drawing:
     ours = summarize(evidence.measured, evidence.knobs).rename(columns={"mean": "number"})
     ours = ours[ours["metric"] == shown.metric]
     paper = evidence.paper[evidence.paper["metric"] == shown.metric]
-    panels = [Panel(f"Ours ({scale}), {header}", _table(ours, shown))]
+    table = _table(ours, shown)
+    lost = _table(ours.assign(number=ours["diverged"]), shown) > 0
+    panels = [Panel(f"Ours ({scale}), {header}", table, lost=(lost & table.isna()).to_numpy())]
     panels += [Panel(f"Paper, {header}", _table(paper, shown))] if len(paper) else []
     figure, axes = plt.subplots(1, len(panels), figsize=(3.7 * len(panels), 3.4), squeeze=False)
     for place, panel in zip(axes[0], panels, strict=True):
@@ -59,7 +65,7 @@ def draw_heat_map(evidence: Evidence, shown: HeatMap, *lines: str) -> Drawing:
 
 
 def draw_panel(axes: Axes, panel: Panel, row_label: str, column_label: str) -> None:
-    """A panel with its numbers, and a dash in every cell of which nothing is known."""
+    """A panel with its numbers, a cross in every cell that diverged, a dash in one of which nothing is known."""
     table, known = panel.table, panel.table.stack()
     if table.empty:
         axes.set(title=panel.title)
@@ -79,7 +85,8 @@ def draw_panel(axes: Axes, panel: Panel, row_label: str, column_label: str) -> N
         text.set_color(INK if _luminance(cells[row, column]) > MIDDLE else "white")
     # seaborn writes nothing where nothing is known
     for row, column in zip(*np.where(table.isna()), strict=True):
-        axes.text(column + 0.5, row + 0.5, "-", ha="center", va="center", fontsize=6.5, color=MUTED)
+        mark = "x" if panel.lost is not None and panel.lost[row, column] else "-"
+        axes.text(column + 0.5, row + 0.5, mark, ha="center", va="center", fontsize=6.5, color=MUTED)
     axes.set(title=panel.title, xlabel=column_label, ylabel=row_label, facecolor="#F4F4F4")
     axes.set_xticks(axes.get_xticks(), table.columns, rotation=45, ha="right", rotation_mode="anchor")
     axes.set_yticks(axes.get_yticks(), table.index, rotation=0)

@@ -47,7 +47,8 @@ def draw_lines(evidence: Evidence, shown: Lines, *lines: str) -> Drawing:
         _panel(place, rows, shown, hues)
         place.set(title=title, xlabel=shown.x_label, ylabel="", ylim=limits)
     axes[0, 0].set_ylabel(metric(shown.metric).header)
-    axes[0, 0].legend(title=shown.hue_label)
+    if len(ours):
+        axes[0, 0].legend(title=shown.hue_label)
     several = (ours.groupby([shown.x, shown.hue])["value"].count() > 1).any()
     said = ["Error bars: standard deviation over seeds."] if several else []
     return notes(figure, evidence, dataset_of(evidence), *said, *lines)

@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from reports.drawing.labels import Label
-from reports.drawing.style import MUTED, draw_spread
+from reports.drawing.style import INK, MUTED, draw_spread
 from reports.reading.exhibit import Evidence
 from reports.reading.paper import knobs_of
 from reports.reading.summary import summarize
@@ -17,20 +17,20 @@ Look = Mapping[str, tuple[str, str]]  # of a series: its marker and its colour
 
 
 def measured_points(evidence: Evidence) -> pd.DataFrame:
-    """One row per cell of ours: its knobs, params (millions), top1 (%) and spread (NaN for one seed)."""
+    """One row per cell of ours: its knobs, params (millions), top1 (%), spread (NaN for one seed), diverged (seeds)."""
     cells = summarize(evidence.measured, evidence.knobs)
     return _points(cells.rename(columns={"mean": "number"}), evidence.knobs)
 
 
 def printed_points(evidence: Evidence) -> pd.DataFrame:
     """The same of the paper's values, without spread."""
-    return _points(evidence.paper.assign(spread=math.nan), knobs_of(evidence.paper))
+    return _points(evidence.paper.assign(spread=math.nan, diverged=0), knobs_of(evidence.paper))
 
 
 def _points(cells: pd.DataFrame, knobs: Sequence[str]) -> pd.DataFrame:
     """Cells that have both metrics, as wide rows, in the order in which they come."""
     params, top1 = (cells[cells["metric"] == name] for name in ("params", "top1"))
-    both = top1[[*knobs, "number", "spread"]].rename(columns={"number": "top1"})
+    both = top1[[*knobs, "number", "spread", "diverged"]].rename(columns={"number": "top1"})
     both = both.merge(params[[*knobs, "number"]].rename(columns={"number": "params"}), on=list(knobs))
     return both[both["top1"].notna()].reset_index(drop=True)
 
@@ -38,7 +38,8 @@ def _points(cells: pd.DataFrame, knobs: Sequence[str]) -> pd.DataFrame:
 def draw_points(axes: Axes, points: pd.DataFrame, look: Look, unjoined: Sequence[str] = ()) -> list[Label]:
     """The points by size, with columns `series`, `line` (which of a series are joined) and `name`; their labels.
 
-    Spread is an error bar. Points of an `unjoined` series are hollow, and no line joins them.
+    Spread is an error bar; a cross on a point tells that a seed of it diverged. Points of an `unjoined` series are
+    hollow, and no line joins them.
     """
     order = [name for name in look if name in set(points["series"])]
     markers, colors = ({name: look[name][place] for name in order} for place in (0, 1))
@@ -61,6 +62,8 @@ def draw_points(axes: Axes, points: pd.DataFrame, look: Look, unjoined: Sequence
         axes.plot(
             [], [], markers[name], linestyle=line, color=colors[name], mfc=face, label=name, linewidth=0.9
         )
+    lost = points[points["diverged"] > 0]
+    axes.plot(lost["params"], lost["top1"], "x", color=INK, markersize=5, zorder=4)
     axes.legend()
     return [
         Label(row["name"], row["params"], row["top1"], MUTED if row["series"] in unjoined else "")
@@ -76,7 +79,8 @@ def empty(axes: Axes) -> None:
 def explanation(evidence: Evidence, points: pd.DataFrame) -> str:
     """The note that both figures carry."""
     spread = " Error bars: standard deviation over seeds." if points["spread"].notna().any() else ""
+    lost = " Crosses on points: a seed diverged, and the others count." if points["diverged"].any() else ""
     return (
         f"Ours: data set {evidence.provenance.get('dataset', 'not stated')}; parameters are the encoder's. "
-        f"The axes of the two panels differ.{spread}"
+        f"The axes of the two panels differ.{spread}{lost}"
     )

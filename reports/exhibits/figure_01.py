@@ -41,10 +41,10 @@ def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, fl
         return []
     series = points["method"].map(_series)
     names = points["method"].where(series != "supervised", "Supervised")
-    found = draw_points(axes, points.assign(series=series, line=series, name=names), LOOK, ["literature"])
+    drawn = draw_points(axes, points.assign(series=series, line=series, name=names), LOOK, ["literature"])
     axes.set(xlim=(points["params"].min() / 1.5, points["params"].max() * 2), ylabel="")
     axes.set_xlabel("Number of parameters (millions)")
-    return found
+    return drawn
 
 
 def _series(method: str) -> str:

@@ -24,6 +24,7 @@ def draw(evidence: Evidence) -> Drawing:
     printed = np.array([_number(lookup.paper(AVERAGE[1], first=name, second=AVERAGE[0])) for name in names])
     scale, change = evidence.exhibit.scale, ours - paper
     contrastive = _grid(names, _ours(lookup, "contrastive_accuracy"))
+    lost = np.column_stack([_grid(names, _lost(lookup)) == 1, np.zeros(len(names), bool)])
     panels = [
         (f"Ours ({scale}), top-1 (%)", _with_average(ours)),
         ("Paper (ImageNet), top-1 (%)", np.column_stack([paper, printed])),
@@ -33,7 +34,9 @@ def draw(evidence: Evidence) -> Drawing:
     figure, axes = plt.subplots(2, 2, figsize=(7.4, 6.6))
     for place, (title, values, *look) in zip(axes.flat, panels, strict=True):
         table = pd.DataFrame(values, index=names, columns=[*names, AVERAGE[0]])
-        draw_panel(place, Panel(title, table, *look), "1st transformation", "2nd transformation")
+        panel = Panel(title, table, *look)
+        own = panel._replace(lost=lost) if title.startswith("Ours") else panel
+        draw_panel(place, own, "1st transformation", "2nd transformation")
         place.axvline(len(names), color="white", linewidth=3)  # the average is no transformation
     return notes(figure, evidence, *_explanations(evidence, lookup, ours))
 
@@ -44,8 +47,16 @@ def _grid(names: Sequence[str], cell: Callable[[str, str], float]) -> np.ndarray
 
 def _ours(lookup: Lookup, name: str) -> Callable[[str, str], float]:
     def cell(first: str, second: str) -> float:
-        found = lookup.ours(name, first=first, second=second)
-        return found.mean if found else np.nan
+        ours = lookup.ours(name, first=first, second=second)
+        return ours.mean if ours else np.nan
+
+    return cell
+
+
+def _lost(lookup: Lookup) -> Callable[[str, str], float]:
+    def cell(first: str, second: str) -> float:
+        found = lookup.ours("top1", first=first, second=second)
+        return float(bool(found and found.diverged and not found.n))
 
     return cell
 
@@ -70,7 +81,9 @@ def _explanations(evidence: Evidence, lookup: Lookup, ours: np.ndarray) -> list[
     ]
     lines.append("Diagonal: one transformation alone. Average: mean of the row, the diagonal included.")
     if np.isnan(ours).any():
-        lines.append("A dash: not run. Averages of ours and of the difference are over the cells that were.")
+        lines.append(
+            "A dash: not run. An x: diverged. Averages of ours and of the difference are over the others."
+        )
     both = lookup.ours("top1", **BOTH)
     if both:
         lines.append(f"Crop and color on both branches, as usual: {written(both, 'top1')} % (n = {both.n}).")

@@ -43,9 +43,9 @@ def _panel(axes: Axes, points: pd.DataFrame, title: str, limits: tuple[float, fl
             series[some & (points["epochs"] == length)] = name
     line = series.where(points["training"] == "supervised", series + points["depth"])
     names = [_name(point, look[name]) for (_, point), name in zip(points.iterrows(), series, strict=True)]
-    found = draw_points(axes, points.assign(series=series, line=line, name=names), look)
+    drawn = draw_points(axes, points.assign(series=series, line=line, name=names), look)
     axes.set(xlim=(0, 1.2 * points["params"].max()), xlabel="Number of parameters (millions)", ylabel="")
-    return found
+    return drawn
 
 
 def _epochs(length: str) -> str:

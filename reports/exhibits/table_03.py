@@ -4,10 +4,7 @@ from reports.drawing.tables import Table, value
 from reports.reading.exhibit import Evidence
 from reports.reading.summary import Lookup, settings
 
-NAMES = {
-    "Orig. vs corrupted": "Orig. vs corrupted (Gaussian noise)",
-    "random guess": "Random guess",
-}
+NAMES = {"Orig. vs corrupted": "Orig. vs corrupted (Gaussian noise)", "random guess": "Random guess"}
 
 
 def draw(evidence: Evidence) -> Table:

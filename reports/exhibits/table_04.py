@@ -15,14 +15,14 @@ TUNED = {"lr": "Learning rate (for 256 images)", "margin": "Margin m", "temperat
 def draw(evidence: Evidence) -> Table:
     """One column per loss, as printed; under it what was chosen, by which accuracy, among how many settings."""
     lookup, losses = Lookup(evidence), _losses(evidence)
-    found = [_chosen(evidence, *pair) for pair in losses]
+    chosen = [_chosen(evidence, *pair) for pair in losses]
     printed = [lookup.paper("top1", loss=loss, semi_hard_mining=semi_hard) for loss, semi_hard in losses]
-    tests, validated = ([_reached(lookup, one, split) for one in found] for split in ("test", "validation"))
+    tests, validated = ([_reached(lookup, one, split) for one in chosen] for split in ("test", "validation"))
     top1 = [Value("top1", ours, paper) for ours, paper in zip(tests, printed, strict=True)]
     validation = [written(ours, "top1") if ours else NOT_RUN for ours in validated]
     rows: list[list[Cell]] = [["Top-1 accuracy (%)", *top1], ["on the validation split (%)", *validation]]
-    rows += [[label, *[_setting(one, knob) for one in found]] for knob, label in TUNED.items()]
-    rows += [["Settings tried", *[str(one["tried"]) if one else "0" for one in found]]]
+    rows += [[label, *[_setting(one, knob) for one in chosen]] for knob, label in TUNED.items()]
+    rows += [["Settings tried", *[str(one["tried"]) if one else "0" for one in chosen]]]
     return Table(columns=["", *[_name(*loss) for loss in losses]], rows=rows)
 
 

@@ -49,7 +49,7 @@ def _ablations(evidence: Evidence, lookup: Lookup) -> list[list[Cell]]:
         settings(evidence, "ablation", printed=KINDS),
     )
     cells = [{"architecture": network, "ablation": kind} for network in networks for kind in kinds if kind]
-    found = [cell for cell in cells if lookup.run(**cell) is not None]
+    finished = [cell for cell in cells if lookup.run(**cell) is not None]
     return [
         [
             ABLATIONS,
@@ -57,7 +57,7 @@ def _ablations(evidence: Evidence, lookup: Lookup) -> list[list[Cell]]:
             cell["architecture"],
             *_measured(lookup, **cell),
         ]
-        for cell in found
+        for cell in finished
     ]
 
 

@@ -93,18 +93,18 @@ class Cells:
 
 
 def of_evidence(evidence: Evidence, metrics: Sequence[str]) -> Cells:
-    """What was measured, and as cells without values what the plan names and no run has left; not cells of our own."""
+    """The measured cells, and without values those of the plan that no run has filled; not the cells that we added."""
     measured, knobs = evidence.measured, evidence.knobs
     if OWN in knobs:
         measured, knobs = measured[measured[OWN] == ""], [knob for knob in knobs if knob != OWN]
-    found = _table(measured, knobs, metrics, set(_runs_that_diverged(evidence)))
-    known = {identity(key) for key in found.keys}
+    present = _table(measured, knobs, metrics, set(_runs_that_diverged(evidence)))
+    known = {identity(key) for key in present.keys}
     absent = [key for key in _absent(evidence, knobs, metrics) if identity(key) not in known]
-    nothing = np.full((len(absent), found.values.shape[1]), np.nan)
+    nothing = np.full((len(absent), present.values.shape[1]), np.nan)
     return Cells(
-        [*found.keys, *absent],
-        np.concatenate([found.values, nothing]),
-        np.concatenate([found.diverged, np.zeros(nothing.shape, bool)]),
+        [*present.keys, *absent],
+        np.concatenate([present.values, nothing]),
+        np.concatenate([present.diverged, np.zeros(nothing.shape, bool)]),
     )
 
 
@@ -134,12 +134,12 @@ def _absent(evidence: Evidence, knobs: Sequence[str], metrics: Sequence[str]) ->
         frozenset(cell_name(run).split("-")): row
         for run, row in zip(measured["run"], measured.to_dict(orient="records"), strict=True)
     }
-    found = []
+    keys = []
     for run in evidence.missing:
         tokens = cell_name(run.split("/")[-1]).split("-")
         values = {knob: _value(knob, tokens, known) for knob in knobs}
-        found += [{**values, "metric": name} for name in metrics]
-    return list({identity(key): key for key in found}.values())
+        keys += [{**values, "metric": name} for name in metrics]
+    return list({identity(key): key for key in keys}.values())
 
 
 def _value(knob: str, tokens: Sequence[str], known: Mapping[frozenset, Mapping[str, str]]) -> str:

@@ -89,17 +89,22 @@ def rows_of(
 
 def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     """The rows that a selection names."""
-    found = list(rows)
+    chosen = list(rows)
+    # Places last: "first" means the first of the cells that the plain values have left.
     for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
-        present = in_order({row.key.get(knob, "") for row in found})
+        present = in_order({row.key.get(knob, "") for row in chosen})
         if UNKNOWN in present and _is_place(wanted):  # which is first, then, nobody knows
             raise Missing([f"a value of {knob} of which no run is left"])
-        found = [row for row in found if _fits(row.key, knob, wanted, present)]
+        # A cell whose value nobody knows may be one of those: the claim then waits for it.
+        chosen = [
+            row for row in chosen if row.key.get(knob) == UNKNOWN or _fits(row.key, knob, wanted, present)
+        ]
         spelled = set(_plain(wanted))
+        # A list asks for all of its values: with one of them missing a claim would be judged on fewer cells.
         absent = set() if "" in spelled else spelled - set(present)
-        if absent or not found:
+        if absent or not chosen:
             raise Missing([_named({**selection, knob: value}) for value in sorted(absent) or [wanted]])
-    return found
+    return chosen
 
 
 def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()) -> list[Row]:
@@ -109,29 +114,32 @@ def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()
     if isinstance(other, int | float):
         return [Row(row.key, row.weights, row.constant - other) for row in left]
     right = _others(rows, left, one, printed) if other == OTHERS else _side(rows, other)
+    # Knobs that neither side names must agree: they are what a comparison holds fixed.
     named = _knobs(one) | _knobs(other)
     partners: dict[tuple, list[Row]] = {}
     for row in right:
         partners.setdefault(_identity(row, named), []).append(row)
-    found = [_difference(a, b, named) for a in left for b in partners.get(_identity(a, named), [])]
-    return _some(found, f"{_named(one)} beside {_named(other)}")
+    differences = [_difference(a, b, named) for a in left for b in partners.get(_identity(a, named), [])]
+    return _some(differences, f"{_named(one)} beside {_named(other)}")
 
 
 def swap(rows: Sequence[Row], knobs: Sequence[str]) -> list[Row]:
     """Each unordered pair of values once."""
     a, b = knobs
-    found = [
+    differences = [
         _difference(one, other, {a, b})
         for one, other in combinations(rows, 2)
         if {**one.key, a: one.key[b], b: one.key[a]} == dict(other.key)
     ]
-    return _some(found, f"{a} and {b} exchanged")
+    return _some(differences, f"{a} and {b} exchanged")
 
 
 def pairs(rows: Sequence[Row], knob: str) -> list[Row]:
     """Within each group of rows that differ in `knob` alone."""
-    found = [_difference(a, b, {knob}) for group in _groups(rows, knob) for a, b in combinations(group, 2)]
-    return _some(found, f"two values of {knob}")
+    differences = [
+        _difference(a, b, {knob}) for group in _groups(rows, knob) for a, b in combinations(group, 2)
+    ]
+    return _some(differences, f"two values of {knob}")
 
 
 def mean(rows: Sequence[Row], knob: str) -> list[Row]:
@@ -141,16 +149,17 @@ def mean(rows: Sequence[Row], knob: str) -> list[Row]:
 
 def trend(rows: Sequence[Row], knob: str) -> list[Row]:
     """One row per group with two values or more; rows that share a value are averaged first."""
-    found = []
+    trends = []
     for group in _groups(rows, knob):
         values = in_order({row.key.get(knob, "") for row in group})
         if len(values) < 2:
             continue
         levels = [mean([row for row in group if row.key.get(knob, "") == value], knob)[0] for value in values]
+        # Ranks, not values: batch sizes double and temperatures do not, and a claim says only that it rises.
         rank = np.arange(len(values)) - (len(values) - 1) / 2
         row = _weighted(levels, rank / (rank @ rank) * (len(values) - 1), {knob})
-        found.append(Row(row.key, row.weights, row.constant, tuple(levels)))
-    return _some(found, f"two values of {knob}")
+        trends.append(Row(row.key, row.weights, row.constant, tuple(levels)))
+    return _some(trends, f"two values of {knob}")
 
 
 def in_order(values: Iterable[str]) -> list[str]:
@@ -160,6 +169,7 @@ def in_order(values: Iterable[str]) -> list[str]:
 
 def _size(value: str) -> tuple[bool, float, list[str | int]]:
     try:
+        # The first item keeps numbers and words from being compared with each other, which raises TypeError.
         return False, float(Fraction(value)), []
     except ValueError:
         parts = re.split(r"(\d+)", value)
@@ -193,7 +203,9 @@ def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequen
     def values(key: Key) -> tuple[str, ...]:
         return tuple(key.get(knob, "") for knob in spelled)
 
+    # Otherwise a value that we add to a grid could turn "0.1 is best" from confirmed to contradicted.
     known = {values(key) for key in printed}
+    # At scales whose values the paper does not have there is nothing to restrict to.
     if not spelled or not all(values(row.key) in known for row in left):
         return rest
     return [row for row in rest if values(row.key) in known]
@@ -210,6 +222,7 @@ def _difference(a: Row, b: Row, named: set[str]) -> Row:
 
 
 def _weighted(rows: Sequence[Row], weights: np.ndarray, named: set[str]) -> Row:
+    # Weights of single cells, not numbers: what two rows share is then seen, and cancels or adds up exactly.
     total = weights @ np.stack([row.weights for row in rows])
     return Row(without(rows[0].key, named), total, float(weights @ [row.constant for row in rows]))
 

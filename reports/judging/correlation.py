@@ -17,7 +17,7 @@ VARIANCE = {"pearson": 1.0, "spearman": 1.06}
 def correlation(
     x: np.ndarray, y: np.ndarray, method: str, bound: Bound, noise: float | None = None
 ) -> Result:
-    """That the correlation of two series, (n cells, n seeds) each, is above or below a number.
+    """The condition that the correlation of two series, (n cells, n seeds) each, is above or below a number.
 
     Within each seed the correlation over cells is taken; its Fisher z is tested by Student's t over the seeds. With one
     seed the cells are the sample, if they suffice. Seeds that lack a cell are left out. Numbers whose noise is known
@@ -42,9 +42,9 @@ def correlation(
         estimates = of_one_seed(z, error, math.inf, seeds, "one seed")
     else:
         return Result(float(r[0]), None, None, 1, f"{cells} cells of one seed are too few for a correlation")
-    found = conclude(estimates, "mean", Bound(bound.kind, math.atanh(bound.value)))
-    back = {name: math.tanh(getattr(found, name)) for name in ("effect", "low", "high")}
-    return replace(found, **back, test=f"{what}, {found.test}")
+    result = conclude(estimates, "mean", Bound(bound.kind, math.atanh(bound.value)))
+    back = {name: math.tanh(getattr(result, name)) for name in ("effect", "low", "high")}
+    return replace(result, **back, test=f"{what}, {result.test}")
 
 
 def _coefficient(x: np.ndarray, y: np.ndarray, method: str) -> float:

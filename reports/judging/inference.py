@@ -108,6 +108,7 @@ def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
     """The condition that `of` the estimates are within `bound`."""
     p, opposite = _p_values(estimates, bound)
     needed = _needed(of, len(p))
+    # Ties of p are broken by distance: without noise many are 0 or 1.
     strongest_first = np.lexsort((-bound.distance(estimates.mean), p))
     return replace(
         _describe(estimates, int(strongest_first[needed - 1]), of, bound),
@@ -120,6 +121,7 @@ def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
 def over_seeds(values: np.ndarray) -> Estimates:
     """Contrasts by their values within seeds, (m, n seeds), NaN where a seed lacks a cell; two or more seeds each."""
     n, spread = (~np.isnan(values)).sum(axis=1), np.nanstd(values, axis=1, ddof=1)
+    # Equal accuracies differ in their last bits after averaging; divided by such a spread, t would be huge.
     spread[spread <= ROUNDING * np.nanmax(abs(values), axis=1)] = 0
     how_many = f"{n.min()} to {n.max()}" if np.ptp(n) else str(n[0])
     return Estimates(np.nanmean(values, axis=1), spread / np.sqrt(n), n - 1.0, n, f"t over {how_many} seeds")
@@ -148,7 +150,9 @@ def both(results: Sequence[Result]) -> Result:
     """
     untested = [result for result in results if result.p is None]
     tested = [result for result in results if result.p is not None]
+    # The claim is false if any part is: several chances to find one, so the smallest p is multiplied.
     opposite = min(1.0, len(results) * min((result.opposite for result in tested), default=1.0))
+    # One part that is shown false settles it: a conjunction does not wait for its other parts.
     if untested and opposite < LEVEL:
         return replace(min(tested, key=lambda result: result.opposite), p=1.0, opposite=opposite)
     if untested:
@@ -175,6 +179,7 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
     """Pairs or lines as the sample, if they share no cell; or the levels of one trend around their line."""
     values, n = np.array([row.value(cells)[0] for row in rows]), len(rows)
     if n > 1:
+        # A cell in two pairs makes them dependent, and the t test would take one error for several.
         if (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1:
             return None
         error = values.std(ddof=1, keepdims=True) / math.sqrt(n)
@@ -182,6 +187,7 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
             values.mean(keepdims=True), error, n - 1, n, f"t over {n} pairs of cells of one seed"
         )
     levels = np.array([level.value(cells)[0] for level in rows[0].levels])
+    # Two points lie on their line: no residual is left to tell the noise by.
     if len(levels) < 3:
         return None
     n = len(levels)
@@ -197,6 +203,7 @@ def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarra
         return above
     if bound.kind == "below":
         return above[::-1]
+    # Equivalence needs both one-sided tests; its opposite either of two, hence the factor.
     return np.maximum(above[1], below[0]), np.minimum(1, 2 * np.minimum(above[0], below[1]))
 
 
@@ -227,6 +234,7 @@ def reach(df: float) -> float:
 
 
 def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Result:
+    # Sums of decimal accuracies: 0.1 + 0.2 would be printed as 0.30000000000000004.
     effect, error = round(float(estimates.mean[binding]), 10), float(estimates.error[binding])
     n, half = int(estimates.n[binding]), error * reach(float(estimates.df[binding]))
     test = estimates.test
@@ -262,8 +270,6 @@ def _needed(of: str, rows: int) -> int:
 
 
 def _mean(rows: Sequence[Row]) -> Row:
-    weights, constant = (
-        np.mean([row.weights for row in rows], axis=0),
-        np.mean([row.constant for row in rows]),
-    )
-    return Row({}, weights, float(constant), rows[0].levels if len(rows) == 1 else ())
+    weights = np.mean([row.weights for row in rows], axis=0)
+    constant = float(np.mean([row.constant for row in rows]))
+    return Row({}, weights, constant, rows[0].levels if len(rows) == 1 else ())

@@ -68,6 +68,6 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def _in_place(order: np.ndarray, corrected: np.ndarray) -> np.ndarray:
-    found = np.empty_like(corrected)
-    found[order] = np.minimum(corrected, 1)
-    return found
+    placed = np.empty_like(corrected)
+    placed[order] = np.minimum(corrected, 1)
+    return placed

@@ -66,12 +66,12 @@ def bold(
     """
     if len(outcomes) < 2:
         return set()  # a model alone was compared with nothing
-    measures = {model: measure(found, labels) for model, found in outcomes.items()}
+    measures = {model: measure(predicted, labels) for model, predicted in outcomes.items()}
     best = max(measures, key=measures.__getitem__)
     return {
         model
-        for model, found in outcomes.items()
-        if model == best or p_value(outcomes[best], found, name, labels, draws) > LEVEL
+        for model, predicted in outcomes.items()
+        if model == best or p_value(outcomes[best], predicted, name, labels, draws) > LEVEL
     }
 
 

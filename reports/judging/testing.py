@@ -82,13 +82,13 @@ def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
 
     Of a claim in several halves those count for which the paper has numbers.
     """
-    unit, table, found = _unit_of_metric(claim, paper), tables.of_paper(paper), []
+    unit, table, results = _unit_of_metric(claim, paper), tables.of_paper(paper), []
     for condition in claim.conditions:
         with suppress(Missing):  # some halves of a claim are in words only
-            found.append(_condition(claim, condition, table, (), REPEATS.get(unit, 0.0))[0])
-    if not found:
+            results.append(_condition(claim, condition, table, (), REPEATS.get(unit, 0.0))[0])
+    if not results:
         return {"effect": None, "unit": "", "supports": None}
-    result = both(found)
+    result = both(results)
     decided = {True: result.p, False: result.opposite} if result.p is not None else {}
     supports = next((answer for answer, p in decided.items() if p < LEVEL), None)
     return {"effect": result.effect, "unit": _unit(claim, result, paper), "supports": supports}
@@ -100,17 +100,17 @@ def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
         return NOTHING | {"below_scale": True}
     try:
         table = tables.of_evidence(evidence, claim.metrics)
-        found, lost = evaluate(claim, table, _printed(evidence.paper))
+        result, lost = evaluate(claim, table, _printed(evidence.paper))
     except Missing as missing:
         return NOTHING | {"missing": missing.cells}
-    return NOTHING | asdict(found) | {"unit": _unit(claim, found, evidence.paper), "diverged": lost}
+    return NOTHING | asdict(result) | {"unit": _unit(claim, result, evidence.paper), "diverged": lost}
 
 
 def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame) -> dict[str, Any]:
     """What does not depend on our runs; the paper's numbers are judged as at its own scale."""
     (theirs,) = parse({claim.id: exhibit.claims[claim.id]})
-    found = on_paper(theirs, paper)
-    numbers = OWN_NUMBERS[found["supports"]] if found["effect"] is not None else None
+    printed = on_paper(theirs, paper)
+    numbers = OWN_NUMBERS[printed["supports"]] if printed["effect"] is not None else None
     words = [claim.paper_text, claim.paper_differs or numbers]
     return {
         "id": claim.id,
@@ -121,8 +121,8 @@ def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame) -> dict[str, 
         "metric": ", ".join(claim.metrics),
         "min_scale": claim.min_scale,
         "is_papers": exhibit.is_papers,
-        "paper_effect": found["effect"],
-        "paper_unit": found["unit"],
+        "paper_effect": printed["effect"],
+        "paper_unit": printed["unit"],
         "paper_says": " ".join(filter(None, words)),
     }
 
@@ -163,10 +163,10 @@ def _choices(evidence: Evidence, metric: str, knobs: Sequence[str]) -> Iterator[
     table = tables.of_evidence(evidence, [metric])
     if not table.has_splits(knobs):
         return
-    for found in choose(table.keys, table.values, table.diverged, knobs):
-        cell = without(found.cell, ["metric"])
+    for chosen in choose(table.keys, table.values, table.diverged, knobs):
+        cell = without(chosen.cell, ["metric"])
         yield Choice(
-            metric=metric, cell=cell, setting=found.setting, tried=found.tried, missing=found.missing
+            metric=metric, cell=cell, setting=chosen.setting, tried=chosen.tried, missing=chosen.missing
         )
 
 
@@ -223,9 +223,9 @@ def _printed(paper: pd.DataFrame) -> list[dict[str, str]]:
     return paper[knobs_of(paper)].drop_duplicates().to_dict(orient="records")
 
 
-def _unit(claim: Claim, found: Result, paper: pd.DataFrame) -> str:
-    if found.of is not None:
-        return f"of {found.of}"
+def _unit(claim: Claim, result: Result, paper: pd.DataFrame) -> str:
+    if result.of is not None:
+        return f"of {result.of}"
     if any(condition.correlate for condition in claim.conditions):
         return ""
     unit = _unit_of_metric(claim, paper)

@@ -45,21 +45,21 @@ def judge(claims: Iterable[Tested]) -> list[Verdict]:
 def _judge_family(claims: Sequence[Tested]) -> list[Verdict]:
     tested = [claim for claim in claims if claim["p"] is not None and claim["type"] not in ("A", "report")]
     tests = family(*([claim[name] for claim in tested] for name in ("id", "p", "opposite")))
-    found = {claim["id"]: _judged(claim, tests) for claim in claims}
-    return [found[name] for name in in_order(list(found))]
+    by_id = {claim["id"]: _judged(claim, tests) for claim in claims}
+    return [by_id[name] for name in in_order(list(by_id))]
 
 
 def _judged(claim: Tested, tests: Family) -> Verdict:
     verdict, reason, seeds = _verdict(claim, tests)
-    found = dict(claim) | {"verdict": verdict, "reason": reason, "seeds_needed": seeds}
-    found |= dict.fromkeys(("p_bh", "p_holm")) | {"strict": False}
+    judged = dict(claim) | {"verdict": verdict, "reason": reason, "seeds_needed": seeds}
+    judged |= dict.fromkeys(("p_bh", "p_holm")) | {"strict": False}
     if claim["id"] in tests.claims:
         side = tests.claims[claim["id"]][verdict == CONTRADICTED]
-        found |= {"p_bh": side.bh, "p_holm": side.holm}
-        found["strict"] = verdict != INCONCLUSIVE and side.holm < LEVEL
+        judged |= {"p_bh": side.bh, "p_holm": side.holm}
+        judged["strict"] = verdict != INCONCLUSIVE and side.holm < LEVEL
     else:
-        found |= {"test": None, "p": None}
-    return {name: found[name] for name in FIELDS}
+        judged |= {"test": None, "p": None}
+    return {name: judged[name] for name in FIELDS}
 
 
 def _verdict(claim: Tested, tests: Family) -> tuple[str, str, int | None]:

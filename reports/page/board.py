@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from common.files import read_json
 from common.scales import value_at
 from reports.reading.tidy import damaged
-from reports.reading.verdicts import FIELDS, FILE, VERDICTS, Verdict
+from reports.reading.verdicts import FIELDS, FILE, PARTS, VERDICTS, Verdict, part_of
 from reports.reading.words import Words
 
 KINDS = {
@@ -21,23 +21,12 @@ KINDS = {
     "A": "analytic",
     "report": "number without a verdict",
 }
-PARTS = {  # the paper's sections by what they are about
-    "1": "Introduction",
-    "2": "The framework",
-    "3": "Data augmentation",
-    "4": "Encoder and projection head",
-    "5": "Loss function and batch size",
-    "6": "Against the state of the art",
-    "A": "Augmentation details",
-    "B": "More results",
-    "C": "Related methods",
-}
 MEANINGS = {
     "confirmed": "our data show it",
     "contradicted": "our data show the opposite",
     "inconclusive": "too little data to tell",
     "not run": "nothing to judge it by here",
-    "report": "a number, no test",
+    "report": "as measured, without a test",
 }
 NAMED = 6  # of what a claim misses; its file names all
 MINUS = "\N{MINUS SIGN}"
@@ -125,7 +114,7 @@ def parts(claims: Iterable[Claim]) -> list[Part]:
     """The claims by the part of the paper that their section belongs to."""
     groups: dict[str, list[Claim]] = {}
     for claim in claims:
-        groups.setdefault(str(claim.found["section"] or "").split(".")[0], []).append(claim)
+        groups.setdefault(part_of(claim.found["section"]), []).append(claim)
     order = [*PARTS, *sorted(set(groups) - set(PARTS))]
     return [Part(name, PARTS.get(name, "Elsewhere"), groups[name]) for name in order if name in groups]
 

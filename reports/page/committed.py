@@ -9,10 +9,10 @@ from pathlib import Path
 from common.files import write_bytes, write_text
 from reports.reading.folders import Folders
 from reports.reading.plain import json_text
+from reports.reading.progress import RECORDS
 from reports.reading.record import Record
 from reports.reading.summary import cell_means
 
-RECORDS = "records.csv"  # when and where the runs were made; `python -m stages keep_records` writes it
 Tree = dict[str, dict[str, dict[str, float]]]
 
 

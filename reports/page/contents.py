@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reports.reading.declarations import Declaration, load_all
 from reports.reading.record import Record, read_record
 
-NOT_DRAWN, PARTIAL, COMPLETE = "not drawn", "partial", "complete"
+NOT_DRAWN, NOT_RUN, PARTIAL, COMPLETE = "not drawn", "not run yet", "partial", "complete"
 DRAW_AGAIN = "draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}"
 
 
@@ -50,6 +50,14 @@ class Entry(NamedTuple):
         return self.declaration.is_papers
 
     @property
+    def progress(self) -> str:
+        """How many of its runs are there: "40 of 56 runs"; of one whose runs all are, nothing."""
+        if self.record is None or self.status == COMPLETE:
+            return ""
+        done = len(self.record["provenance"]["runs"])
+        return f"{done:,} of {done + len(self.record['missing']):,} runs"
+
+    @property
     def again(self) -> str:
         """What to do about a drawing that is missing or damaged."""
         return DRAW_AGAIN.format(scale=self.declaration.scale, exhibit=self.id)
@@ -65,4 +73,5 @@ def _entry(declaration: Declaration, folder: Path) -> Entry:
     if not path.exists():
         return entry
     found = read_record(path, declaration.scale, declaration.id, entry.again)
-    return Entry(declaration, PARTIAL if found["partial"] else COMPLETE, found)
+    begun = PARTIAL if found["provenance"]["runs"] else NOT_RUN
+    return Entry(declaration, begun if found["partial"] else COMPLETE, found)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.page.board import Claim
-from reports.reading.provenance import runs_of
+from reports.reading.frozen import Frozen
+from reports.reading.progress import Left, Made
+from reports.reading.provenance import runs_of, searched_of
 from reports.reading.record import Record
 
 NAMES = {
@@ -23,7 +25,7 @@ def ran(records: Iterable[Record]) -> str:
     found: dict[str, set[str]] = {}
     seeds: set[int] = set()
     for record in records:
-        for name, run in runs_of(record).items():
+        for name, run in (runs_of(record) | searched_of(record)).items():
             stage = name.split("/", 1)[0]
             found.setdefault(stage, set()).add(str(run.get("fingerprint") or name))
         if record["seeds"]:
@@ -32,6 +34,34 @@ def ran(records: Iterable[Record]) -> str:
     others = sum(len(runs) for stage, runs in found.items() if stage not in NAMES)
     said = _listed([*named, *([f"{others} other runs"] if others else [])])
     return f"{said}, {_seeds(seeds)} an exhibit" if said and seeds else said
+
+
+def when(made: Made | None, frozen: Frozen | None) -> str:
+    """On which days the runs were made, how long they took, on what, and whether that was after the freeze."""
+    if made is None:
+        return ""
+    days = f"on {made.first}" if made.first == made.last else f"from {made.first} to {made.last}"
+    said = f"Made {days}: {_long(made.seconds)} of one process at a time"
+    said += f" on {' and '.join(made.machines)}" if made.machines else ""
+    said += f" ({made.runs:,} on record)."
+    if frozen and made.first < frozen.date:
+        said += f" The first is older than the freeze of {frozen.date}."
+    return said
+
+
+def still(left: Left | None, scale: str) -> str:
+    """What is left to run, about how long it takes, and the command."""
+    if left is None:
+        return ""
+    said = f"{left.runs:,} of {left.of:,} distinct runs are not made yet"
+    if left.seconds:
+        said += f", about {_long(left.seconds)} of one process at a time at the pace of those that are"
+        said += f" (not counting {_listed(left.unpaced)}, of which none is)" if left.unpaced else ""
+    return f"{said}. make reports SCALE={scale} makes them; what is finished stays."
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} hours" if seconds >= 5400 else f"{max(1, round(seconds / 60))} min"
 
 
 def came_out(claims: Sequence[Claim]) -> str:

@@ -22,11 +22,11 @@ def load_curves(path: Path) -> pd.DataFrame:
     )
     if header != HEADER:
         raise damaged(", ".join(HEADER), ", ".join(header), path)
-    found = pd.DataFrame(rows, columns=header, dtype=object)
+    curves = pd.DataFrame(rows, columns=header, dtype=object)
     for column in ("epoch", "value"):
-        found[column] = pd.to_numeric(found[column], errors="coerce").astype(float)
-        broken = found[~(found[column].abs() <= LARGEST)]
+        curves[column] = pd.to_numeric(curves[column], errors="coerce").astype(float)
+        broken = curves[~(curves[column].abs() <= LARGEST)]
         if len(broken):
             raise damaged(f"a finite {column} of run {broken.iloc[0].run}", "none", path)
-    names = found["run"].str.partition("/") if len(found) else pd.DataFrame(columns=[0, 1, 2])
-    return found.assign(stage=names[0], run=names[2])[["stage", "run", "epoch", "metric", "value"]]
+    names = curves["run"].str.partition("/") if len(curves) else pd.DataFrame(columns=[0, 1, 2])
+    return curves.assign(stage=names[0], run=names[2])[["stage", "run", "epoch", "metric", "value"]]

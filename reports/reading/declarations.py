@@ -51,8 +51,10 @@ def label(exhibit: str) -> str:
 
 def load_all(params: Path, scale: str) -> list[Declaration]:
     """Every declared exhibit: the paper's by section, figures before tables, and then our own in the same order."""
-    found = [load_declaration(path, scale) for path in (params / "exhibits").glob("*.yaml")]
-    return sorted(found, key=lambda one: (not one.is_papers, _parts(one.section), one.kind, _parts(one.id)))
+    declarations = [load_declaration(path, scale) for path in (params / "exhibits").glob("*.yaml")]
+    return sorted(
+        declarations, key=lambda one: (not one.is_papers, _parts(one.section), one.kind, _parts(one.id))
+    )
 
 
 def load_declaration(path: Path, scale: str) -> Declaration:

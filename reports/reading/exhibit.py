@@ -54,8 +54,8 @@ def load(exhibit: str, scale: str, folders: Folders) -> Evidence:
     folder = folders.tidy(exhibit, scale)
     tidy = load_collected(folder, exhibit, scale, declaration.knobs)
     arrays = load_arrays(folder / "arrays.npz")
-    found = gather(declaration, tidy, arrays, folders.params)
-    return replace(found, curves=load_curves(folder / "curves.csv"))
+    evidence = gather(declaration, tidy, arrays, folders.params)
+    return replace(evidence, curves=load_curves(folder / "curves.csv"))
 
 
 def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray], params: Path) -> Evidence:
@@ -64,7 +64,7 @@ def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray
         exhibit=declaration,
         rows=tidy.rows,
         measured=_measured(tidy.rows, declaration.metrics),
-        paper=load_paper(params / "paper" / f"{declaration.id}.csv"),
+        paper=load_paper(params / "paper" / f"{declaration.id}.csv", declaration.knobs),
         arrays=arrays,
         missing=tuple(tidy.provenance["missing"]),
         provenance=tidy.provenance,

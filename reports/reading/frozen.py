@@ -1,7 +1,7 @@
 """What a scale was before it was run: its claims and its resolved runs, by hash, and the day they were frozen.
 
 params/frozen/<scale>.yaml is made by `python -m reports.freeze` and committed before the first run. What changed after
-that is named on the page: nobody can have tuned a recipe until a claim came out without its being seen.
+that is named on the page, so that a recipe which was tuned until a claim came out would be seen.
 """
 
 from __future__ import annotations

@@ -89,11 +89,11 @@ def made_from(exhibit: str, scale: str, folders: Folders) -> dict[str, str]:
 def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
     """What was tested on the evidence that lies there now. UserError if that was other evidence, or none."""
     path = folders.judged(exhibit, scale)
-    found = read_judged(path, exhibit, scale)
+    judged = read_judged(path, exhibit, scale)
     now = made_from(exhibit, scale, folders)
-    if found["made_from"] != now:
+    if judged["made_from"] != now:
         changed = [
-            name for name in {**now, **found["made_from"]} if found["made_from"].get(name) != now.get(name)
+            name for name in {**now, **judged["made_from"]} if judged["made_from"].get(name) != now.get(name)
         ]
         raise UserError(
             "an exhibit was judged on other evidence",
@@ -102,7 +102,7 @@ def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
             where=path,
             remedy=again(exhibit, scale),
         )
-    return found
+    return judged
 
 
 def again(exhibit: str, scale: str) -> str:
@@ -110,19 +110,19 @@ def again(exhibit: str, scale: str) -> str:
     return f"judge: python -m reports.verdict --scale {scale} --exhibit {exhibit}"
 
 
-def write_judged(path: Path, found: Judged) -> None:
+def write_judged(path: Path, judged: Judged) -> None:
     """Leave the record, sealed: a digit that is changed in it afterwards is found by `read_judged`."""
-    write_text(path, record_text(seals.sealed(rounded(found))))
+    write_text(path, record_text(seals.sealed(rounded(judged))))
 
 
 def read_judged(path: Path, exhibit: str, scale: str) -> Judged:
     """The record at `path`. UserError if there is none, or if it is damaged."""
     remedy = again(exhibit, scale)
-    found = seals.read_sealed(path, remedy)
-    del found[seals.SEAL]
-    check_types(found, KINDS, path, remedy)
-    check_of(found, exhibit, scale, path, remedy)
-    for claim in found["claims"]:
+    judged = seals.read_sealed(path, remedy)
+    del judged[seals.SEAL]
+    check_types(judged, KINDS, path, remedy)
+    check_of(judged, exhibit, scale, path, remedy)
+    for claim in judged["claims"]:
         check_types(claim, OF_A_CLAIM, path, remedy)
         if lacking := sorted(Tested.__annotations__.keys() - claim.keys()):
             raise UserError(
@@ -132,7 +132,7 @@ def read_judged(path: Path, exhibit: str, scale: str) -> Judged:
                 where=path,
                 remedy=remedy,
             )
-    return found
+    return judged
 
 
 def is_bold(bold: Sequence[Mapping[str, str]], cell: Mapping[str, str]) -> bool:

@@ -8,15 +8,26 @@ from reports.reading.knobs import sort_key
 from reports.reading.tidy import COLUMNS, Provenance, Run
 
 Runs = Mapping[str, Run]  # by "<stage>/<run>"
-OF_A_RUN = ("fingerprint", "upstream", "seed")  # even where a stage has one run
+OF_A_RUN = ("fingerprint", "upstream", "search", "seed")  # even where a stage has one run
+PARTS = ("runs", "searched")  # of what provenance names by "<stage>/<run>"
 OF_A_STAGE = ("code", "data")  # hashes that its runs mostly have in common
 SHORT = 12  # characters of a hash that are shown; the whole is in the JSON
+
+
+class Tried(NamedTuple):
+    """A run among which another chose: what it alone binds, and what it found, nothing if it diverged."""
+
+    run: str
+    command: str
+    own: dict[str, str]
+    found: dict[str, float]
 
 
 class Step(NamedTuple):
     """One stage of one run. `own` are the bindings in which it differs from other runs of the stage.
 
-    `causes` are the fingerprint and what `stage_causes` and the steps above do not say.
+    `causes` are the fingerprint and what `stage_causes` and the steps above do not say. `tried`: in the order of the
+    grid, the first of equals is chosen.
     """
 
     stage: str
@@ -26,6 +37,7 @@ class Step(NamedTuple):
     causes: dict[str, str]
     adopted: str | None
     imported: str | None
+    tried: list[Tried]
 
 
 class Trail(NamedTuple):
@@ -46,6 +58,7 @@ def command(record: Mapping[str, Any], stage: str, run: str) -> str:
 def trails(record: Mapping[str, Any]) -> list[Trail]:
     """Every run of an exhibit in the order of its cells."""
     runs: Runs = runs_of(record)
+    searched = {run.get("fingerprint"): (name, run) for name, run in searched_of(record).items()}
     own, said = varying_by_stage(runs), stage_causes(runs)
     grouped: dict[str, list[Step]] = {}
     for name in sorted(runs, key=lambda name: (_depth(name, runs), name)):
@@ -54,10 +67,12 @@ def trails(record: Mapping[str, Any]) -> list[Trail]:
         step = _step(record, stage, run, runs[name], own[stage])
         told = set(said[stage]) | ({"upstream"} if step.causes.get("upstream") in above else set())
         causes = {kind: hash for kind, hash in step.causes.items() if kind not in told}
-        grouped[run].append(step._replace(causes=causes))
+        tried = [searched[key] for key in runs[name].get("search") or () if key in searched]
+        step = step._replace(causes=causes, tried=[_tried(record, runs[name], *each) for each in tried])
+        grouped[run].append(step)
     rows = {row["run"]: row for row in record["raw"]}
-    found = [_trail(record["exhibit"], run, steps, rows.get(run, {})) for run, steps in grouped.items()]
-    return sorted(found, key=lambda trail: [sort_key(text) for text in (*trail.cell.values(), trail.seed)])
+    gathered = [_trail(record["exhibit"], run, steps, rows.get(run, {})) for run, steps in grouped.items()]
+    return sorted(gathered, key=lambda trail: [sort_key(text) for text in (*trail.cell.values(), trail.seed)])
 
 
 def absent(record: Mapping[str, Any]) -> dict[str, str]:
@@ -68,40 +83,40 @@ def absent(record: Mapping[str, Any]) -> dict[str, str]:
 def shared(runs: Runs) -> dict[str, dict[str, str]]:
     """Per stage the bindings that all its runs have in common."""
     return {
-        stage: {name: values[0] for name, values in found.items() if len(values) == 1}
-        for stage, found in _values(runs).items()
+        stage: {name: values[0] for name, values in of_stage.items() if len(values) == 1}
+        for stage, of_stage in _values(runs).items()
     }
 
 
 def varying_by_stage(runs: Runs) -> dict[str, dict[str, list[str]]]:
     """Per stage the bindings that take more than one value, with these values in order of appearance."""
     return {
-        stage: {name: values for name, values in found.items() if len(values) > 1}
-        for stage, found in _values(runs).items()
+        stage: {name: values for name, values in of_stage.items() if len(values) > 1}
+        for stage, of_stage in _values(runs).items()
     }
 
 
 def stage_causes(runs: Runs) -> dict[str, dict[str, str]]:
     """Per stage the short hashes of code and data that all its runs have in common."""
-    found: dict[str, dict[str, set[str]]] = {}
+    causes: dict[str, dict[str, set[str]]] = {}
     for name, run in sorted(runs.items()):
-        of_stage = found.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
+        of_stage = causes.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
         for kind, hashes in of_stage.items():
             hashes.add(str(run.get(kind) or "")[:SHORT])
     return {
         stage: {kind: min(hashes) for kind, hashes in of_stage.items() if len(hashes) == 1 and min(hashes)}
-        for stage, of_stage in found.items()
+        for stage, of_stage in causes.items()
     }
 
 
 def _values(runs: Runs) -> dict[str, dict[str, list[str]]]:
-    found: dict[str, dict[str, list[str]]] = {}
+    values: dict[str, dict[str, list[str]]] = {}
     for name, run in sorted(runs.items()):
-        of_stage = found.setdefault(name.split("/", 1)[0], {})
+        of_stage = values.setdefault(name.split("/", 1)[0], {})
         for binding, value in sorted((run.get("bindings") or {}).items()):
             if (text := _text(value)) not in of_stage.setdefault(binding, []):
                 of_stage[binding].append(text)
-    return found
+    return values
 
 
 def _trail(exhibit: str, run: str, steps: list[Step], row: Mapping[str, Any]) -> Trail:
@@ -128,7 +143,15 @@ def _step(
         causes={name: str(cause[name])[:SHORT] for name in hashes if cause.get(name)},
         adopted=cause.get("adopted"),
         imported=(cause.get("imported") or {}).get("checkpoint"),
+        tried=[],
     )
+
+
+def _tried(record: Mapping[str, Any], chooser: Run, name: str, run: Run) -> Tried:
+    stage, own = name.split("/", 1)
+    bindings = sorted(run["bindings"].items())
+    bound = {key: _text(value) for key, value in bindings if key not in chooser["bindings"]}
+    return Tried(own, command(record, stage, own), bound, dict(run.get("metrics") or {}))
 
 
 def _depth(name: str, runs: Runs) -> int:
@@ -145,26 +168,39 @@ def _text(value: Any) -> str:
 
 
 def factored(provenance: Provenance) -> dict[str, Any]:
-    """Provenance that says once, under "stages", what the runs of a stage share; `runs_of` puts it together again."""
-    runs: dict[str, Run] = provenance["runs"]
+    """Provenance that says once, under "stages", what the runs of a stage share; `runs_of` and `searched_of` put it
+    together again.
+    """
+    parts: dict[str, dict[str, Run]] = {part: provenance[part] for part in PARTS if part in provenance}
     by_stage: dict[str, list[Run]] = {}
-    for name, run in runs.items():
+    for name, run in (pair for runs in parts.values() for pair in runs.items()):
         by_stage.setdefault(name.split("/", 1)[0], []).append(run)
     stages = {stage: _common(of_stage) for stage, of_stage in sorted(by_stage.items())}
-    own = {name: _own(run, stages[name.split("/", 1)[0]]) for name, run in runs.items()}
-    return {**provenance, "stages": stages, "runs": own}
+    own = {
+        part: {name: _own(run, stages[name.split("/", 1)[0]]) for name, run in runs.items()}
+        for part, runs in parts.items()
+    }
+    return {**provenance, "stages": stages, **own}
 
 
 def runs_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What decided the numbers of each run, "<stage>/<run>", whole: of its stage and its own."""
-    provenance = record["provenance"]
-    found = {}
-    for name, own in provenance["runs"].items():
+    return _whole(record["provenance"], "runs")
+
+
+def searched_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The same of the runs among which those chose."""
+    return _whole(record["provenance"], "searched")
+
+
+def _whole(provenance: Mapping[str, Any], part: str) -> dict[str, dict[str, Any]]:
+    runs = {}
+    for name, own in provenance.get(part, {}).items():
         stage = provenance.get("stages", {}).get(name.split("/", 1)[0], {})
-        found[name] = {**stage, **own}
-        if "bindings" in found[name]:
-            found[name]["bindings"] = {**(stage.get("bindings") or {}), **(own.get("bindings") or {})}
-    return found
+        runs[name] = {**stage, **own}
+        if "bindings" in runs[name]:
+            runs[name]["bindings"] = {**(stage.get("bindings") or {}), **(own.get("bindings") or {})}
+    return runs
 
 
 def _common(runs: Sequence[Run]) -> dict[str, Any]:

@@ -88,15 +88,15 @@ def record(
 
 def read_record(path: Path, scale: str, exhibit: str, remedy: str) -> Record:
     """The record that `reports.draw` left at `path`. UserError if what a page needs of it is damaged."""
-    found = read_json(path, remedy)
-    check_types(found, KINDS, path, remedy)
-    check_types(found["provenance"], {"runs": dict, "versions": dict}, path, remedy)
-    check_of(found, exhibit, scale, path, remedy)
-    for row in found["raw"]:
+    record = read_json(path, remedy)
+    check_types(record, KINDS, path, remedy)
+    check_types(record["provenance"], {"runs": dict, "versions": dict}, path, remedy)
+    check_of(record, exhibit, scale, path, remedy)
+    for row in record["raw"]:
         number = row.get("value") if isinstance(row, dict) and {"metric", "run"} <= row.keys() else None
         if not isinstance(number, int | float) or not abs(number) <= LARGEST:
             raise damaged("measured rows with metric, run and a finite number", f"{row!r:.120}", path, remedy)
-    return found
+    return record
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:

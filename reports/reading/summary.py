@@ -19,8 +19,8 @@ def summarize(measured: pd.DataFrame, knobs: list[str]) -> pd.DataFrame:
     diverged: how many seeds did; n counts the others.
     """
     groups = measured.groupby([*knobs, "metric"], sort=False)["value"]
-    found = groups.agg(n="count", mean="mean", spread="std", diverged="size").reset_index()
-    return found.assign(diverged=found["diverged"] - found["n"])
+    summary = groups.agg(n="count", mean="mean", spread="std", diverged="size").reset_index()
+    return summary.assign(diverged=summary["diverged"] - summary["n"])
 
 
 def beside(evidence: Evidence) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def cell_means(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, float]]
     for row in rows:
         values.setdefault(cell_name(row["run"]), {}).setdefault(row["metric"], []).append(row["value"])
     return {
-        cell: {metric: round(fmean(found), 4) for metric, found in sorted(metrics.items())}
+        cell: {metric: round(fmean(of_seeds), 4) for metric, of_seeds in sorted(metrics.items())}
         for cell, metrics in sorted(values.items())
     }
 

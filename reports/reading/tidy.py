@@ -32,6 +32,8 @@ class Run(TypedDict):
     code: NotRequired[str]
     data: NotRequired[str | None]
     upstream: NotRequired[str | None]
+    search: NotRequired[list[str]]
+    metrics: NotRequired[dict[str, float]]
     adopted: NotRequired[str | None]
     imported: NotRequired[dict[str, Any]]
 
@@ -39,7 +41,8 @@ class Run(TypedDict):
 class Provenance(TypedDict):
     """What decided the numbers of an exhibit: runs by "<stage>/<run>", and the names of those without a result.
 
-    diverged: by run the step at which its loss was no number, and the last loss that was one.
+    searched: the runs among which those of `runs` chose, likewise; they are of no cell, and have no rows. diverged: by
+    run the step at which its loss was no number, and the last loss that was one.
     """
 
     exhibit: str
@@ -47,6 +50,7 @@ class Provenance(TypedDict):
     dataset: str
     missing: list[str]
     runs: dict[str, Run]
+    searched: NotRequired[dict[str, Run]]
     versions: dict[str, str]
     cost: NotRequired[dict[str, float]]
     diverged: NotRequired[dict[str, dict[str, float]]]
@@ -148,21 +152,21 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_types(
-    found: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]], path: Path, remedy: str
+    record: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]], path: Path, remedy: str
 ) -> None:
     """UserError unless `found`, the object in `path`, has every key of `kinds` with a value of that type."""
     for key, kind in kinds.items():
-        if not isinstance(found, Mapping) or not isinstance(found.get(key), kind):
+        if not isinstance(record, Mapping) or not isinstance(record.get(key), kind):
             names = [each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,))]
-            value = found.get(key) if isinstance(found, Mapping) else found
+            value = record.get(key) if isinstance(record, Mapping) else record
             raise damaged(f"a {' or '.join(names)} under {key!r}", f"{value!r:.80}", path, remedy)
 
 
-def check_of(found: Mapping[str, Any], exhibit: str, scale: str, path: Path, remedy: str) -> None:
+def check_of(record: Mapping[str, Any], exhibit: str, scale: str, path: Path, remedy: str) -> None:
     """UserError unless the object in `path` says that it is of this exhibit and scale."""
     for key, expected in {"scale": scale, "exhibit": exhibit}.items():
-        if found.get(key) != expected:
-            raise damaged(f"{key} {expected!r}", repr(found.get(key)), path, remedy)
+        if record.get(key) != expected:
+            raise damaged(f"{key} {expected!r}", repr(record.get(key)), path, remedy)
 
 
 def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
@@ -173,7 +177,10 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:
             raise damaged("the file that provenance.json lists", "none, or another content", folder / name)
     check_of(tree, exhibit, scale, path, COLLECT_AGAIN)
-    for name, run in tree["runs"].items():
+    searched = tree.get("searched", {})
+    if not isinstance(searched, dict):
+        raise damaged("runs by name under 'searched'", f"{searched!r:.80}", path)
+    for name, run in (tree["runs"] | searched).items():
         if not isinstance(run, dict) or not isinstance(run.get("bindings"), dict):
             raise damaged(f"an object with bindings for run {name}", f"{run!r:.80}", path)
     if not all(isinstance(name, str) for name in tree["missing"]):
@@ -184,12 +191,12 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
 
 def _planned_bindings(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """{stage/run: {configurable.parameter: value}} of a plan file's content."""
-    found = {}
+    bindings = {}
     for stage, entry in plan["stages"].items():
         for run, own in entry["runs"].items():
             bound = {name: body for name, body in own.items() if name not in ("seed", "labels")}
-            found[f"{stage}/{run}"] = dotted(entry["shared"]) | dotted(bound)
-    return found
+            bindings[f"{stage}/{run}"] = dotted(entry["shared"]) | dotted(bound)
+    return bindings
 
 
 def _check_values(rows: pd.DataFrame, path: Path) -> None:

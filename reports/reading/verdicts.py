@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TypedDict
 
 VERDICTS = ("confirmed", "contradicted", "inconclusive", "not run", "report")
+SPOKEN = {name: name for name in VERDICTS} | {"report": "number only"}  # as readers see them
 FILE = "verdicts.json"
+PARTS = {  # the paper's sections by what they are about
+    "1": "Introduction",
+    "2": "The framework",
+    "3": "Data augmentation",
+    "4": "Encoder and projection head",
+    "5": "Loss function and batch size",
+    "6": "Against the state of the art",
+    "A": "Augmentation details",
+    "B": "More results",
+    "C": "Related methods",
+}
 
 
 class Verdict(TypedDict):
@@ -44,3 +56,8 @@ class Verdict(TypedDict):
 
 
 FIELDS = tuple(Verdict.__annotations__)
+
+
+def part_of(section: str | None) -> str:
+    """The part of the paper that a section belongs to: "3" of 3.1."""
+    return str(section or "").split(".")[0]

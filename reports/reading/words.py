@@ -22,8 +22,9 @@ class Words(NamedTuple):
 
     @property
     def place(self) -> str:
-        """For example: Section 3.1, page 4; or Abstract, page 1."""
-        where = self.section if self.section == "Abstract" else self.section and f"Section {self.section}"
+        """For example: Section 3.1, page 5; Appendix B.3; or Abstract, page 1."""
+        kind = "Appendix" if self.section[:1] in ("A", "B", "C") else "Section"
+        where = self.section if self.section == "Abstract" else self.section and f"{kind} {self.section}"
         return ", ".join(filter(None, (where, self.page and f"page {self.page}")))
 
 

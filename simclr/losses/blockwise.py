@@ -50,6 +50,7 @@ class _CrossEntropy(torch.autograd.Function):
             block = slice(view * n + start, view * n + min(start + rows, n))
             own, other = view * total, (1 - view) * total
             seen = slice(None) if same_view else slice(other, other + total)
+            # Divided before the product: n x d numbers and not n x 2N.
             similarities = (anchors[block] / temperature) @ candidates[seen].T
             if same_view:  # an anchor is no candidate of its own
                 similarities.diagonal(own + first + start).fill_(-torch.inf)
@@ -58,6 +59,7 @@ class _CrossEntropy(torch.autograd.Function):
             costs.append(cost)
             scale = scale[:, None] / (temperature * len(anchors))
             by_anchors[block] = (similarities @ candidates[seen]).mul_(scale)
+            # Added up over blocks in their order, so the last bits are the same in every run.
             by_candidates[seen].addmm_(similarities.T, anchors[block] * scale)
         ctx.save_for_backward(by_anchors, by_candidates)
         return torch.cat(costs).mean()

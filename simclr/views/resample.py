@@ -32,6 +32,7 @@ def resized_crop(
     y, x, h, w = boxes.to(images.device).unbind(1)
     rows = _axis_weights(y, h, height, size, None, resample).to(images.dtype)
     columns = _axis_weights(x, w, width, size, flip, resample).to(images.dtype)
+    # Columns first: the product that remains is then of `size` columns, however wide the images are.
     narrow = torch.bmm(images.reshape(len(images), -1, width), columns.mT)
     narrow = narrow.reshape(len(images), -1, height, size)
     return torch.matmul(rows[:, None], narrow)
@@ -117,6 +118,7 @@ def _axis_weights(
 
 def _matrix(pixel: Tensor, weight: Tensor, limit: int) -> Tensor:
     """Taps (n, size, taps) as matrices of weights (n, size, limit)."""
+    # float32 as the taps are; the caller casts, so that half precision loses nothing in the sums.
     weights = torch.zeros(*pixel.shape[:2], limit, device=pixel.device)
     # One target per row and pass: repeated edge pixels add up in a fixed order.
     for tap in range(pixel.shape[-1]):
@@ -140,6 +142,7 @@ def _taps(length: Tensor, size: int, flip: Tensor | None, resample: str) -> Taps
     table, half_pixel, repeat_edges = _kernel(resample, length.device)
     taps = table.shape[1]
     out = torch.arange(size, device=length.device, dtype=torch.float32).expand(len(length), size)
+    # Mirrored here and not afterwards: the same weights in the other order, and no copy of the images.
     if flip is not None:
         out = torch.where(flip.to(length.device)[:, None], size - 1 - out, out)
     scale = (length.to(torch.float32) / size)[:, None]
@@ -150,6 +153,7 @@ def _taps(length: Tensor, size: int, flip: Tensor | None, resample: str) -> Taps
         1 - taps // 2, 1 + taps // 2, device=length.device
     )
     inside = torch.minimum(pixel.clamp_min(0), length[:, None, None] - 1)
+    # Weights that remain must add up to one, or a border would darken.
     if not repeat_edges:
         weight = weight * (pixel == inside)
         weight = weight / weight.sum(-1, keepdim=True)
@@ -159,6 +163,7 @@ def _taps(length: Tensor, size: int, flip: Tensor | None, resample: str) -> Taps
 @functools.cache
 def _kernel(resample: str, device: torch.device) -> tuple[Tensor, bool, bool]:
     """(tap weights by fractional position, half-pixel centres?, repeat the crop's edge pixels?)."""
+    # One more than steps: a position just below the next pixel rounds up to it.
     fraction = torch.arange(TABLE_STEPS + 1, dtype=torch.float64) / TABLE_STEPS
     if resample == "bicubic_tf2":
         table, half_pixel, repeat_edges = _cubic_taps(fraction, -0.5), True, False

@@ -45,19 +45,19 @@ def prepare_arrays(declared: Declaration, folder: Path, root: Path) -> None:
 
 
 def _kept(declared: Declaration, folder: Path) -> Manifest | None:
-    """The manifest for what the folder holds, if that is whole and as declared; else None, said why."""
+    """The manifest of what the folder holds if that is whole and as declared; else prints why not, and None."""
     if not (folder / "manifest.json").is_file():
         return None
     try:
-        found = files.read_json(folder / "manifest.json")
+        manifest = files.read_json(folder / "manifest.json")
         for split in datasets.STORED:
             for kind in ("images", "labels"):
-                datasets.read_split_array(folder, found, split, kind, mmap=True)
-        _compare(declared, found["splits"])
+                datasets.read_split_array(folder, manifest, split, kind, mmap=True)
+        _compare(declared, manifest["splits"])
     except (UserError, KeyError, TypeError) as error:
         print(f"{declared['name']}: {folder} is not as declared and is made again\n  {error}")
         return None
-    return _manifest(declared, found["splits"])
+    return _manifest(declared, manifest["splits"])
 
 
 def _obtain(declared: Declaration, root: Path) -> tuple[dict[str, Arrays], str, list[dict[str, str]]]:
@@ -121,10 +121,10 @@ def _found(arrays: dict[str, Arrays]) -> dict[str, PreparedSplit]:
     }
 
 
-def _compare(declared: Declaration, found: dict[str, PreparedSplit]) -> None:
+def _compare(declared: Declaration, splits: dict[str, PreparedSplit]) -> None:
     for split in datasets.STORED:
         for kind in ("images", "labels"):
-            expected, got = declared["splits"][split].get(kind), found[split][kind]["sha256"]
+            expected, got = declared["splits"][split].get(kind), splits[split][kind]["sha256"]
             if expected is None:
                 print(f"{declared['name']}: no checksum is declared for {split} {kind}; found sha256 {got}")
             elif expected != got:
@@ -136,7 +136,7 @@ def _compare(declared: Declaration, found: dict[str, PreparedSplit]) -> None:
                 )
 
 
-def _manifest(declared: Declaration, found: dict[str, PreparedSplit]) -> Manifest:
+def _manifest(declared: Declaration, splits: dict[str, PreparedSplit]) -> Manifest:
     """What decides a result, and nothing about where the bytes came from: equal from every source."""
     about = {key: declared[key] for key in ("name", "title", "classes", "metric", "validation")}
-    return {**about, "splits": found, "sha256": datasets.manifest_sha256(found, declared["validation"])}
+    return {**about, "splits": splits, "sha256": datasets.manifest_sha256(splits, declared["validation"])}

@@ -27,15 +27,15 @@ def verified(data: bytes, check: str, name: str | Path) -> bytes:
     if check.startswith("gunzip-"):
         data, check = _gunzip(data, name), check.removeprefix("gunzip-")
     if check.startswith("sha512-"):
-        found = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
+        actual = "sha512-" + base64.b64encode(hashlib.sha512(data).digest()).decode()
     else:
         algorithm = check.partition(":")[0]
-        found = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
-    if found != check:
+        actual = f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+    if actual != check:
         raise UserError(
             "a file has the wrong checksum",
             expected=check,
-            found=f"{found} ({len(data):,} bytes)",
+            found=f"{actual} ({len(data):,} bytes)",
             where=name,
             remedy="delete it and obtain it again",
         )

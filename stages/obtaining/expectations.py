@@ -14,14 +14,14 @@ from stages.obtaining.inspection import Surveyed, some
 WHERE = "of {name} in params/datasets.yaml"
 
 
-def check(found: dict[str, Surveyed], declared: Declaration, where: Path) -> None:
-    """Numbers and labels of both splits are the declared ones; UserError otherwise. Says what is left out."""
-    sizes = {split: len(found[split].entries) + len(found[split].left_out) for split in STORED}
+def check(surveyed: dict[str, Surveyed], declared: Declaration, where: Path) -> None:
+    """UserError unless both splits have the declared numbers and labels; prints what is left out."""
+    sizes = {split: len(surveyed[split].entries) + len(surveyed[split].left_out) for split in STORED}
     check_sizes(sizes, declared, where)
     for split in STORED:
-        check_labels(found[split].labels, split, declared, where)
-        _check_usable(found[split], split, declared, where)
-        _tell_empty_classes(found[split].labels, split, declared)
+        check_labels(surveyed[split].labels, split, declared, where)
+        _check_usable(surveyed[split], split, declared, where)
+        _tell_empty_classes(surveyed[split].labels, split, declared)
 
 
 def check_sizes(sizes: dict[str, int], declared: Declaration, tree: Path) -> None:
@@ -40,20 +40,20 @@ def check_sizes(sizes: dict[str, int], declared: Declaration, tree: Path) -> Non
             )
 
 
-def _check_usable(found: Surveyed, split: str, declared: Declaration, tree: Path) -> None:
-    """What is left after leaving out is as much as declared; where nothing is declared the user is told what to."""
-    usable, expected = len(found.entries), declared["splits"][split].get("usable")
+def _check_usable(surveyed: Surveyed, split: str, declared: Declaration, tree: Path) -> None:
+    """UserError unless as many images remain as declared; where none is declared, prints what to declare."""
+    usable, expected = len(surveyed.entries), declared["splits"][split].get("usable")
     if expected is not None and usable != expected:
         raise UserError(
             f"{split} has another number of usable images",
             expected=f"{expected:,}, as declared",
-            found=f"{usable:,}; left out are {some(found.left_out) or 'none'}",
+            found=f"{usable:,}; left out are {some(surveyed.left_out) or 'none'}",
             where=tree,
             remedy=f"restore what is missing, or write `usable: {usable}` for {split} {WHERE.format(**declared)}",
         )
-    if found.left_out:
+    if surveyed.left_out:
         print(
-            f"{declared['name']}: {split} does without {len(found.left_out):,} images: {some(found.left_out)}"
+            f"{declared['name']}: {split} does without {len(surveyed.left_out):,} images: {some(surveyed.left_out)}"
         )
         if expected is None and "skip" in (declared.get("absent"), declared.get("undecodable")):
             print(

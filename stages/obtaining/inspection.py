@@ -40,7 +40,7 @@ class Surveyed(NamedTuple):
 
 
 class Changed(UserError):
-    """A photograph can be decoded, but it is not the one that was prepared: nobody may leave it out."""
+    """A photograph can be decoded, but is not the one that was prepared. It may not be left out as undecodable."""
 
 
 class Inspected(NamedTuple):
@@ -74,13 +74,13 @@ def some(names: Sequence[str]) -> str:
 
 def _for_all(paths: Sequence[str], function: Callable[[str], Any], name: str) -> list[Any]:
     """function(path) of every path, in order, by threads. With a name, progress is printed where it takes long."""
-    found: list[Any] = []
+    results: list[Any] = []
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), CHUNK):  # a million waiting calls would take a gigabyte
-            found += pool.map(function, paths[start : start + CHUNK])
+            results += pool.map(function, paths[start : start + CHUNK])
             if name and len(paths) > CHUNK:
-                print(f"{name}: {len(found):,} of {len(paths):,} photographs looked at", flush=True)
-    return found
+                print(f"{name}: {len(results):,} of {len(paths):,} photographs looked at", flush=True)
+    return results
 
 
 def _inspected(tree: Path, hashed: bool, known: Known, verify: bool, path: str) -> Inspected:

@@ -42,7 +42,7 @@ def are_in(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove older shards, what says that they are whole first."""
+    """Remove older shards. The file that says that they are whole goes first, so that a kill leaves no false claim."""
     (folder / ABOUT).unlink(missing_ok=True)
     for path in folder.glob("*.tar"):
         path.unlink()
@@ -55,10 +55,10 @@ def indices(folder: Path) -> dict[str, str]:
     return files.read_json(folder / ABOUT)["indices"]
 
 
-def write(declared: Declaration, tree: Path, folder: Path, found: dict[str, Surveyed]) -> None:
+def write(declared: Declaration, tree: Path, folder: Path, splits: dict[str, Surveyed]) -> None:
     """Write archives and indices of the surveyed photographs of `tree`. UserError if one has changed meanwhile."""
     archives, sums = {}, {}
-    for split, surveyed in found.items():
+    for split, surveyed in splits.items():
         placed: list[Entry] = []
         photographs = FileList(tree, surveyed.entries)
         for number, part in enumerate(_parts(surveyed.entries)):
@@ -70,7 +70,7 @@ def write(declared: Declaration, tree: Path, folder: Path, found: dict[str, Surv
         text = file_lists.index_text(tuple(placed))
         files.write_text(folder / f"{split}.index.txt", text)
         sums[split] = files.sha256_bytes(text.encode())
-    last = found["train"].left_out_last
+    last = splits["train"].left_out_last
     about = {"archives": archives, "indices": sums, "left_out_last": last}
     files.write_json(folder / ABOUT, about)
 
@@ -92,16 +92,16 @@ def survey(declared: Declaration, folder: Path, verify: bool) -> dict[str, Surve
             )
     for name, expected in about["archives"].items():
         _check_archive(folder / name, expected, verify)
-    found = {}
+    surveyed = {}
     for split in datasets.STORED:
         entries = file_lists.read_list(folder, manifest, split)
         file_lists.read_index(folder, split, about["indices"][split], entries)
         labels = datasets.read_split_array(folder, manifest, split, "labels")
         left_out = tuple(manifest["splits"][split].get("left_out", ()))
         last = about["left_out_last"] if split == "train" else 0
-        found[split] = Surveyed(entries, labels, left_out, last)
-    check(found, declared, folder)
-    return found
+        surveyed[split] = Surveyed(entries, labels, left_out, last)
+    check(surveyed, declared, folder)
+    return surveyed
 
 
 def _check_archive(path: Path, expected: dict[str, int | str], verify: bool) -> None:

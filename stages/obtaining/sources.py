@@ -139,25 +139,25 @@ def _from_npm(source: dict[str, Any], _root: Path) -> Reader:
 def _members(archive: bytes, source: dict[str, Any]) -> Reader:
     """The declared members of a verified .tar.gz, read into memory; others are passed over unread."""
     wanted = {f"{source['path']}/{name}": name for name in source["files"]}
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r|gz") as tar:
             for member in tar:
                 if member.name in wanted and member.isfile():
                     name = wanted[member.name]
-                    found[name] = _member_bytes(tar, member, source["files"][name])
+                    contents[name] = _member_bytes(tar, member, source["files"][name])
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise UserError(
             "an archive cannot be read", expected="a whole .tar.gz", found=error, where=describe(source)
         ) from error
-    if missing := sorted(set(source["files"]) - set(found)):
+    if missing := sorted(set(source["files"]) - set(contents)):
         raise UserError(
             "an archive lacks files",
             expected=", ".join(source["files"]),
             found="without " + ", ".join(missing),
             where=describe(source),
         )
-    return found.__getitem__
+    return contents.__getitem__
 
 
 def _member_bytes(tar: tarfile.TarFile, member: tarfile.TarInfo, check: str | None) -> bytes:

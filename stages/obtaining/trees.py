@@ -22,7 +22,7 @@ def prepare_photographs(declared: Declaration, folder: Path, root: Path, verify:
     files.discard_partials(folder)
     packed = shards.folder_of(declared, root)
     if shards.are_in(packed):
-        found = shards.survey(declared, packed, verify)
+        surveyed = shards.survey(declared, packed, verify)
         source = {
             "source": f"shards {packed.name}",
             "tree": str(packed.resolve()),
@@ -30,14 +30,14 @@ def prepare_photographs(declared: Declaration, folder: Path, root: Path, verify:
         }
     else:
         known = verification.known_entries(folder)
-        found = verification.survey(declared, root, known, verify)
+        surveyed = verification.survey(declared, root, known, verify)
         source = {
             "source": f"folder {declared['folder']}",
             "tree": str((root / declared["folder"]).resolve()),
         }
-    manifest = manifest_of(declared, found)
+    manifest = manifest_of(declared, surveyed)
     compare(declared, manifest, source["tree"])
-    written = write(folder, found, manifest, {**source, "passed_over": []})
+    written = write(folder, surveyed, manifest, {**source, "passed_over": []})
     state = (
         f"prepared in {folder} from {source['tree']}"
         if written
@@ -52,34 +52,34 @@ def pack(declared: Declaration, root: Path) -> None:
     What is whole is kept. UserError as of `prepare_photographs`.
     """
     packed = shards.folder_of(declared, root)
-    found = verification.survey(declared, root, verification.known_entries(packed))
-    manifest = manifest_of(declared, found)
+    surveyed = verification.survey(declared, root, verification.known_entries(packed))
+    manifest = manifest_of(declared, surveyed)
     compare(declared, manifest, root / declared["folder"])
     if shards.are_in(packed) and datasets.read_manifest(packed) == manifest:
         shards.survey(declared, packed, verify=True)
         print(f"{declared['name']}: the shards in {packed} are there and whole")
         return
     shards.remove(packed)
-    write(packed, found, manifest, None)
-    shards.write(declared, root / declared["folder"], packed, found)
+    write(packed, surveyed, manifest, None)
+    shards.write(declared, root / declared["folder"], packed, surveyed)
 
 
-def manifest_of(declared: Declaration, found: dict[str, Surveyed]) -> Manifest:
+def manifest_of(declared: Declaration, surveyed: dict[str, Surveyed]) -> Manifest:
     """What decides a result; the official validation split shrinks by what is left out of it."""
-    described, validation = verification.described(found), declared["validation"]
+    described, validation = verification.described(surveyed), declared["validation"]
     if "official" in validation:
-        validation = Validation(official=validation["official"] - found["train"].left_out_last)
+        validation = Validation(official=validation["official"] - surveyed["train"].left_out_last)
     about = {key: declared[key] for key in ("name", "title", "classes", "metric", "layout")}
     overall = datasets.manifest_sha256(described, validation)
     return {**about, "validation": validation, "splits": described, "sha256": overall}
 
 
 def write(
-    folder: Path, found: dict[str, Surveyed], manifest: Manifest, source: dict[str, Any] | None
+    folder: Path, surveyed: dict[str, Surveyed], manifest: Manifest, source: dict[str, Any] | None
 ) -> bool:
     """Write lists, labels and, last, the manifest; returns whether anything was not there yet."""
     written = []
-    for split, (entries, labels, *_) in found.items():
+    for split, (entries, labels, *_) in surveyed.items():
         text = file_lists.list_text(entries)
         written += [files.write_text(folder / f"{split}.files.txt", text, only_if_changed=True)]
         written += [files.write_arrays(folder, {f"{split}.labels": labels}, only_if_changed=True)]
@@ -93,12 +93,12 @@ def compare(declared: Declaration, manifest: Manifest, where: str | Path) -> Non
     """UserError if a declared checksum of a list or of labels is not the one that was found."""
     for split in datasets.STORED:
         for kind in ("files", "labels"):
-            expected, found = declared["splits"][split].get(kind), manifest["splits"][split][kind]["sha256"]
-            if expected not in (None, found):
+            expected, actual = declared["splits"][split].get(kind), manifest["splits"][split][kind]["sha256"]
+            if expected not in (None, actual):
                 raise UserError(
                     f"the {split} images are not the declared ones: their {kind} differ",
                     expected=f"sha256 {expected}",
-                    found=f"sha256 {found}",
+                    found=f"sha256 {actual}",
                     where=where,
                     remedy="bring back the files as they were; or, if this is how they are to be, declare them again: "
                     f"`python -m stages declare_dataset --name {declared['name']} --folder FOLDER --replace`",

@@ -49,9 +49,9 @@ def hold(
     check_sizes({split: len(listing[split]) for split in STORED}, declared, tree)
     for split in STORED:
         check_labels(labels_of(listing[split]), split, declared, tree)
-    found = {split: _surveyed(listing[split], split, tree, declared, known, verify) for split in STORED}
-    check(found, declared, tree)
-    return found
+    surveyed = {split: _surveyed(listing[split], split, tree, declared, known, verify) for split in STORED}
+    check(surveyed, declared, tree)
+    return surveyed
 
 
 def known_entries(folder: Path) -> Known:
@@ -67,15 +67,15 @@ def described(surveyed: dict[str, Surveyed]) -> dict[str, PreparedSplit]:
     """What a manifest says of listed photographs."""
     return {
         split: {
-            "size": len(found.entries),
+            "size": len(one.entries),
             "files": {
-                "bytes": sum(entry.size for entry in found.entries),
-                "sha256": files.sha256_bytes(list_text(found.entries).encode()),
+                "bytes": sum(entry.size for entry in one.entries),
+                "sha256": files.sha256_bytes(list_text(one.entries).encode()),
             },
-            "labels": about_array(found.labels),
-            **({"left_out": list(found.left_out)} if found.left_out else {}),
+            "labels": about_array(one.labels),
+            **({"left_out": list(one.left_out)} if one.left_out else {}),
         }
-        for split, found in surveyed.items()
+        for split, one in surveyed.items()
     }
 
 
@@ -94,15 +94,15 @@ def _surveyed(
         if declared.get("absent") != "skip":
             raise _missing(missing, len(samples), tree, declared)
         without.update(missing)
-    found = inspect([path for path in paths if path not in without], tree, declared, known, verify)
-    if bad := [one for one in found if one.error]:
+    inspected = inspect([path for path in paths if path not in without], tree, declared, known, verify)
+    if bad := [one for one in inspected if one.error]:
         changed = next((one.error for one in bad if isinstance(one.error, Changed)), None)
         if changed or undecodable != "skip":
             raise changed or _unreadable([one.path for one in bad], bad[0].error, declared)
         without.update(one.path for one in bad)
     last = declared["validation"].get("official", 0) if split == "train" else 0
     return Surveyed(
-        tuple(one.entry for one in found if one.entry),
+        tuple(one.entry for one in inspected if one.entry),
         labels_of([sample for sample in samples if sample[0] not in without]),
         tuple(path for path, _ in samples if path in without),
         sum(path in without for path, _ in samples[len(samples) - last :]),

@@ -8,7 +8,7 @@ from stages.planning.price import GB, Hardware, Price, precision_of, price_of
 from stages.planning.runs import Run
 
 Priced = list[tuple[Run, Price]]
-HEADER = ("stage", "runs", "GPUs a run", "nodes", "GB a GPU", "GPU-hours", "longest")
+HEADER = ("stage", "runs", "{}s a run", "nodes", "GB a {}", "{}-hours", "longest")
 
 
 def bill(title: str, runs: Iterable[Run], hardware: Hardware, small: Hardware | None = None) -> str:
@@ -17,10 +17,11 @@ def bill(title: str, runs: Iterable[Run], hardware: Hardware, small: Hardware | 
     stages = sorted({run.stage for run, _ in priced})
     rows = [_row(stage, [pair for pair in priced if pair[0].stage == stage]) for stage in stages]
     rows.append(_row("all", priced))
-    widths = [max(map(len, column)) for column in zip(HEADER, *rows, strict=True)]
+    header = tuple(name.format(hardware.unit) for name in HEADER)
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     table = [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in (HEADER, *rows)
+        for row in (header, *rows)
     ]
     head = f"price of {title} on {hardware.name}, {_stated(hardware, priced)}"
     return "\n".join([head, *table, *_remarks(priced, hardware, small)])
@@ -43,26 +44,29 @@ def _remarks(priced: Priced, hardware: Hardware, small: Hardware | None) -> list
     if not priced:
         return ["  nothing to run"]
     run, largest = max(priced, key=lambda pair: pair[1].gpu_hours)
-    gpus = max(price.gpus for _, price in priced)
+    gpus, unit = max(price.gpus for _, price in priced), hardware.unit
     hours, storage = (sum(getattr(price, name) for _, price in priced) for name in ("gpu_hours", "storage"))
     lines = [
-        f"  the largest run: {run.stage}/{run.exhibit}/{run.id}, {_figure(largest.gpu_hours)} GPU-hours, "
-        f"{_time(largest.hours)} on {largest.gpus} GPU{'s' * (largest.gpus > 1)}",
-        f"  wall time with {gpus} GPUs, all at work: {_time(max(hours / gpus, largest.hours))}",
+        f"  the largest run: {run.stage}/{run.exhibit}/{run.id}, {_figure(largest.gpu_hours)} {unit}-hours, "
+        f"{_time(largest.hours)} on {largest.gpus} {unit}{'s' * (largest.gpus > 1)}",
+        f"  wall time with {gpus} {unit}{'s' * (gpus > 1)}, all at work: {_time(max(hours / gpus, largest.hours))}",
         f"  storage: {_figure(storage / GB)} GB of weights",
     ]
     if beyond := sum(not price.fits for _, price in priced):
-        lines.append(f"  {beyond} runs do not fit {hardware.most} GPUs of {hardware.memory:g} GB")
+        lines.append(
+            f"  {beyond} runs do not fit {hardware.most} {unit}{'s' * (hardware.most > 1)} of {hardware.memory:g} GB"
+        )
     for each in filter(None, (hardware, small)):
         alone = sum((price := price_of(run, each)).fits and price.gpus == 1 for run, _ in priced)
-        lines.append(f"  one GPU of {each.memory:g} GB holds {alone:,} of {len(priced):,} runs")
+        lines.append(f"  one {each.unit} of {each.memory:g} GB holds {alone:,} of {len(priced):,} runs")
     return lines
 
 
 def _stated(hardware: Hardware, priced: Priced) -> str:
     kinds = sorted({precision_of(run) for run, _ in priced})
     rates = [f"{hardware.used[kind]:.0%} of {hardware.peak[kind]:g} TFLOP/s at {kind}" for kind in kinds]
-    return f"stated and not measured: {'; '.join(rates)} (params/hardware.yaml)"
+    how = "measured on one core, in CPU time" if hardware.takes else "stated and not measured"
+    return f"{how}: {'; '.join(rates)} (params/hardware.yaml)"
 
 
 def _span(numbers: list[int]) -> str:

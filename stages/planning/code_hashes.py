@@ -65,6 +65,7 @@ def reached(*modules: str) -> tuple[str, ...]:
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
+        # `from module import function` looks like a module of that name, and has no file.
         if module not in seen and module_path(module).is_file():
             seen.add(module)
             waiting.extend(_imports(module))
@@ -115,11 +116,13 @@ def _without_estimates(source: str) -> str:
         elif isinstance(node, ast.ImportFrom) and node.module == RANGES:
             edits.append((node, ""))
     edits += [(node, "") for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == COST]
+    # Most modules have none, and their text stays as it is, byte for byte.
     if not edits:
         return source
     text, starts = source.encode(), [0]  # columns of a syntax tree count bytes
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
+    # From the end to the beginning: an edit then moves no place that is still to be edited.
     for node, instead in sorted(edits, key=lambda edit: (edit[0].lineno, edit[0].col_offset), reverse=True):
         first, last = (
             starts[node.lineno - 1] + node.col_offset,
@@ -170,11 +173,12 @@ def _stripped_module(module: str) -> str:
 @functools.cache
 def _imports(module: str) -> list[str]:
     """Project modules imported anywhere in `module`, functions included; a package counts with its members named."""
-    found = []
+    names = []
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
-    parents = [name.rsplit(".", 1)[0] for name in found if "." in name]
-    return [name for name in [*found, *parents] if name.split(".")[0] in PACKAGES]
+            names += [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+    # Importing a.b runs a/__init__.py first, so that decides numbers too.
+    parents = [name.rsplit(".", 1)[0] for name in names if "." in name]
+    return [name for name in [*names, *parents] if name.split(".")[0] in PACKAGES]

@@ -42,13 +42,13 @@ def named_modules(stage: str, bindings: Mapping[str, Any]) -> tuple[str, ...]:
 
     UserError for one that does not exist.
     """
-    found: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
     for key, package, default in _naming(stage):
         value = bindings.get(key, default)
         if value is not None:
             check_module(key, package, value, f"the bindings of stage {stage}")
-            found += (f"{package}.{value}",)
-    return tuple(sorted(found))
+            modules += (f"{package}.{value}",)
+    return tuple(sorted(modules))
 
 
 def configurables_of(stage: str, bindings: Mapping[str, Any] | None = None) -> dict[str, Configurable]:
@@ -56,6 +56,7 @@ def configurables_of(stage: str, bindings: Mapping[str, Any] | None = None) -> d
 
     Without bindings those of every run that there could be.
     """
+    # Two losses may each have a `temperature`: only the modules of this run say which one is meant.
     named = _every_module(stage) if bindings is None else named_modules(stage, bindings)
     return _configurables(reached(f"stages.{stage}", *named))
 
@@ -82,7 +83,9 @@ def check_binding(stage: str, key: str, value: Any, where: str) -> None:
         )
     instead = GIVEN_BY_STAGES.get(key, "" if parameters[parameter_name].default else "another parameter")
     if instead:
-        raise UserError(f"`{key}` is given by the stage itself", expected=instead, found=key, where=where)
+        raise UserError(
+            f"`{key}` is set by the stage, not by a recipe", expected=instead, found=key, where=where
+        )
     check_value(key, parameters[parameter_name], value, where)
 
 
@@ -151,11 +154,11 @@ def _is_python(module: str) -> bool:
 def _configurables(modules: tuple[str, ...]) -> dict[str, Configurable]:
     nodes = [(module, node) for module in modules for node in _definitions(module)]
     classes = {node.name: (module, node) for module, node in nodes if isinstance(node, ast.ClassDef)}
-    found = {}
+    by_name = {}
     for module, node in nodes:
         if name := _gin_name(node):
-            found[name] = _configurable(name, module, node, classes)
-    return found
+            by_name[name] = _configurable(name, module, node, classes)
+    return by_name
 
 
 @functools.cache

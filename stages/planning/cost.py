@@ -32,7 +32,7 @@ class Cost:
 
 
 def cost_of(run: Run) -> Cost:
-    """An estimate of one run; nothing for the stages that only look at a finished one."""
+    """An estimate of one run; zero for a stage that passes no image through a network."""
     work, network = work_in(run), network_in(run)
     if network is None:
         return Cost()
@@ -45,7 +45,7 @@ def total(runs: Iterable[Run]) -> Cost:
 
 
 def work_in(run: Run) -> Work:
-    """What the run's stage says that it has to do."""
+    """The work that the run's stage declares, by its function `cost`."""
     return work_of(run.stage, run.bindings, splits_of(run))
 
 
@@ -56,7 +56,7 @@ def network_in(run: Run) -> Network | None:
 
 
 def splits_of(run: Run) -> Splits:
-    """How many images the run reads, of the data set that it is bound to; none of no data set."""
+    """The sizes of the splits that the run reads; all zero for a run without a data set."""
     if run.dataset is None:
         return Splits(0, 0, 0, 0, 0)
     declared, limit = declaration_of(run.dataset), run.bindings.get("dataset.limit", 0)

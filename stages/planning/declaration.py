@@ -19,7 +19,7 @@ PARAMS = Path("params")
 
 
 def exhibit_ids() -> list[str]:
-    """Every declared exhibit: figures then tables, body before appendix. What is badly named stands last."""
+    """Every declared exhibit: figures then tables, body before appendix. Ids of no such form come last."""
     paths = (PARAMS / "exhibits").glob("*.yaml")
     return sorted((path.stem for path in paths if not path.name.startswith(".")), key=_place)
 
@@ -74,12 +74,12 @@ def open_exhibit(name: str) -> Exhibit:
 
 
 def check_exhibits(scale: str) -> None:
-    """UserError where the file of a scale speaks of an exhibit that there is not."""
+    """UserError if the file of a scale mentions an exhibit that does not exist."""
     own, known = scales.read(scale), exhibit_ids()
     for name in own.exhibits:
         if name not in known:
             raise UserError(
-                f"scale {scale} speaks of no exhibit: `{name}`{nearest(name, known)}",
+                f"scale {scale} mentions an unknown exhibit, `{name}`{nearest(name, known)}",
                 expected=", ".join(known),
                 found=name,
                 where=own.where("exhibits", name),
@@ -88,6 +88,7 @@ def check_exhibits(scale: str) -> None:
 
 def blocks_at(exhibit: dict[str, Any], scale: str) -> tuple[list[dict[str, Any]], list[int], dict[str, Any]]:
     """The run blocks, seeds and extra bindings of an exhibit at one scale; a scale inherits what it does not say."""
+    # Runs and seeds replace what stands above them; `set` adds to it: two grids cannot be merged, bindings can.
     own = scales.entry_of(exhibit, scale)
     common = {**exhibit.get("set", {}), **own.get("set", {})}
     return own.get("runs", exhibit["runs"]), own.get("seeds", exhibit["seeds"]), common
@@ -95,6 +96,7 @@ def blocks_at(exhibit: dict[str, Any], scale: str) -> tuple[list[dict[str, Any]]
 
 def all_chains(exhibit: dict[str, Any]) -> list[list[str]]:
     """The chains of stages that an exhibit has at any scale, each once."""
+    # Of all scales and not of this one: both engines read one graph, whatever the scale.
     blocks = [
         *exhibit["runs"],
         *(block for scale in scales.names() for block in blocks_at(exhibit, scale)[0]),
@@ -103,10 +105,10 @@ def all_chains(exhibit: dict[str, Any]) -> list[list[str]]:
 
 
 def _check_scales(exhibit: dict[str, Any], document: Any, path: Path) -> None:
-    """Every scale that stands alone is spoken of, and no other than those that there are."""
+    """UserError unless an exhibit mentions every scale without a parent, and only scales that exist."""
     if missing := [name for name in scales.roots() if name not in exhibit["scales"]]:
         raise UserError(
-            "an exhibit says what it is at every scale",
+            "an exhibit does not say what it is at every scale",
             expected=f"the keys {', '.join(scales.roots())}; {{}} means as above",
             found="none for " + ", ".join(missing),
             where=f"{path}, line {line_of(document, ['scales'])} (scales)",

@@ -1,4 +1,4 @@
-"""What could not be trained, told before anything is: a batch larger than its data, labels that do not fit."""
+"""Runs that could not train are refused while planning: a batch larger than its data, labels that do not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decides a run's numbers, as one hash: stage, seed, bindings, data, upstream run, code.
+"""What decides a run's numbers, as one hash: stage, seed, bindings, data, upstream run, search, code.
 
 Not part of it, on purpose: the exhibit that asked, the number of workers, the machine, library versions (they stand in
 the provenance; a cluster-month is not retrained for a patch release of numpy).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from stages.planning.code_hashes import module_hash, reached
 from stages.planning.declaration import PARAMS
 
 # These bindings say where and how fast a run computes, not what.
-NOT_PART = ("execution.device", "execution.checkpoint_minutes", "execution.processes", "execution.nodes")
+NOT_PART = tuple(
+    f"execution.{name}"
+    for name in ("device", "checkpoint_minutes", "processes", "nodes", "workers", "keep_gb")
+)
 # These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
 NAMES_A_FILE = ("label_subset.file",)
 # Photographs have no checksum to declare: what lists them decides which they are, and in which order.
@@ -29,9 +33,18 @@ LAYOUTS = "stages.obtaining.layouts"
 
 
 def fingerprint(
-    stage: str, seed: int, bindings: dict[str, Any], dataset: str | None, upstream: str | None, code: str
+    stage: str,
+    seed: int,
+    bindings: dict[str, Any],
+    dataset: str | None,
+    upstream: str | None,
+    code: str,
+    search: Sequence[str] = (),
 ) -> str:
-    """24 hexadecimal digits of SHA-256 over everything that decides a run's numbers; `code` is the accepted one."""
+    """24 hexadecimal digits of SHA-256 over everything that decides a run's numbers; `code` is the accepted one.
+
+    upstream, search: fingerprints of the runs that it reads, those of its search in the order of its grid.
+    """
     cause = {
         "stage": stage,
         "seed": seed,
@@ -39,7 +52,7 @@ def fingerprint(
         "data": data_hash(dataset) if dataset else None,
         "upstream": upstream,
         "code": code,
-    }
+    } | ({"search": list(search)} if search else {})
     return hashlib.sha256(json.dumps(cause, sort_keys=True).encode()).hexdigest()[:24]
 
 

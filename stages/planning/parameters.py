@@ -31,7 +31,7 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """Whether somebody must bind it."""
+        """Whether a recipe or an exhibit must bind it, because it has no default."""
         return self.default == "gin.REQUIRED"
 
     @property
@@ -41,7 +41,7 @@ class Parameter:
 
 
 def parameter(module: str, name: str, annotation: ast.expr | None, default: ast.expr | None) -> Parameter:
-    """The parameter that a module declares so."""
+    """One argument in the source of `module` as a Parameter; UserError for a mark that cannot be read."""
     marks: tuple[declared.Mark, ...] = ()
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":
         annotation, *written = annotation.slice.elts
@@ -89,14 +89,16 @@ def check_module(key: str, package: str, value: Any, where: str) -> None:
 
 @functools.cache
 def modules_in(package: str) -> tuple[str, ...]:
-    """The modules of a package that hold a function of their own name, sorted. One that is not Python counts: who
-    names it is told why.
+    """The modules of a package that hold a function of their own name, sorted.
+
+    A file with a syntax error counts too: a run that names it is then refused with that error, not as unknown.
     """
     names = []
     for path in sorted(module_path(package).parent.glob("*.py")):
         try:
             body = tree_of(f"{package}.{path.stem}").body
         except UserError:
+            # Left out, it would be reported as unknown, and its author would look for a misspelled name.
             names.append(path.stem)
             continue
         if any(isinstance(node, ast.FunctionDef) and node.name == path.stem for node in body):

@@ -1,33 +1,31 @@
 """From a declaration to resolved runs: recipe < exhibit < scale < block < cell, every number in the open.
 
 A plan file (params/plan/<scale>/<exhibit>.yaml) holds, for each stage, the bindings that all its runs share and, per
-run, what its cell binds. Run ids are positions in the grid, not values, so that an edited value is one changed line in
-`dvc params diff` and not a run that vanished and one that appeared.
+run, what its cell binds; of a search its grid, once. Run ids are positions in the grid, not values, so that an edited
+value is one changed line in `dvc params diff` and not a run that vanished and one that appeared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common import files
 from common.errors import UserError
+from common.names import nearest
 from common.records import Nested, PlanDocument, StageEntry
 from stages.planning.cells import Bound, cells_of, shared_of
-from stages.planning.configurables import (
-    applicable,
-    check_applies,
-    check_binding,
-    check_complete,
-)
+from stages.planning.configurables import applicable, check_applies, check_binding, check_complete
 from stages.planning.declaration import PARAMS, Exhibit, all_chains, check_exhibits, exhibit_ids, open_exhibit
 from stages.planning.feasibility import check_run
-from stages.planning.recipes import bound_at, check_stages, recipe_path
+from stages.planning.recipes import bound_at, check_stages, recipe_path, stages_with_recipes
 from stages.planning.runs import Bindings, Run
+from stages.planning.searches import choosers, points, search_of
 
 RESERVED = ("seed", "labels")
+Searches = dict[str, tuple[Run, ...]]  # {a run that chooses: those among which it does}
 
 
 @dataclass
@@ -54,6 +52,7 @@ def resolve(exhibit_name: str, scale: str) -> Plan:
     exhibit = open_exhibit(exhibit_name)
     stages = _Stages(exhibit, scale)
     for cell in cells_of(exhibit, scale):
+        stages.check_searches(cell.bound)
         for stage in cell.chain:
             stages.add(stage, cell.chain[0], cell.id, cell.seed, cell.labels, cell.bound.get(stage, {}))
     stages.check()
@@ -75,7 +74,7 @@ class _Stages:
     """The stages of a plan as they are gathered, with the file and line of every binding until all are checked."""
 
     def __init__(self, exhibit: Exhibit, scale: str) -> None:
-        self.exhibit, self.scale = exhibit, scale
+        self.exhibit, self.scale, self.choosers = exhibit, scale, choosers()
         self.entries: dict[str, StageEntry] = {}
         self.shared: dict[str, Bound] = {}
         self.set_here: dict[str, Bound] = {}
@@ -93,7 +92,9 @@ class _Stages:
     ) -> None:
         """One run of a stage."""
         entry = self.entry(stage, opening)
+        # Checked once a stage, not once a run: all of them share these bindings.
         if stage not in self.shared:
+            self._check_stage(stage)
             self.set_here[stage] = shared_of(self.exhibit, self.scale, stage, stage == opening)
             self.shared[stage] = {**bound_at(stage, self.scale), **self.set_here[stage]}
             for key, (value, where) in self.shared[stage].items():
@@ -101,6 +102,33 @@ class _Stages:
             entry["shared"] = _nest(_values(self.shared[stage]))
         entry["runs"][run_id] = {"seed": seed, "labels": labels, **_nest(_values(bound))}
         self.own.setdefault(stage, {})[run_id] = bound
+
+    def _check_stage(self, stage: str) -> None:
+        if chooser := self.choosers.get(stage):
+            raise UserError(
+                f"stage {stage} stands in no chain: its runs are the grid among which one of {chooser} chooses",
+                expected=f"a chain with {chooser}, which brings them along",
+                found=stage,
+                where=self.exhibit.where("runs"),
+            )
+        if stage not in (known := stages_with_recipes()):
+            raise UserError(
+                f"no stage `{stage}`{nearest(stage, known)}",
+                expected=", ".join(known),
+                found=stage,
+                where=self.exhibit.where("runs"),
+            )
+
+    def check_searches(self, bound: dict[str, Bound]) -> None:
+        """UserError for what a cell binds for a search alone: its runs are bound as the one that chooses."""
+        for stage, chooser in self.choosers.items():
+            for key, (_, where) in bound.get(stage, {}).items():
+                raise UserError(
+                    f"the runs of stage {stage} are bound as those of {chooser}, but for the grid",
+                    expected=f"{chooser}/{key}",
+                    found=f"{stage}/{key}",
+                    where=where,
+                )
 
     def check(self) -> None:
         """UserError unless every run of every stage has what it is bound to, and all that it needs."""
@@ -110,39 +138,91 @@ class _Stages:
                 for key, (value, where) in own.items():
                     check_binding(stage, key, value, where)
                 bound = {**applicable(stage, shared, _values(own)), **_values(own)}
+                # What all runs share may be meant for another loss; what a cell says of itself never is.
                 for key, (_, where) in own.items():
                     check_applies(stage, key, bound, where)
                 check_complete(stage, bound, str(recipe_path(stage, self.scale)))
+                self._check_grid(stage, bound, own)
                 used |= set(bound)
             for key, (_, where) in self.set_here[stage].items():
                 if key not in used:  # of no run's loss: a recipe may hold such, what an exhibit sets is meant
                     check_applies(stage, key, bound, where)
 
+    def _check_grid(self, stage: str, bound: Bindings, own: Bound) -> None:
+        search, said = search_of(stage), {**self.shared[stage], **own}
+        for values in search.grid.values() if search else ():
+            if not bound.get(values):
+                raise UserError(
+                    f"a run of stage {stage} has nothing to choose among",
+                    expected=f"at least one value of {values}",
+                    found="none",
+                    where=said[values][1] if values in said else str(recipe_path(stage, self.scale)),
+                )
+
     def check_runs(self, plan: Plan) -> None:
         """UserError for a run that cannot be made of the data that it is bound to."""
-        for stage, runs in plan.stages.items():
-            for run in runs:
-                said = {**self.shared[stage], **self.own[stage][run.id]}
-                check_run(run, lambda key, said=said: said[key][1] if key in said else str(self.exhibit.path))
+        for stage, own in self.own.items():
+            for run in plan.runs(stage):
+                said = {**self.shared[stage], **own[run.id]}
+                # Of a grid one point stands for all: they need the same of their data.
+                for each in (*run.search[:1], run):
+                    check_run(
+                        each, lambda key, said=said: said[key][1] if key in said else str(self.exhibit.path)
+                    )
 
     def in_order(self) -> dict[str, StageEntry]:
-        """What is read stands first."""
-        return dict(sorted(self.entries.items(), key=lambda item: bool(item[1]["evaluates"])))
+        """What is read stands first: what opens a chain, what evaluates, and each search before what chooses."""
+        ordered: dict[str, StageEntry] = {}
+        for stage in sorted(self.entries, key=self._depth):
+            entry, search = self.entries[stage], search_of(stage)
+            if search:
+                ordered[search.stage] = StageEntry(
+                    searches_for=stage,
+                    grid=search.grid,
+                    shared={},
+                    evaluates=list(entry["evaluates"]),
+                    runs={},
+                )
+            ordered[stage] = entry
+        return ordered
+
+    def _depth(self, stage: str) -> int:
+        return 0 if not self.entries[stage]["evaluates"] else 2 if search_of(stage) else 1
 
 
 def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
     """The plan that a plan file's content describes."""
     plan = Plan(exhibit, scale, document)
+    searches: dict[str, Searches] = {}  # by the stage that chooses
     for stage, entry in document["stages"].items():
-        upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
-        shared, plan.stages[stage] = flatten(entry["shared"]), []
-        for run_id, own in entry["runs"].items():
-            bound = flatten({key: body for key, body in own.items() if key not in RESERVED})
-            bindings = {**applicable(stage, shared, bound), **bound}
-            above = upstream.get(run_id)
-            run = Run(exhibit, scale, stage, run_id, own["seed"], bindings, own["labels"], above)
-            plan.stages[stage].append(run)
+        if chooser := entry.get("searches_for"):
+            grids = {run.id: tuple(points(run, stage, entry["grid"])) for run in _listed_runs(plan, chooser)}
+            searches[chooser] = grids
+            plan.stages[stage] = [point for grid in grids.values() for point in grid]
+        else:
+            plan.stages[stage] = list(_listed_runs(plan, stage, searches.get(stage)))
     return plan
+
+
+def _listed_runs(plan: Plan, stage: str, searches: Searches | None = None) -> Iterator[Run]:
+    """The runs that the entry of a stage lists, each with what it reads of the stages before."""
+    entry = plan.document["stages"][stage]
+    # An evaluation has the id of the run that it evaluates: both are the same place in the grid.
+    upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
+    shared = flatten(entry["shared"])
+    for run_id, own in entry["runs"].items():
+        bound = flatten({key: body for key, body in own.items() if key not in RESERVED})
+        yield Run(
+            exhibit=plan.exhibit,
+            scale=plan.scale,
+            stage=stage,
+            id=run_id,
+            seed=own["seed"],
+            bindings={**applicable(stage, shared, bound), **bound},
+            labels=own["labels"],
+            upstream=upstream.get(run_id),
+            search=(searches or {}).get(run_id, ()),
+        )
 
 
 def plan_path(exhibit: str, scale: str) -> Path:

@@ -7,13 +7,14 @@ and the kernels' own room, a tenth of the memory.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common import schemas
 from common.errors import UserError
 from common.names import nearest
-from stages.planning.cost import cost_of, network_in, work_in
+from stages.planning.cost import FROZEN, TRAINED, cost_of, network_in, work_in
 from stages.planning.network import Network
 from stages.planning.runs import Run
 from stages.planning.work import Work
@@ -36,6 +37,12 @@ class Hardware:
     nodes: int
     peak: dict[str, float]
     used: dict[str, float]
+    takes: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> str:
+        """What a process has: a GPU, or a core where it is said what besides operations takes time there."""
+        return "core" if self.takes else "GPU"
 
     @property
     def most(self) -> int:
@@ -74,6 +81,7 @@ def hardware_named(name: str | None = None) -> Hardware:
             expected=", ".join(declared),
             found=name,
             where=PATH,
+            remedy="name one of them, or add an entry for yours: the comment at the top of the file says what it holds",
         )
     return Hardware(name, **declared[name])
 
@@ -83,11 +91,26 @@ def price_of(run: Run, hardware: Hardware) -> Price:
     work, network, precision = work_in(run), network_in(run), precision_of(run)
     gpus = processes_of(run, hardware)
     memory = memory_of(work, network, precision, gpus) if network else 0.0
-    hours = cost_of(run).flops / hardware.rate(precision) / 3600
+    hours = seconds_on(run, hardware) / 3600
     storage = work.keeps * STORED * network.parameters if network else 0.0
     fits = memory <= USABLE * hardware.memory * GB and gpus <= hardware.most
     nodes = run.bindings.get("execution.nodes", -(-gpus // hardware.node))
     return Price(gpus, nodes, memory, hours, storage, fits)
+
+
+def seconds_on(run: Run, hardware: Hardware) -> float:
+    """Seconds of one GPU, or CPU seconds of one core: operations at the rate of the hardware, and what else it takes.
+
+    On a core small networks are bound by memory and by Python: hence the bytes that pass, the images and the updates.
+    """
+    cost, work, network = cost_of(run), work_in(run), network_in(run)
+    seconds = cost.flops / hardware.rate(precision_of(run))
+    if takes := hardware.takes:
+        kept = network.kept_bytes(ELEMENT[precision_of(run)]) / GB if network else 0.0
+        seconds += takes["run"] + takes["image"] * cost.images
+        seconds += takes["update"] * (work.trained / work.batch if work.batch else 0.0)
+        seconds += takes["gigabyte"] * kept * (TRAINED * work.trained + FROZEN * work.frozen)
+    return seconds
 
 
 def processes_of(run: Run, hardware: Hardware) -> int:

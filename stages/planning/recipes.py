@@ -27,7 +27,7 @@ def bound_at(stage: str, scale: str) -> Recipe:
 
 
 def check_stages(scale: str) -> None:
-    """UserError for a recipe of a stage that there is not."""
+    """UserError if the file of a scale changes the recipe of a stage that does not exist."""
     own, known = scales.read(scale), stages_with_recipes()
     for stage in own.recipes:
         if stage not in known:

@@ -25,7 +25,14 @@ class Run:
     seed: int
     bindings: Bindings
     labels: dict[str, Any]
+    # What it evaluates, and what it chooses among: the runs of its search, one for each point of its grid.
     upstream: Run | None = None
+    search: tuple[Run, ...] = ()
+
+    @property
+    def reads(self) -> tuple[Run, ...]:
+        """The runs whose results it needs, the one that it evaluates first."""
+        return (*([self.upstream] if self.upstream else []), *self.search)
 
     @property
     def dataset(self) -> str | None:
@@ -44,7 +51,8 @@ class Run:
             self.upstream.fingerprint if self.upstream else None,
             accepted_code(self.stage, self.code),
         )
-        return fingerprint(self.stage, self.seed, self.bindings, self.dataset, upstream, code)
+        search = [run.fingerprint for run in self.search]
+        return fingerprint(self.stage, self.seed, self.bindings, self.dataset, upstream, code, search)
 
     def folder(self, results: Path) -> Path:
         """results/<scale>/<stage>/<exhibit>/<run>."""

@@ -14,7 +14,7 @@ from common import files
 
 # What a plan is made from, and what it writes into the working tree.
 INPUTS = ("params", "common", "simclr", "stages", "reports", "workflows")
-SKIPPED = ("__pycache__", "out", "evidence", "metrics", "dvc.lock")
+SKIPPED = ("__pycache__", "out", "evidence", "metrics", "bench.json", "dvc.lock")
 
 
 def stamp_path(results: Path, scale: str) -> Path:

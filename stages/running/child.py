@@ -19,9 +19,8 @@ from stages.planning.plans import Run
 from stages.running import ranks, store
 from stages.running.stopping import STOP, Stopped
 
-GRACE_SECONDS = (
-    25.0  # after a request to stop, for what has no checkpoint: less than Slurm's 30 until SIGKILL
-)
+# After a request to stop, for what has no checkpoint. Slurm sends SIGKILL after 30.
+GRACE_SECONDS = 25.0
 
 
 def main(run: Run, results: Path, messages: Connection, slots: list[int]) -> None:

@@ -2,9 +2,9 @@
 
 The parent decides from fingerprints what there is to do (nothing to do costs no import of torch), preloads the stages
 in a fork server (seconds once, not once a run), and never runs an operation or touches a GPU itself. A run starts when
-the run that it evaluates is finished; of those that may start, evaluations go
-first, so that what is done has its numbers, and then the one with the longest way to the end. Each
-child works in its own partial folder under a lock, and seals it. A crash fails that run, and what evaluates it, only.
+all that it reads are finished (the run that it evaluates, those among which it chooses); of those that may start,
+evaluations go first, so that what is done has its numbers, and then the one with the longest way to the end. Each child
+works in its own partial folder under a lock, and seals it. A crash fails that run, and what reads it, only.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from stages.running.progress import Progress
 
 LOCK_SECONDS = 1.0  # between looks at what is at work, and at a run that another driver is at work on
 LONGEST_TMPDIR, SHORT_TMPDIR = 60, "/tmp"
+# glibc gives every large tensor back to the system and asks for it again in the next step, whose pages are then cleared
+# anew: a tenth of a step of a small network. A process that does one run may keep them. No number changes.
+KEEP_MEMORY = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=4294967296"
 STOP_SECONDS = 30.0  # for checkpoints, after a signal
 
 
@@ -79,9 +82,13 @@ class _Driver:
         self.slots = list(range(jobs))
         self.outcome = Outcome()
         self.stopping, self.stopped = False, 0
+        # Longest first ends soonest when runs are of unequal length (list scheduling, Graham 1969).
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
         _shorten_temporary_folder()
+        # Read when a program starts: by the fork server, and by torchrun's ranks. What a user has set stays.
+        os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
+        # Not fork: a child must not inherit threads or CUDA. Not spawn: each run would import torch again.
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
 
@@ -105,6 +112,7 @@ class _Driver:
 
     def _fill_slots(self) -> None:
         while self.slots and (run := self._next()):
+            # A run wider than all slots takes them all; if these are GPUs, the run then says that they are too few.
             width = min(
                 ranks.processes_and_nodes(run)[0],
                 len(self.slots) + sum(len(each.slots) for each in self.children),
@@ -117,16 +125,16 @@ class _Driver:
             self._start(run, taken)
 
     def _next(self) -> Run | None:
-        """Of those with nothing to wait for (no upstream, no other driver): evaluations, then the longest way to go."""
+        """Of those with nothing to wait for (no run, no other driver): evaluations, then the longest way to go."""
         ahead = self.waiting.keys() | {each.run.fingerprint for each in self.children}
         now = time.monotonic()
         free = [
             run
             for key, run in self.waiting.items()
-            if not (run.upstream and run.upstream.fingerprint in ahead)
+            if not any(other.fingerprint in ahead for other in run.reads)
             and self.busy_until.get(key, now) <= now
         ]
-        return max(free, key=lambda run: (run.upstream is not None, self.ways[run.fingerprint]), default=None)
+        return max(free, key=lambda run: (bool(run.reads), self.ways[run.fingerprint]), default=None)
 
     def _start(self, run: Run, slots: list[int]) -> None:
         ours, theirs = self.context.Pipe(duplex=False)
@@ -137,6 +145,7 @@ class _Driver:
         # Known before it lives, so that no signal comes between: `_stop` ends whom it knows.
         self.children.append(_Child(run, process, ours, slots))
         process.start()
+        # As long as this process held that end too, the pipe would not close with the child.
         theirs.close()
 
     def _ready(self) -> list[_Child]:
@@ -145,6 +154,7 @@ class _Driver:
 
     def _hear(self, each: _Child) -> None:
         try:
+            # A child that the kernel killed says nothing: the end of its pipe is all that is heard.
             kind, content = each.messages.recv()
         except EOFError:
             each.process.join()
@@ -178,7 +188,8 @@ class _Driver:
     def _fail(self, run: Run, why: str) -> None:
         self.outcome.failures[run.fingerprint] = why
         for other in list(self.waiting.values()):
-            if other.upstream and other.upstream.fingerprint == run.fingerprint:
+            reads = any(each.fingerprint == run.fingerprint for each in other.reads)
+            if reads and other.fingerprint in self.waiting:
                 del self.waiting[other.fingerprint]
                 self._fail(other, f"its {run.stage} run {run.id} of {run.exhibit} failed")
 
@@ -187,6 +198,7 @@ class _Driver:
         self.children = [each for each in self.children if each.process.pid is not None]
         for each in self.children:
             each.process.terminate()
+        # Children are heard until they have written their checkpoints: a full pipe would block them.
         until = time.monotonic() + STOP_SECONDS
         while self.children and time.monotonic() < until:
             for each in self._ready():
@@ -207,10 +219,16 @@ def _weight(run: Run) -> float:
 
 
 def _ways_to_the_end(runs: dict[str, Run]) -> dict[str, float]:
-    """The length of each run, with that of the longest run that evaluates it."""
-    after: dict[str, float] = {}
-    for run in runs.values():
-        if run.upstream:
-            key = run.upstream.fingerprint
-            after[key] = max(after.get(key, 0.0), _weight(run))
-    return {key: _weight(run) + after.get(key, 0.0) for key, run in runs.items()}
+    """The length of each run, with those of the longest way from it over runs that read it."""
+    weights = {key: _weight(run) for key, run in runs.items()}
+    ways = dict(weights)
+    # From what nobody reads upwards: each way is whole before it is handed on.
+    for key, run in sorted(runs.items(), key=lambda item: -_depth(item[1])):
+        for read in {each.fingerprint for each in run.reads} & runs.keys():
+            ways[read] = max(ways[read], weights[read] + ways[key])
+    return ways
+
+
+def _depth(run: Run) -> int:
+    """How many runs stand one on the other below this one."""
+    return 1 + max((_depth(read) for read in run.reads), default=-1)

@@ -18,8 +18,10 @@ class execution:
     """Where and how exactly a run computes.
 
     `threads` is part of what decides the bytes (sums are split over threads), so it is declared and not counted.
-    `device` "auto" is CUDA where there is one. `checkpoint_minutes` only says what a kill may cost; `processes`, over
-    `nodes` machines, only how many do the run together: neither is part of its fingerprint.
+    `device` "auto" is CUDA where there is one. What follows changes no number, and is no part of the fingerprint:
+    `checkpoint_minutes` says what a kill may cost; `processes`, over `nodes` machines, how many do the run together;
+    `workers` how many processes read photographs ahead of a training, 0 none, None as many as there are cores to spare;
+    `keep_gb` up to which size a split of photographs is decoded once and kept.
     """
 
     device: Annotated[str, OneOf("auto", "cpu", "cuda")] = "auto"
@@ -28,6 +30,8 @@ class execution:
     checkpoint_minutes: Annotated[float, AtLeast(0)] = 5.0
     processes: Annotated[int, AtLeast(1)] = 1
     nodes: Annotated[int, AtLeast(1)] = 1
+    workers: Annotated[int | None, AtLeast(0)] = None
+    keep_gb: Annotated[float, AtLeast(0)] = 4.0
 
     def prepare(self) -> torch.device:
         """Set the threads and, on a GPU, the deterministic kernels; returns the device."""

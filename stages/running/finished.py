@@ -1,4 +1,4 @@
-"""A finished run as those see it who gather results: its cause, its numbers, its pictures, wherever they lie.
+"""A finished run as `collect` reads it: its cause, its numbers and its pictures, wherever they lie.
 
 Runs lie in the store of this machine. Of runs that were made elsewhere the numbers may lie in the committed evidence,
 reports/evidence/<scale>/<exhibit>/: what `collect` gathered there, without weights.
@@ -51,12 +51,12 @@ def finished(run: Run, results: Path) -> Finished | None:
     folder = store.find(results, run)
     if not (folder / store.RUN).is_file():
         return in_evidence(run)
-    cause = read_sealed(folder / store.RUN, store.REMEDY)
+    cause = store.read_cause(folder)
     listed = {name: store.read_listed(folder, cause, name) for name in cause["files"] if name in READ}
     account = {name: cause[name] for name in CAUSE} | {
         "metrics": json.loads(listed["metrics.json"]),
         "machine": _machine(folder, cause),
-        **{name: cause[name] for name in ("imported", "diverged") if name in cause},
+        **{name: cause[name] for name in ("search", "imported", "diverged") if name in cause},
     }
     curve = csv.DictReader(io.StringIO(listed.get("curve.csv", b"").decode()))
     arrays = files.read_npz(folder / "arrays.npz") if "arrays.npz" in listed else {}
@@ -83,7 +83,8 @@ def _evidence(scale: str) -> dict[str, tuple[Path, str, dict[str, Any]]]:
     """{fingerprint: (folder, "stage/run", account)} of everything that is committed for a scale."""
     known = {}
     for path in sorted((EVIDENCE / scale).glob("*/provenance.json")):
-        for name, account in read_sealed(path, REMEDY)["runs"].items():
+        record = read_sealed(path, REMEDY)
+        for name, account in (record["runs"] | record.get("searched", {})).items():
             known.setdefault(account["fingerprint"], (path.parent, name, account))
     return known
 

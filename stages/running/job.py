@@ -1,4 +1,4 @@
-"""What one run sees: its bindings, its images, its folder, its checkpoint, and somebody to tell how far it is."""
+"""What a stage works with in one run: bindings, images, folder, checkpoint, and a way to report progress."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from stages.planning.cost import cost_of
 from stages.planning.plans import Run
 from stages.running import store
 from stages.running.execution import execution
+from stages.running.finished import Finished, finished
 from stages.running.provenance import cause_of, record_of
 from stages.running.stopping import STOP, Stopped
 
@@ -54,7 +55,7 @@ class Job:
     def carry_out(self, work: Callable[[Job], None]) -> None:
         """Do the stage's `work`, and seal what came of it: also that it diverged, or that what it evaluates had.
 
-        A divergence is a result: nobody tries the run again, and whatever shows it says so.
+        A divergence is a result: the run is not tried again, and every exhibit that shows it says so.
         """
         if before := self._divergence_of_upstream():
             self.finish({}, diverged=before)
@@ -71,7 +72,8 @@ class Job:
 
     def data(self, split: str) -> tuple[Tensor | Photographs, Tensor]:
         """Images uint8 (n, 3, H, W), or photographs, and labels (n,) of one split of the declared data set."""
-        return dataset(self.results / self.run.scale / "data", split, self.device)
+        folder, how = self.results / self.run.scale / "data", self.execution
+        return dataset(folder, split, self.device, workers=how.workers, keep_gb=how.keep_gb)
 
     def manifest(self) -> dict[str, Any]:
         """What `prepare` found of the declared data set: its classes, its metric, its splits."""
@@ -107,6 +109,7 @@ class Job:
         assert upstream is not None, "a stage asks for an upstream run only where its chain has one"
         folder = store.find(self.results, upstream)
         cause = store.read_run(folder)
+        # After `dvc pull` a sweep may hold a run of another plan under the same id.
         if cause["fingerprint"] != upstream.fingerprint:
             raise UserError(
                 "the upstream run is not the one that the plan describes",
@@ -120,6 +123,25 @@ class Job:
             name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")
         }
 
+    def search(self) -> list[Finished]:
+        """What each run of the search found, verified, in the order of the grid; one that diverged has no metric.
+
+        UserError if one is not there.
+        """
+        return [self._found(run) for run in self.run.search]
+
+    def _found(self, run: Run) -> Finished:
+        found = finished(run, self.results)
+        if found is None or found.account["fingerprint"] != run.fingerprint:
+            raise UserError(
+                "a run among which this one chooses is not there",
+                expected=f"fingerprint {run.fingerprint} for run {run.id}",
+                found=found.account["fingerprint"] if found else "none",
+                where=store.store_folder(self.results, run),
+                remedy=f"run stage {run.stage} for this sweep first",
+            )
+        return found
+
     def tell(self, images: int, total: int) -> None:
         """Report progress."""
         self.images = images
@@ -131,6 +153,7 @@ class Job:
         Raises Stopped in the latter case.
         """
         stop = self._all_stop()
+        # By minutes and not by steps: a step takes a millisecond at one scale and a second at another.
         due = time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes
         if self.leads and (stop or due):
             files.write_tensors(self.folder / CHECKPOINT, state())
@@ -143,20 +166,21 @@ class Job:
         self.checkpoints_asked += 1
         if world_size() == 1:
             return STOP.is_set()
+        # Asking all processes takes a message that the next step waits for, so they ask now and then.
         return self.checkpoints_asked % AGREE_STEPS == 0 and anywhere(STOP.is_set(), self.device)
 
     def restore(self) -> dict[str, Tensor] | None:
         """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
-        path, found, damaged = self.folder / CHECKPOINT, None, False
+        path, state, damaged = self.folder / CHECKPOINT, None, False
         try:
-            found = files.read_tensors(path) if path.is_file() else None
+            state = files.read_tensors(path) if path.is_file() else None
         except UserError:
             damaged = True
         # Nobody goes on, and writes another one, before all have read this one.
         barrier()
         if damaged and self.leads:
             path.unlink()
-        return found
+        return state
 
     def save_curve(self, rows: list[dict[str, float]]) -> None:
         """curve.csv: one row per epoch."""

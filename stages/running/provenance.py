@@ -29,6 +29,7 @@ def cause_of(run: Run) -> dict[str, Any]:
         "adopted": adoption_of(run.stage, run.code),
         "data": data_hash(run.dataset) if run.dataset else None,
         "upstream": run.upstream.fingerprint if run.upstream else None,
+        **({"search": [point.fingerprint for point in run.search]} if run.search else {}),
         "versions": {name: metadata.version(name) for name in LIBRARIES}
         | {"python": platform.python_version()},
     }

@@ -72,13 +72,13 @@ def _srun(nodes: int) -> list[str]:
 
 
 def _first_node(environment: Mapping[str, str]) -> str:
-    """Where the ranks meet: the first of "gpu[03-05,09]", or this machine, where nobody says which the job has."""
-    found = re.match(r"([^,\[]+)(?:\[(\d+))?", environment.get("SLURM_JOB_NODELIST", ""))
-    return found[1] + (found[2] or "") if found else socket.gethostname()
+    """The host where the ranks meet: the first of a Slurm list such as "gpu[03-05,09]"; without one this machine."""
+    match = re.match(r"([^,\[]+)(?:\[(\d+))?", environment.get("SLURM_JOB_NODELIST", ""))
+    return match[1] + (match[2] or "") if match else socket.gethostname()
 
 
 def _port(job: str | None) -> int:
-    """Of the rendezvous: jobs that share a node have others."""
+    """The port of the rendezvous, by the number of the job: jobs that share a node must not meet each other."""
     return PORT + int(job or 0) % PORTS
 
 
@@ -113,7 +113,8 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
     with open(path, "w", encoding="utf-8") as log:
         ranks = subprocess.Popen(
             command_of(run, results, processes, nodes, os.environ),
-            stdin=subprocess.PIPE,  # nothing is written: its end tells the ranks that nobody listens any more
+            # Nothing is written to it: when it ends, the ranks know that this process is gone.
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

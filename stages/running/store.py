@@ -14,7 +14,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from common import files, seals
@@ -29,6 +29,12 @@ LAYOUT = 2
 RUN = "run.json"
 # Wall time, host, date: they differ from run to run, so run.json does not list this one.
 RECORD = "record.json"
+# What readers of run.json rely on.
+SHAPE = {
+    **dict.fromkeys(("fingerprint", "stage", "code"), str),
+    **dict.fromkeys(("bindings", "versions", "files"), dict),
+    "seed": int,
+}
 REMEDY = "run the stage that made it again: it redoes damaged runs and keeps the others"
 
 
@@ -44,6 +50,7 @@ def partial_folder(results: Path, run: Run) -> Path:
 
 def find(results: Path, run: Run) -> Path:
     """Where a finished run lies: in the store or, after `dvc pull`, in its sweep alone."""
+    # DVC tracks the folders of sweeps, not the store: a pull brings the former alone.
     stored = store_folder(results, run)
     return stored if (stored / RUN).is_file() else run.folder(results)
 
@@ -96,24 +103,52 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
         if path.is_file() and path.name not in (RECORD, RUN)
     }
     files.write_json(folder / RECORD, record)
+    # Last: a folder without run.json is unfinished, so a kill before this line leaves a run to be resumed.
     files.write_json(folder / RUN, seals.sealed({**cause, "layout": LAYOUT, "files": listed}))
     # Damaged, or it would have been linked instead of run again.
     if destination.exists():
         shutil.rmtree(destination)
+    # One rename within one file system: other drivers see the whole run or none.
     os.replace(folder, destination)
 
 
 def read_run(folder: Path) -> Cause:
     """The run.json of a finished run. UserError if it is missing, or it or a listed file is damaged."""
-    cause = seals.read_sealed(folder / RUN, REMEDY)
+    cause = read_cause(folder)
     if broken := damaged_files(folder, cause):
         raise _damaged(folder, broken)
     return cause
 
 
+def read_cause(folder: Path) -> Cause:
+    """The same, without a look at the files that it lists."""
+    cause = seals.read_sealed(folder / RUN, REMEDY)
+    if not _has_shape(cause):
+        raise UserError(
+            "a record is not one of a finished run",
+            expected=", ".join(f"{name} ({kind.__name__})" for name, kind in SHAPE.items()),
+            found="others",
+            where=folder / RUN,
+            remedy=REMEDY,
+        )
+    return cause
+
+
+def _has_shape(cause: Any) -> bool:
+    if not all(isinstance(cause.get(name), kind) for name, kind in SHAPE.items()):
+        return False
+    return all(_is_inside(name) for name in cause["files"])
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return "\0" not in name and not path.is_absolute() and ".." not in path.parts
+
+
 def read_listed(folder: Path, cause: Cause, name: str) -> bytes:
     """The bytes of one of a run's files. UserError unless they are those that run.json lists."""
     digest = cause["files"].get(name)
+    # Hashed in memory and returned: a file could change between a check on disk and a second read.
     data = (folder / name).read_bytes() if (folder / name).is_file() else b""
     if digest is None or files.sha256_bytes(data) != digest:
         raise _damaged(folder, [name])
@@ -126,6 +161,7 @@ def _cause(folder: Path) -> Cause | None:
         cause = json.loads((folder / RUN).read_bytes())
     except (OSError, ValueError):
         return None
+    # A broken seal is damage: the run is made again. Another layout is not: its results may be worth keeping.
     if not isinstance(cause, dict) or (seals.SEAL in cause and not seals.is_whole(cause)):
         return None
     if cause.get("layout") != LAYOUT:
@@ -136,7 +172,7 @@ def _cause(folder: Path) -> Cause | None:
             where=folder,
             remedy="move the results folder away, or check out the version that made it",
         )
-    return cause if seals.is_whole(cause) else None
+    return cause if seals.is_whole(cause) and _has_shape(cause) else None
 
 
 def _is(path: Path, digest: str) -> bool:

@@ -21,6 +21,7 @@ from pathlib import Path
 from common import files, machine, scales
 from common.errors import UserError, command
 from common.names import nearest
+from stages.planning.declaration import exhibit_ids
 from stages.planning.plans import Plan, Run, read_plan
 from stages.running import store
 from stages.running.driver import Outcome, adopt, carry_out
@@ -58,19 +59,35 @@ def main(stage: str, arguments: list[str] | None = None) -> int:
         "--sweep", required=True, help="the exhibit whose runs these are, for example figure_08"
     )
     parser.add_argument("--run", action="append", help="only this run of the sweep (may be repeated)")
+    ignore_evidence(parser)
     options, scale = parsed(parser, arguments)
     plan = read_plan(options.sweep, scale)
     if stage not in plan.stages:
         raise UserError(f"{options.sweep} has no stage {stage}", expected=", ".join(plan.stages), found=stage)
     sweep = Sweep(plan, stage)
-    if options.run is None:
-        return bring([sweep], options.results, options.jobs, sweep.name)
-    chosen = [_chosen(sweep, name) for name in options.run]
-    return bring([sweep], options.results, options.jobs, sweep.name, lambda each: each in chosen)
+    chosen = sweep.runs if options.run is None else [_chosen(sweep, name) for name in options.run]
+    names = {run.id for run in chosen}
+    # A run alone is done once for all exhibits that show it; a sweep leaves to other exhibits what only they need.
+    needing = [plan] if options.run is None else [read_plan(name, scale) for name in exhibit_ids()]
+    reuses = scales.read(scale).reuses_evidence and not options.ignore_evidence
+    evidence = runs_of(needing) if reuses else None
+    return bring([sweep], options.results, options.jobs, sweep.name, lambda run: run.id in names, evidence)
+
+
+def runs_of(plans: Iterable[Plan]) -> list[Run]:
+    """The runs of all stages of these plans."""
+    return [run for plan in plans for stage in plan.stages for run in plan.runs(stage)]
+
+
+def ignore_evidence(parser: argparse.ArgumentParser) -> None:
+    """The option of commands that leave out what is known by evidence."""
+    parser.add_argument(
+        "--ignore-evidence", action="store_true", help="do every run, also where its numbers are committed"
+    )
 
 
 def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tuple[argparse.Namespace, str]:
-    """What commands that do runs have in common: scale, folder of results, runs at a time; SIGTERM ends them."""
+    """Parse the options that every command with runs shares, and make SIGTERM end it: (options, scale)."""
     parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument(
@@ -84,6 +101,7 @@ def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tupl
     options = parser.parse_args(arguments)
     if options.jobs < 0:
         raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
+    # Two runs on one GPU would share its memory, and the larger of them would fail.
     options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     if options.end_with_parent:
@@ -97,16 +115,16 @@ def bring(
     jobs: int,
     title: str,
     wanted: Callable[[Run], bool] = lambda run: True,
-    evidence: bool = False,
+    evidence: Iterable[Run] | None = None,
 ) -> int:
     """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
 
-    With `evidence` runs whose numbers are committed are left out.
+    evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out.
     """
     runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
     absent = without_data([run for some in runs.values() for run in some], results)
     runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
-    known = known_elsewhere([run for some in runs.values() for run in some], results) if evidence else set()
+    known = known_elsewhere(evidence, results) if evidence is not None else set()
     left = [run for some in runs.values() for run in some if run.fingerprint not in known]
     outcome = carry_out(title, left, results, jobs)
     for sweep, some in runs.items():
@@ -117,11 +135,15 @@ def bring(
 def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
 
-    So several sittings and several machines can complete a scale.
+    So several sittings and several machines can complete a scale. Of a search only the numbers are needed, and none of
+    them where that of the run that chooses is known.
     """
-    waiting = {run.fingerprint: run for run in runs if not adopt(run, results)}
+    waiting = {run.fingerprint: run for run in runs if not _is_here(run, results)}
     known = {key for key, run in waiting.items() if in_evidence(run)}
     left = [run for key, run in waiting.items() if key not in known]
+    known |= searched(waiting[key] for key in known) - searched(left)
+    left = [run for run in left if run.fingerprint not in known]
+    # A run that evaluates needs its upstream weights, and evidence has numbers alone: those are made after all.
     while left:
         upstream = [run.upstream for run in left if run.upstream and run.upstream.fingerprint in known]
         known -= {run.fingerprint for run in upstream}
@@ -129,24 +151,36 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     return known
 
 
+def _is_here(run: Run, results: Path) -> bool:
+    return any(
+        store.is_finished(each, run) for each in (run.folder(results), store.store_folder(results, run))
+    )
+
+
+def searched(runs: Iterable[Run]) -> set[str]:
+    """The runs, by fingerprint, among which these choose."""
+    return {point.fingerprint for run in runs for point in run.search}
+
+
 def without_data(runs: Iterable[Run], results: Path) -> set[str]:
-    """The runs whose data set `prepare` could not have: their exhibit is drawn as partial, naming them."""
-    absent, missing = set(), None
+    """Fingerprints of the runs whose data set `prepare` could not obtain: their exhibit is drawn without them."""
+    absent, missing, runs = set(), None, list(runs)
+    points = searched(runs)
     for run in runs:
         if missing is None:
             path = results / run.scale / "data" / "manifest.json"
             missing = files.read_json(path)["missing"] if path.is_file() else []
         if run.dataset in missing:
-            print(
-                f"not run: {run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing",
-                flush=True,
-            )
+            # Of a whole grid the run that chooses is named.
+            if run.fingerprint not in points:
+                said = f"{run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing"
+                print(f"not run: {said}", flush=True)
             absent.add(run.fingerprint)
     return absent
 
 
 def _watch_parent() -> None:
-    """An engine that was killed cannot tell: its end is seen from here, and is a request to stop like any other."""
+    """Stop, with checkpoints, when the calling engine is gone: one that was killed could not pass a signal on."""
     while os.getppid() == PARENT:
         time.sleep(LOOK_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)
@@ -188,13 +222,7 @@ def _settle(
 
 
 def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
-    return {
-        run.id: {
-            "fingerprint": run.fingerprint,
-            "sha256": _sha256_of(run, results),
-        }
-        for run in runs
-    }
+    return {run.id: {"fingerprint": run.fingerprint, "sha256": _sha256_of(run, results)} for run in runs}
 
 
 def _sha256_of(run: Run, results: Path) -> str:

@@ -1,114 +1,99 @@
-"""Image pairs per second of pretraining, end to end: views, both forwards, loss, backward, LARS.
-
-The network and settings are the recipe of scale reduced (ResNet-8, 16 px, batch 256) on as many one-thread processes as
-the driver would start. Prints one line a process and their sum, as JSON. `--against-lightly` also times lightly's
-SimCLR (its transforms in two loader workers, its projection head and loss, the same network), if it is installed.
-"""
+"""Pretraining end to end (views, network, loss, LARS) against lightly, and against its convolutions alone."""
 
 from __future__ import annotations
 
-import argparse
-import json
-import multiprocessing
-import time
+import statistics
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
 
-import torch
+from common import machine
+from simclr.precision import fast_bfloat16
+from tests.bench.contenders import PEER, Contender, interleaved, ratio
+from tests.bench.findings import Finding
 
-from simclr.training import Pretraining
-from stages.planning.plans import read_plan
-from stages.running.driver import default_jobs
-from stages.running.job import bind
-
-WARM_UP = 5
-IMAGES = 10_000
-
-
-def ours(steps: int, threads: int) -> float:
-    """Pairs per second of one process."""
-    run = next(run for run in read_plan("table_05", "reduced").runs("pretrain") if run.seed == 0)
-    import stages.pretrain  # noqa: F401 - registers what the recipe binds
-
-    bind(run)
-    torch.set_num_threads(threads)
-    images = torch.randint(0, 256, (IMAGES, 3, 32, 32), dtype=torch.uint8, generator=torch.manual_seed(0))
-    training = Pretraining(images, seed=0)
-    for _ in range(WARM_UP):
-        training.step()
-    start = time.perf_counter()
-    for _ in range(steps):
-        training.step()
-    return steps * training.pairs_per_step / (time.perf_counter() - start)
+PRECISIONS = ("float32", "bfloat16")
+ALL = machine.cores()
+# (processes, loader workers, threads): what its users may try on this machine. Its best is what counts.
+WAYS = {
+    "resnet8": ((ALL, 0, 1), (1, ALL - 1, 1), (1, ALL, 1), (1, ALL, ALL)),  # its views are the most work
+    "resnet18": ((ALL, 0, 1), (1, 1, ALL)),  # the network is
+}
+RESNET_8 = {"network": "resnet8", "size": 16, "batch": 256}
+RESNET_18 = {"network": "resnet18", "size": 32, "batch": 64}
+SCARCE = (
+    "of a step of this width the convolutions are {share:.0%}; the rest is bound by memory, not by arithmetic"
+)
 
 
-def lightlys(steps: int, threads: int) -> float:
-    """Pairs per second of lightly's transform, head and loss around the same encoder, as its examples write it."""
-    import numpy as np
-    from lightly.loss import NTXentLoss
-    from lightly.models.modules import SimCLRProjectionHead
-    from lightly.transforms import SimCLRTransform
-    from PIL import Image
-
-    from simclr.encoder import resnet
-
-    torch.set_num_threads(threads)
-    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 32, 32, 3), dtype=np.uint8)
-    pictures = [Image.fromarray(image) for image in pixels]
-    transform = SimCLRTransform(input_size=16, cj_strength=0.5, gaussian_blur=0.0)
-    views = [(picture, transform) for picture in pictures]
-    loader = torch.utils.data.DataLoader(Views(views), 256, shuffle=True, num_workers=2, drop_last=True)
-    encoder = resnet(8, stem="cifar").to(memory_format=torch.channels_last)
-    head, loss = SimCLRProjectionHead(encoder.feature_dim, encoder.feature_dim, 64), NTXentLoss(0.5)
-    optimizer = torch.optim.SGD([*encoder.parameters(), *head.parameters()], lr=0.1, momentum=0.9)
-    done, start = 0, 0.0
-    for a, b in loader:
-        if done == WARM_UP:
-            start = time.perf_counter()
-        optimizer.zero_grad()
-        loss(head(encoder(a)), head(encoder(b))).backward()
-        optimizer.step()
-        done += 1
-        if done == min(steps, len(loader) - WARM_UP) + WARM_UP:
-            break
-    return (done - WARM_UP) * 256 / (time.perf_counter() - start)
+def reduced(rounds: int, seconds: float) -> list[Finding]:
+    """The recipe of scale reduced: ResNet-8, 16 px, batch 256."""
+    least = {"bfloat16": 6.0 if fast_bfloat16() else None, "float32": 3.5}
+    return _against("reduced", "recipe `reduced`", RESNET_8, least, {}, rounds, seconds)
 
 
-class Views(torch.utils.data.Dataset):
-    """Two transformed views of each picture."""
-
-    def __init__(self, pairs: list) -> None:
-        self.pairs = pairs
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def __getitem__(self, index: int) -> tuple:
-        picture, transform = self.pairs[index]
-        a, b = transform(picture)
-        return a, b
+def resnet_18(rounds: int, seconds: float) -> list[Finding]:
+    """ResNet-18 with the CIFAR stem at 32 px, batch 64 in either."""
+    least = {"bfloat16": 2.5 if fast_bfloat16() else None, "float32": 1.5}
+    ours = {"Pretraining_batch_size": 64}
+    return _against("cifar10", "ResNet-18, CIFAR stem, 32 px", RESNET_18, least, ours, rounds, seconds)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--processes", type=int, default=default_jobs())
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--against-lightly", action="store_true")
-    options = parser.parse_args()
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        rates = pool.starmap(ours, [(options.steps, options.threads)] * options.processes)
-    result = {
-        "processes": options.processes,
-        "threads": options.threads,
-        "each": rates,
-        "pairs_per_second": sum(rates),
-    }
-    if options.against_lightly:
-        result["lightly_pairs_per_second"] = lightlys(min(options.steps, 30), options.processes)
-    print(
-        json.dumps({k: [round(x) for x in v] if isinstance(v, list) else round(v) for k, v in result.items()})
-    )
+def _against(
+    scale: str, name: str, peer: dict, least: Mapping, ours: dict, rounds: int, seconds: float
+) -> list[Finding]:
+    ways = {precision: best_way(peer, precision, seconds) for precision in PRECISIONS}
+    contenders = {}
+    for precision in PRECISIONS:
+        arguments = {"scale": scale, "precision": precision, "seconds": seconds, **ours}
+        contenders[f"ours {precision}"] = Contender("tests.bench.training:ours", arguments, ALL)
+        contenders[f"lightly {precision}"] = _peer(peer, precision, ways[precision], seconds)
+    rates = interleaved(contenders, rounds)
+    limits = {precision: limit(scale, precision, seconds / 2, ours) for precision in PRECISIONS}
+    # Its users take the faster of both, whatever they write it in.
+    best = [max(pair) for pair in zip(*(rates[f"lightly {each}"] for each in PRECISIONS), strict=True)]
+    found = []
+    for precision in PRECISIONS:
+        own, theirs = rates[f"ours {precision}"], rates[f"lightly {precision}"]
+        measured = {
+            "our pairs/s": statistics.median(own),
+            "lightly's pairs/s": statistics.median(theirs),
+            "lightly's best way (processes, workers, threads)": list(ways[precision]),
+            "rounds, ours": own,
+            "rounds, lightly": theirs,
+        }
+        against = best if precision == "bfloat16" else theirs
+        what = f"pretraining, {name}, {precision}, against lightly end to end"
+        share = statistics.median(own) / limits[precision]["pairs_per_second"]
+        because = SCARCE.format(share=share)
+        found.append(
+            Finding(what, ratio(own, against), "x", least[precision], measured=measured, because=because)
+        )
+        alone = {f"convolutions alone, {unit}": value for unit, value in limits[precision].items()}
+        what = f"{name}, {precision}: of what its convolutions alone would allow here"
+        found.append(Finding(what, 100 * share, "%", measured=alone))
+    return found
 
 
-if __name__ == "__main__":
-    main()
+def best_way(peer: dict, precision: str, seconds: float) -> tuple[int, int, int]:
+    """The one of WAYS in which lightly is fastest, by one round each."""
+    rates = {}
+    for way in dict.fromkeys(WAYS[peer["network"]]):
+        with _peer(peer, precision, way, seconds / 2) as contender:
+            rates[way] = sum(contender.rounds())
+    return max(rates, key=rates.__getitem__)
+
+
+def _peer(peer: dict, precision: str, way: tuple[int, int, int], seconds: float) -> Contender:
+    processes, workers, threads = way
+    given = {**peer, "precision": precision, "workers": workers, "threads": threads, "seconds": seconds}
+    return Contender("tests.bench.peers:lightly", given, processes, threads, PEER)
+
+
+def limit(scale: str, precision: str, seconds: float, ours: dict[str, Any]) -> dict[str, float]:
+    """pairs_per_second and gflops of the convolutions alone, on all cores at once."""
+    arguments = {"scale": scale, "precision": precision, "seconds": seconds, **ours}
+    with ExitStack() as stack:
+        contender = stack.enter_context(Contender("tests.bench.training:convolutions", arguments, ALL))
+        found = contender.rounds()
+    return {unit: sum(each[unit] for each in found) for unit in ("pairs_per_second", "gflops")}

@@ -166,6 +166,21 @@ def test_an_exception_while_writing_keeps_the_old_file(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
+def test_a_reader_beside_a_writer_sees_a_whole_file(tmp_path):
+    """As jobs that read a plan while another process makes it anew."""
+    path, whole = tmp_path / "index.yaml", [f"value: {letter * 50_000}\n" for letter in "ab"]
+    files.write_text(path, whole[0])
+    program = (
+        "import sys\nfrom common.files import write_text\n"
+        "for number in range(60):\n    write_text(sys.argv[1], sys.argv[2 + number % 2])\n"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", program, path, *whole])
+    seen = {path.read_text()}
+    while writer.poll() is None:
+        seen.add(path.read_text())
+    assert writer.returncode == 0 and seen == set(whole)
+
+
 def full_disk(*_):
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -197,3 +197,16 @@ def test_a_wrong_name_is_answered_with_the_nearest(lab, capsys, wrong, near):
     said = capsys.readouterr().err
     assert said.startswith("error: unknown") and f"(did you mean `{near}`?)" in said
     assert not lab.out.exists()
+
+
+def test_drawings_are_the_same_bytes_on_any_number_of_cores(nine, monkeypatch):
+    nine.judge()
+    found, exhibits = [], ("figure_02", "figure_04", "figure_08", "table_01", "table_02", "table_05")
+    for cores in (1, 2):
+        monkeypatch.setattr(draw.machine, "cores", lambda cores=cores: cores)
+        draw.write_all(exhibits, "smoke", nine.folders, nine.out / str(cores))
+        found.append({path.name: path.read_bytes() for path in (nine.out / str(cores)).iterdir()})
+    assert found[0] == found[1] and {"figure_08.svg", "table_05.html"} <= found[0].keys()
+    (nine.tidy("table_05") / "rows.csv").write_text("damaged")
+    with refused("table_05"):
+        draw.write_all(exhibits, "smoke", nine.folders, nine.out / "2")

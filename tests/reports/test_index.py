@@ -12,7 +12,7 @@ from reports import draw, index, verdict
 from reports.reading.declarations import load_all
 from reports.reading.frozen import content
 from reports.reading.tidy import load_collected
-from reports.reading.verdicts import VERDICTS
+from reports.reading.verdicts import SPOKEN, VERDICTS
 from tests.reports.conftest import ROOT, call, flat, refused
 
 CONTENTS = ROOT / "params" / "paper" / "contents.csv"
@@ -121,9 +121,9 @@ def test_every_link_leads_somewhere(judged, page):
 def test_verdicts_come_first_and_stand_again_under_their_exhibits(page):
     board = page[page.index('id="verdicts"') : page.index('id="contents"')]
     assert page.index('id="verdicts"') < page.index('id="contents"') < page.index("<article")
-    assert re.findall(r"(\d) (confirmed|contradicted|inconclusive|not run|report) ", text_of(board))[:5] == [
-        ("1", verdict) for verdict in VERDICTS
-    ]
+    assert re.findall(r"(\d) (confirmed|contradicted|inconclusive|not run|number only) ", text_of(board))[
+        :5
+    ] == [("1", SPOKEN[verdict]) for verdict in VERDICTS]
     assert re.findall(r'href="#claim-(\w+)" title', board) == ["A12", "C1", "E1", "D5", "F1"]
     said = text_of(article(page, "figure_08"))
     assert "confirmed C1 a nonlinear head beats a linear one difference" in said
@@ -186,7 +186,7 @@ def test_partial_exhibits_name_every_missing_run(lab):
     lab.put("figure_08", ["projection", "output_dim"], [], missing=lost)
     lab.draw("figure_08")
     page = lab.index()
-    assert "<td>partial</td>" in page and ", ".join(lost) in page
+    assert "<td>not run yet</td>" in page and ", ".join(lost) in page
     for name in lost:
         run = name.split("/")[1]
         assert f"python -m stages pretrain --scale smoke --sweep figure_08 --run {run}<" in page

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from common.errors import UserError
 from common.files import read_csv
 from reports.reading.paper import load_paper
 
@@ -56,3 +57,31 @@ def test_known_values_stand_under_our_names(exhibit, cell, value):
     paper = load_paper(PAPER / f"{exhibit}.csv")
     chosen = paper[(paper[list(cell)] == pd.Series(cell)).all(axis=1)]
     assert list(chosen["value"]) == [value]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda text: text.encode("utf-16"), "UTF-8"),
+        (lambda text: text.encode() + "é\n".encode("latin-1"), "UTF-8"),
+        (lambda text: text.encode() + b"\0", "row is not as wide"),
+        (lambda text: (text + text.splitlines()[1] + "\n").encode(), "stands twice"),
+        (lambda text: text.replace(",1.0,", ",inf,", 1).encode(), "not a finite number"),
+        (lambda text: text.replace("temperature", "temprature", 1).encode(), "did you mean `temperature`"),
+        (lambda text: text.replace("l2_norm", "temperature", 1).encode(), "two columns have one name"),
+        (lambda text: text.replace("value", "vlaue", 1).encode(), "not a table of the paper's values"),
+        (lambda text: b"", "empty"),
+    ],
+)
+def test_a_spoiled_file_is_refused_by_name(tmp_path, spoil, says):
+    path = tmp_path / "table_05.csv"
+    path.write_bytes(spoil((PAPER / path.name).read_text()))
+    with pytest.raises(UserError) as caught:
+        load_paper(path, ("l2_norm", "temperature"))
+    assert says in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path):
+    path = tmp_path / "table_05.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + (PAPER / path.name).read_bytes())
+    pd.testing.assert_frame_equal(load_paper(path), load_paper(PAPER / path.name))

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from reports import trace
+from reports.reading.provenance import Tried
 from tests.reports.conftest import flat
 
 
@@ -101,3 +102,14 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(traced):
     words = shlex.join([sys.executable, "-m", "reports.trace", *options(traced)])
     done = subprocess.run(f"{words} | true", shell=True, capture_output=True, text=True)
     assert done.stderr == ""
+
+
+def test_what_a_run_chose_among_is_told_with_its_settings_scores_and_commands():
+    tried = [
+        Tried("w-lr1-seed0", "python -m one", {"training.lr": "0.1"}, {"validation": 40.25}),
+        Tried("w-lr2-seed0", "python -m two", {"training.lr": "9.0"}, {}),
+    ]
+    assert [line.split() for line in trace._told_search(tried)] == [
+        ["chosen", "of", "training.lr", "0.1:", "validation", "40.25;", "python", "-m", "one"],
+        ["training.lr", "9.0:", "diverged;", "python", "-m", "two"],
+    ]

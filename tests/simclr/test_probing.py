@@ -87,6 +87,24 @@ def test_it_learns_what_is_not_linear():
     assert float(accuracy(probe.predict(features), targets)) > 90
 
 
+def test_in_float64_it_learns_the_same_and_all_of_it_is_in_float64():
+    encoder = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten())
+    gin.bind_parameter("ViewPolicy.ops", ("rotate",))
+    found = {
+        precision: transformed_features(encoder, IMAGES[:60], "rotate", 0, 0, precision=precision)
+        for precision in ("float32", "float64")
+    }
+    (single, _), (double, targets) = found["float32"], found["float64"]
+    assert double.dtype == torch.float64 and torch.allclose(single.double(), double, atol=1e-5)
+    probe = Probe(double, targets, seed=0, batch_size=20, epochs=2, base_lr=0.5)
+    losses = [probe.step()["loss"] for _ in range(probe.total_steps)]
+    assert {loss.dtype for loss in losses} == {p.dtype for p in probe.mlp.parameters()} == {torch.float64}
+    assert probe.predict(double).shape == (60,)
+    other = Probe(single, targets, seed=0, batch_size=20, epochs=2, base_lr=0.5)
+    expected = [other.step()["loss"] for _ in range(other.total_steps)]
+    assert [float(a) for a in expected] == pytest.approx([float(b) for b in losses], abs=1e-4)
+
+
 def test_a_constant_feature_gives_the_commonest_target():
     targets = torch.tensor([1] * 80 + [0] * 20)
     probe = Probe(torch.zeros(100, 1), targets, seed=0, batch_size=50, epochs=50, base_lr=0.5)

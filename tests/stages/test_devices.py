@@ -21,6 +21,7 @@ OPENING = {
 EVALUATIONS = {
     "linear_eval": {"linear_evaluation__epochs": 1},
     "finetune": {},
+    "transfer_search": {"transfer_training__steps": 2},
     "transfer": {"transfer_training__steps": 2},
     "logistic": {
         "frozen_features__size": 8,

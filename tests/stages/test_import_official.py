@@ -17,7 +17,7 @@ from simclr.heads import projection_head
 from simclr.official import encoder_variables, head_variables
 from stages import import_official
 from stages.planning import plans
-from tests.simclr.conftest import our_weights
+from tests.simclr.official_weights import our_weights
 from tests.stages import tiny
 
 SAVE = """

@@ -9,7 +9,7 @@ import pytest
 from common import files, scales
 from common.errors import UserError
 from stages import plan
-from stages.planning import code_hashes, cost, declaration, plans, recipes
+from stages.planning import code_hashes, cost, declaration, plans, searches
 from stages.running import store, sweeps
 from tests.stages import tiny
 
@@ -73,7 +73,7 @@ def test_the_second_time_nothing_is_written(declared, capsys):
     run(*SCALE_SMOKE)
     assert "changed: figure_08, table_02, table_05" in capsys.readouterr().out
     before = age()
-    code = len(recipes.stages_with_recipes()) + len(
+    code = len(searches.stages_with_runs()) + len(
         ("prepare", "collect", "datasets", "judging", "page", "runs")
     )
     assert len(before) == 3 + 1 + 3 + code  # plans, index, code of drawings and of the rest
@@ -140,6 +140,7 @@ def test_the_index_lists_sweeps_by_stage(declared):
     assert index == {
         "exhibits": ["figure_08", "table_02", "table_05"],
         "opens": ["gradients", "pretrain"],
+        "searches": {"transfer": "transfer_search"},
     }
 
 
@@ -216,10 +217,10 @@ def test_code_and_data_sets_are_written_for_the_engines(declared):
     assert (code / "datasets").read_text() == "cifar10_subset\n"
     others = {"prepare", "collect", "datasets", "judging", "page"}
     assert {path.name for path in code.iterdir()} == {*others, "stages", "drawing"}
-    assert {path.name for path in (code / "stages").iterdir()} == set(recipes.stages_with_recipes())
+    assert {path.name for path in (code / "stages").iterdir()} == set(searches.stages_with_runs())
     for stage in ("prepare", "collect"):
         assert (code / stage).read_text() == code_hashes.code_hash(stage) + "\n"
-    for stage in recipes.stages_with_recipes():
+    for stage in searches.stages_with_runs():
         runs = [run for each in plans.all_plans("smoke") for run in each.runs(stage)]
         assert (code / "stages" / stage).read_text() == "\n".join(sorted({run.code for run in runs})) + "\n"
     assert {path.name for path in (code / "drawing").iterdir()} == set(declaration.exhibit_ids())

@@ -341,3 +341,13 @@ def test_what_needs_no_download_is_prepared_without_importing_torch(name, tmp_pa
     command = [sys.executable, "-c", program, "--dataset", name, "--out", tmp_path, "--root", tmp_path]
     subprocess.run(command, check=True, timeout=60, cwd=datasets.REPOSITORY)
     assert datasets.read_manifest(tmp_path / name)["sha256"] == declarations.declared_sha256(name)
+
+
+def test_a_temporary_copy_of_an_experiment_reads_the_downloads_of_its_project(tmp_path, monkeypatch):
+    """`dvc exp run --temp` works in <project>/.dvc/tmp/exps/<name>, a checkout without what git ignores."""
+    monkeypatch.chdir(tmp_path)
+    assert prepare.downloads() == Path("data")
+    copy = tmp_path / ".dvc" / "tmp" / "exps" / "tmpx1"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    assert prepare.downloads() == tmp_path.resolve() / "data"

@@ -1,6 +1,7 @@
-"""Transfer by fine-tuning: validation alone chooses, test is read once, and a kill leaves no trace."""
+"""Transfer by fine-tuning: the runs of a search, which validation alone chooses among, and the run that chooses."""
 
 import csv
+import importlib
 import math
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from simclr.classification import Classification, top_k
 from simclr.divergence import Diverged
 from simclr.labels import UNJUDGED
 from simclr.metrics import map11, mean_per_class, score
-from stages import transfer
+from stages import transfer, transfer_search
 from stages.data import datasets
+from stages.running import store
 from stages.running.job import Job
+from stages.steps import transferring
 from stages.transfer import Point
 from tests.stages import tiny
 
@@ -26,13 +29,16 @@ GRID = {"transfer_grid__learning_rates": [0.1, 0.3], "transfer_grid__weight_deca
 @pytest.fixture
 def trained(monkeypatch) -> list[tuple[int, float, float]]:
     """(images, lr, weight decay) of every training in order."""
-    seen, make = [], transfer.transfer_training
+    seen, make = [], transferring.transfer_training
 
-    def spy(encoder, images, labels, classes, seed, **point):
-        seen.append((len(images), point["lr"], point["weight_decay"]))
-        return make(encoder, images, labels, classes, seed, **point)
+    def spy(encoder, images, *rest, **given):
+        training = make(encoder, images, *rest, **given)
+        lr = training.schedule.peak
+        # The grid's decay is divided by its rate, so that their product is what the grid says.
+        seen.append((len(images), lr, round(training.optimizer.weight_decay * lr, 12)))
+        return training
 
-    monkeypatch.setattr(transfer, "transfer_training", spy)
+    monkeypatch.setattr(transferring, "transfer_training", spy)
     return seen
 
 
@@ -68,7 +74,7 @@ def with_several_labels(folder: Path) -> None:
 
 def test_every_point_trains_on_train_and_the_chosen_one_once_more_on_all(upstream, reads, trained):
     folder = tiny.work(tiny.a_run("transfer", upstream, **GRID))
-    assert reads == ["train", "validation", "train+validation", "test"]
+    assert reads == [*["train", "validation"] * 4, "train+validation", "test"]
     points = [(lr, decay) for lr in (0.1, 0.3) for decay in (0.0, 0.001)]
     assert trained[:-1] == [(36, *point) for point in points]
     metrics = metrics_of(folder)
@@ -78,12 +84,9 @@ def test_every_point_trains_on_train_and_the_chosen_one_once_more_on_all(upstrea
 
 def test_validation_alone_chooses(upstream, monkeypatch):
     """Known outcomes: the third point is best on validation, the first would be on test; equal ones: the first."""
-    outcomes = {"validation": iter([40.0, 55.0, 70.0, 70.0]), "test": iter([12.5])}
-
-    def told(metric, logits, labels, classes):
-        return next(outcomes["validation"], None) or next(outcomes["test"])
-
-    monkeypatch.setattr(transfer, "score", told)
+    outcomes = iter([40.0, 55.0, 70.0, 70.0])
+    monkeypatch.setattr(transfer_search, "score", lambda *given: next(outcomes))
+    monkeypatch.setattr(transfer, "score", lambda *given: 12.5)
     folder = tiny.work(tiny.a_run("transfer", upstream, **GRID))
     metrics = metrics_of(folder)
     assert (metrics["chosen_lr"], metrics["chosen_weight_decay"]) == (0.3, 0.0)
@@ -167,14 +170,14 @@ def test_labels_that_are_not_judged_are_no_outcomes(upstream, data):
 
 
 def test_every_training_starts_from_the_upstream_encoder(upstream, monkeypatch):
-    starts, make = [], transfer.transfer_training
+    starts, make = [], transferring.transfer_training
 
     def spy(encoder, *rest, **point):
         training = make(encoder, *rest, **point)
         starts.append({name: t.clone() for name, t in training.encoder.state_dict().items()})
         return training
 
-    monkeypatch.setattr(transfer, "transfer_training", spy)
+    monkeypatch.setattr(transferring, "transfer_training", spy)
     run = tiny.a_run("transfer", upstream)
     tiny.work(run)
     expected = Job(run, tiny.RESULTS).upstream_tensors("encoder")
@@ -185,31 +188,83 @@ def test_every_training_starts_from_the_upstream_encoder(upstream, monkeypatch):
 
 def test_a_rate_that_diverges_is_not_chosen(upstream):
     bindings = {"transfer_grid__learning_rates": [1e30, 0.1]}
-    folder = tiny.work(tiny.a_run("transfer", upstream, **bindings))
+    run = tiny.a_run("transfer", upstream, **bindings)
+    folder = tiny.work(run)
     assert metrics_of(folder)["chosen_lr"] == 0.1
     assert grid_of(folder)[0]["validation"] == -math.inf
+    found = [store.read_run(store.find(tiny.RESULTS, point)).get("diverged") for point in run.search]
+    assert found[0]["stage"] == "transfer_search" and found[1] is None
+
+
+def test_where_every_training_of_the_grid_diverged_so_has_the_run(upstream):
+    run = tiny.a_run("transfer", upstream, transfer_grid__learning_rates=[1e30, 1e31])
+    for point in run.search:
+        tiny.carry_out(point)
     with pytest.raises(Diverged, match="every training of the grid"):
-        tiny.work(tiny.a_run("transfer", upstream, transfer_grid__learning_rates=[1e30]))
+        transfer.work(Job(run, tiny.RESULTS))
+    folder = tiny.carry_out(run)
+    assert metrics_of(folder) == {}
+    told = store.read_run(folder)["diverged"]
+    assert told == {"stage": "transfer", "step": 0, "last_finite_loss": None}
 
 
-# Two points and the chosen one, five steps each. A step of 5 or 10 is the first of the next training: the last
-# checkpoint is then of the one before it, which is made good from its fourth step.
-@pytest.mark.parametrize("steps", [2, 5, 7, 11])
-def test_a_killed_run_resumes_to_the_bytes_of_an_unbroken_one(upstream, project, steps, monkeypatch):
+def test_what_the_upstream_run_lost_is_said_by_the_whole_search_and_not_tried(upstream, data, trained):
+    lost = tiny.a_run("pretrain", Pretraining__base_lr=1e30)
+    tiny.carry_out(lost)
+    run = tiny.a_run("transfer", lost)
+    folders = [tiny.carry_out(each) for each in (*run.search, run)]
+    assert {store.read_run(folder)["diverged"]["stage"] for folder in folders} == {"pretrain"}
+    assert trained == []
+
+
+def test_a_search_that_is_not_there_is_asked_for(upstream, reads):
+    run = tiny.a_run("transfer", upstream)
+    tiny.carry_out(run.search[0])
+    del reads[:]
+    with pytest.raises(UserError, match="a run among which this one chooses is not there") as caught:
+        transfer.work(Job(run, tiny.RESULTS))
+    said = str(caught.value)
+    assert run.search[1].id in said and "run stage transfer_search for this sweep first" in said
+    assert reads == []
+
+
+def test_a_score_that_was_changed_is_refused(upstream):
+    run = tiny.a_run("transfer", upstream)
+    tiny.work(run)
+    path = store.store_folder(tiny.RESULTS, run.search[1]) / "metrics.json"
+    files.write_json(path, {"validation": -1.0})
+    with pytest.raises(UserError, match="a finished run is damaged") as caught:
+        transfer.work(Job(run, tiny.RESULTS))
+    assert "metrics.json" in str(caught.value)
+
+
+def test_the_search_decides_which_run_it_is_and_stands_in_its_cause(upstream):
+    run = tiny.a_run("transfer", upstream, **GRID)
+    cause = store.read_run(tiny.work(run))
+    assert cause["search"] == [point.fingerprint for point in run.search] and len(set(cause["search"])) == 4
+    assert cause["upstream"] == upstream.fingerprint
+    for name, value in (("lr", 0.1), ("weight_decay", 0.001)):
+        assert run.search[1].bindings[f"transfer_training.{name}"] == value
+    assert not [key for key in run.search[1].bindings if key.startswith("transfer_grid.")]
+
+
+# Five steps. A run that dies at its first has no checkpoint yet.
+@pytest.mark.parametrize("steps", [1, 3, 4])
+@pytest.mark.parametrize("stage", ["transfer_search", "transfer"])
+def test_a_killed_run_resumes_to_the_bytes_of_an_unbroken_one(upstream, project, stage, steps, monkeypatch):
     run = tiny.a_run("transfer", upstream, execution__checkpoint_minutes=0.0)
     expected = tiny.listed(tiny.work(run))
-    assert expected.keys() == {
-        "arrays.npz",
-        "grid.csv",
-        "metrics.json",
-        "operative.gin",
-        "weights.safetensors",
-    }
+    chosen = {"arrays.npz", "grid.csv", "metrics.json", "operative.gin", "weights.safetensors"}
+    assert expected.keys() == chosen
+    if stage == "transfer_search":
+        run = run.search[1]
+        expected = tiny.listed(run.folder(tiny.RESULTS))
+        assert expected.keys() == {"metrics.json", "operative.gin"}
     broken = tiny.killed_after(steps, run, project / "broken")
     made, step = [], Classification.step
     monkeypatch.setattr(Classification, "step", lambda training: made.append(training) or step(training))
-    assert tiny.listed(tiny.work(run, broken)) == expected
-    assert len(made) == 15 - steps + (steps % 5 == 0), "finished points and steps are not done again"
+    assert tiny.listed(tiny.carry_out(run, broken)) == expected
+    assert len(made) == 5 - steps, "finished steps are not done again"
 
 
 def test_equal_runs_have_equal_bytes_and_another_seed_has_others(upstream):
@@ -231,15 +286,17 @@ def test_equal_runs_have_equal_bytes_and_another_seed_has_others(upstream):
 )
 def test_a_grid_that_is_none_is_refused_before_training(upstream, reads, changes):
     with pytest.raises(UserError, match="not a grid"):
-        tiny.work(tiny.a_run("transfer", upstream, **changes))
+        transfer.work(Job(tiny.a_run("transfer", upstream, **changes), tiny.RESULTS))
     assert reads == []
 
 
 def test_a_metric_that_nobody_computes_is_refused(upstream, data):
     metric_of_tiny(data, "f1")
-    with pytest.raises(UserError, match="metric") as caught:
-        tiny.work(tiny.a_run("transfer", upstream))
-    assert "map11" in str(caught.value) and "f1" in str(caught.value)
+    run = tiny.a_run("transfer", upstream)
+    for each in (run.search[0], run):
+        with pytest.raises(UserError, match="metric") as caught:
+            importlib.import_module(f"stages.{each.stage}").work(Job(each, tiny.RESULTS))
+        assert "map11" in str(caught.value) and "f1" in str(caught.value)
 
 
 def test_of_equal_scores_the_first_point_is_chosen():

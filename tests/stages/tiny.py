@@ -5,6 +5,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from simclr.classification import Classification
 from stages.data import datasets
 from stages.planning import fingerprint
 from stages.planning.plans import Plan, Run
+from stages.planning.searches import points, search_of
 from stages.running import store, sweeps
 from stages.running.job import CHECKPOINT, Job
 from stages.running.provenance import cause_of
@@ -65,6 +67,12 @@ OWN = {
     "transfer": {
         "transfer_grid.learning_rates": [0.1, 0.3],
         "transfer_grid.weight_decays": [0.0],
+        "transfer_training.steps": 5,
+        "transfer_training.batch_size": 12,
+    },
+    "transfer_search": {
+        "transfer_training.lr": 0.1,
+        "transfer_training.weight_decay": 0.0,
         "transfer_training.steps": 5,
         "transfer_training.batch_size": 12,
     },
@@ -121,17 +129,29 @@ def declare(project: Path, body: dict[str, Any]) -> None:
 
 
 def a_run(stage: str, upstream: Run | None = None, seed: int = 0, **changes: Any) -> Run:
-    """One run of a stage that trains; in `changes` "__" stands for the dot."""
+    """One run of a stage that trains, with its search if it chooses; in `changes` "__" stands for the dot."""
     importlib.import_module(f"stages.{stage}")  # gin knows only the names of what is imported
     bindings = (
         SHARED | OWN.get(stage, {}) | {name.replace("__", "."): value for name, value in changes.items()}
     )
-    return Run("table_05", "smoke", stage, f"run-seed{seed}", seed, bindings, {}, upstream)
+    run = Run("table_05", "smoke", stage, f"run-seed{seed}", seed, bindings, {}, upstream)
+    search = search_of(stage)
+    return replace(run, search=tuple(points(run, *search))) if search else run
 
 
 def work(run: Run, results: Path = RESULTS) -> Path:
-    """Do the run in this process and link it into its sweep; returns its folder there."""
+    """Do the run in this process, after those of its search, and link it into its sweep; returns its folder there."""
+    for point in run.search:
+        if not store.is_finished(store.find(results, point), point):
+            carry_out(point, results)
     importlib.import_module(f"stages.{run.stage}").work(Job(run, results))
+    files.link_tree(store.store_folder(results, run), run.folder(results))
+    return run.folder(results)
+
+
+def carry_out(run: Run, results: Path = RESULTS) -> Path:
+    """The same for a run that may diverge, without its search."""
+    Job(run, results).carry_out(importlib.import_module(f"stages.{run.stage}").work)
     files.link_tree(store.store_folder(results, run), run.folder(results))
     return run.folder(results)
 

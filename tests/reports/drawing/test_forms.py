@@ -1,13 +1,16 @@
 """The forms of drawing that an exhibit of our own may have: what they show of us and of a paper, or without either."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from reports.drawing.bars import Bars, draw_bars
 from reports.drawing.heat_map import HeatMap, draw_heat_map
 from reports.drawing.lines import Lines, draw_lines
+from reports.drawing.sizes import draw_points
 from reports.drawing.style import style
 from reports.reading.exhibit import load
+from reports.reading.summary import summarize
 
 KNOBS = ("depth", "head")
 LABELS = {"x_label": "Depth", "hue_label": "Head"}
@@ -76,3 +79,27 @@ def test_words_along_an_axis_stay_words(lab):
     worded = [["ResNet-" + str(row[0]), *row[1:]] for row in ROWS]
     _, (axes,) = panels(lab, "lines", worded)
     assert {"ResNet-2", "ResNet-10"} <= {label.get_text() for label in axes.get_xticklabels()}
+
+
+def test_points_and_cells_of_trainings_that_diverged_are_marked(lab):
+    """Of one seed a cross lies on the point that the others make; of all a heat map's cell has a cross, not a dash."""
+    knobs = ["kind", "size"]
+    rows = [
+        [kind, size, seed, "top1", 10.0 * int(size) + seed, f"{kind}{size}-seed{seed}"]
+        for kind in ("a", "b")
+        for size in ("1", "2")
+        for seed in (0, 1)
+    ]
+    lost = {"a1-seed1", "b2-seed0", "b2-seed1"}
+    rows = [[*row[:3], "diverged", 2, row[-1]] if row[-1] in lost else row for row in rows]
+    lab.put("figure_x1", knobs, rows)
+    evidence = load("figure_x1", "smoke", lab.folders)
+    shown = HeatMap("top1", "kind", "size", "Kind", "Size")
+    texts = [text.get_text() for text in draw_heat_map(evidence, shown).figure.axes[0].texts]
+    assert texts.count("x") == 1 and "-" not in texts
+    cells = summarize(evidence.measured, evidence.knobs).rename(columns={"mean": "top1"})
+    points = cells.assign(params=[1, 2, 3, 4], series="a", line="a", name="a").dropna(subset=["top1"])
+    _, axes = plt.subplots()
+    draw_points(axes, points, {"a": ("o", "#000000")})
+    (crosses,) = [line for line in axes.get_lines() if line.get_marker() == "x"]
+    assert list(crosses.get_xydata()[0]) == [1, 10.0]

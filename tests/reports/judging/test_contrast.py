@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.judging.contrast import Missing, in_order, rows_of
+from reports.judging.contrast import UNKNOWN, Missing, in_order, rows_of
 from tests.reports.conftest import refused
 
 GRID = [{"kind": kind, "dim": str(dim)} for kind in ("a", "b") for dim in (9, 10, 100)]
@@ -95,6 +95,16 @@ def test_cells_that_agree_with_themselves():
 def test_what_no_cell_answers_is_named(where, steps, named):
     with pytest.raises(Missing, match=named):
         values(steps, where)
+
+
+def test_a_claim_waits_for_cells_of_which_nobody_knows_the_value():
+    """A part of the grid of which no run is left may be what the claim compares: `last` would be another cell."""
+    keys = [{"training": "SimCLR", "epochs": "10"}, {"training": UNKNOWN, "epochs": UNKNOWN}]
+    ends = [{"minus": [{"epochs": "last"}, {"epochs": "first"}]}]
+    with pytest.raises(Missing, match="a value of epochs of which no run is left"):
+        rows_of(keys, {"training": "SimCLR"}, ends)
+    assert len(rows_of(keys, {"training": "SimCLR"}, [])) == 2
+    assert len(rows_of(keys[:1], {"training": "SimCLR"}, ends)) == 1
 
 
 def test_an_empty_text_makes_a_value_optional():

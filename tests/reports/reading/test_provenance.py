@@ -124,3 +124,37 @@ def test_what_a_record_says_once_for_a_stage_comes_back_whole():
     once = factored({"runs": runs, "versions": {}})
     assert runs_of({"provenance": once}) == runs
     assert "code" not in once["stages"]["pretrain"] and once["stages"]["linear_eval"]["adopted"] == "a reason"
+
+
+def chosen_among_two() -> dict:
+    """A run that chose among two points, the second of which diverged."""
+    base = {"steps": 5, "grid.lr": [0.1, 9.0]}
+    points = {
+        f"search/w-lr{n}-seed0": run(
+            bindings={"steps": 5, "training.lr": lr}, fingerprint=f"p{n}", metrics=found
+        )
+        for n, (lr, found) in enumerate([(0.1, {"validation": 40.25}), (9.0, {})], start=1)
+    }
+    chooser = run(bindings=base, fingerprint="c", search=["p1", "p2"], upstream="32-0")
+    runs = {"pretrain/w-seed0": run(), "choose/w-seed0": chooser}
+    return record(raw=[], missing=[], provenance={"runs": runs, "searched": points})
+
+
+def test_a_step_that_chose_shows_what_among_in_order_and_points_are_no_trails():
+    (trail,) = trails.trails(chosen_among_two())
+    assert [step.stage for step in trail.steps] == ["pretrain", "choose"]
+    first, second = trail.steps[1].tried
+    assert first.own == {"training.lr": "0.1"} and first.found == {"validation": 40.25}
+    assert (
+        first.command == "python -m stages search --scale smoke --sweep figure_08 --run w-lr1-seed0"
+    ) and first.run == "w-lr1-seed0"
+    assert second.own == {"training.lr": "9.0"} and second.found == {}, "it diverged"
+    assert trail.steps[0].tried == []
+
+
+def test_factored_provenance_gives_back_runs_and_what_they_chose_among():
+    whole = chosen_among_two()["provenance"]
+    short = {"provenance": factored(whole)}
+    assert short["provenance"]["stages"]["search"]["bindings"] == {"steps": 5}
+    assert runs_of(short) == whole["runs"] and trails.searched_of(short) == whole["searched"]
+    assert trails.searched_of(record()) == {}

@@ -16,6 +16,7 @@ STAGES = {
     "supervised": {},
     "linear_eval": {},
     "finetune": {},
+    "transfer_search": {},
     "transfer": {"transfer_grid__weight_decays": [0.0, 0.1]},
     "logistic": {
         "frozen_features__size": 8,
@@ -45,8 +46,8 @@ def a_run(stage: str, **changes) -> Run:
 )
 def test_the_images_are_those_that_pass_through_the_encoder(stage, bound, data, monkeypatch):
     run, passed, forward = a_run(stage, **bound), Counter(), ResNet.forward
-    if run.upstream:
-        tiny.work(run.upstream)
+    for read in run.reads:
+        tiny.work(read)
 
     def counting(self, images):
         passed[self.training] += len(images)

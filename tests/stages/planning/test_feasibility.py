@@ -6,7 +6,7 @@ from common import files
 from common.errors import UserError
 from stages.planning import fingerprint, plans
 from stages.planning.code_hashes import ROOT
-from stages.planning.recipes import stages_with_recipes
+from stages.planning.searches import stages_with_runs
 from stages.planning.work import Splits, work_of
 from tests.stages import tiny
 
@@ -78,7 +78,7 @@ def test_a_data_set_that_does_not_say_its_size_is_named(project, broken):
 
 
 def test_every_stage_says_what_it_costs():
-    for stage in stages_with_recipes():
+    for stage in stages_with_runs():
         assert (
             "\ndef cost(bound: Bindings, images: Splits) -> Work:\n"
             in (ROOT / "stages" / f"{stage}.py").read_text()

@@ -104,6 +104,14 @@ def test_a_misspelled_parameter_in_an_exhibit_names_the_file_and_the_run(project
     assert "did you mean `temperature`?" in str(caught.value) and EXHIBIT in str(caught.value)
 
 
+def test_a_chain_of_an_unknown_stage_is_refused_with_the_nearest(project):
+    text = (project / EXHIBIT).read_text()
+    (project / EXHIBIT).write_text(text.replace("  - pretrain\n", "  - retrain\n", 1))
+    with pytest.raises(UserError, match=r"no stage `retrain`.*did you mean `pretrain`") as caught:
+        plans.resolve("table_05", "smoke")
+    assert EXHIBIT in str(caught.value)
+
+
 def test_a_misspelled_parameter_in_a_recipe_names_the_line(project, edit):
     edit("params/recipes/pretrain_smoke.gin", "Lars.eta", "Lars.etta")
     with pytest.raises(UserError, match=r"pretrain_smoke\.gin, line \d+"):

@@ -19,7 +19,7 @@ from common.seals import sealed
 from stages import plan
 from stages import prepare as preparing
 from stages.planning import fingerprint, plans
-from stages.running import store
+from stages.running import driver, store
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
@@ -311,3 +311,12 @@ def test_a_full_disk_is_said_and_what_was_finished_stays(small):
 def test_a_wrong_name_gets_the_nearest_one(small, words, text):
     done = stages(*words)
     assert done.returncode == 2 and text in done.stderr and "Traceback" not in done.stderr
+
+
+def test_runs_keep_their_memory_unless_the_user_has_said_how(monkeypatch, tmp_path):
+    for said, expected in ((None, driver.KEEP_MEMORY), ("glibc.malloc.check=3", "glibc.malloc.check=3")):
+        monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+        if said:
+            monkeypatch.setenv("GLIBC_TUNABLES", said)
+        driver._Driver("nothing", {}, tmp_path, 1)
+        assert os.environ["GLIBC_TUNABLES"] == expected

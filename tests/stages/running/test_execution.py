@@ -10,7 +10,10 @@ import torch
 from common import files
 from common.errors import UserError
 from stages.data import datasets
+from stages.data.file_lists import UNKNOWN, Entry, FileList
 from stages.data.loading import dataset
+from stages.planning.configurables import check_binding
+from stages.running import job
 from stages.running.execution import execution
 from tests.stages import tiny
 
@@ -106,3 +109,27 @@ def test_auto_is_cuda_where_there_is_one_and_kernels_there_are_deterministic(
     assert execution(device=device).prepare() == expected
     assert told == ([True] if chosen == "cuda" else [])
     assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == (":4096:8" if chosen == "cuda" else None)
+
+
+def test_what_is_declared_of_reading_reaches_the_photographs(data, monkeypatch):
+    """With the defaults as many processes as there are cores to spare, and splits of up to 4 GB kept."""
+    given = []
+    monkeypatch.setattr(job, "dataset", lambda folder, split, device, **how: given.append(how))
+    job.Job(tiny.a_run("pretrain"), tiny.RESULTS).data("train")
+    job.Job(tiny.a_run("pretrain", execution__workers=3, execution__keep_gb=0.5), tiny.RESULTS).data("train")
+    assert given == [{"workers": None, "keep_gb": 4.0}, {"workers": 3, "keep_gb": 0.5}]
+
+
+def test_declared_workers_and_room_become_the_photographs_own(monkeypatch, tmp_path):
+    photographs = FileList(tmp_path, (Entry("a.jpg", 1, UNKNOWN),))
+    monkeypatch.setattr(datasets, "load", lambda *_, **__: (photographs, np.array([0])))
+    images, _ = dataset(tmp_path, "train", CPU, "any", workers=3, keep_gb=0.5)
+    assert (images.workers, images._budget) == (3, 500_000_000)
+
+
+def test_workers_are_a_number_or_none():
+    for good in (0, 8, None):
+        check_binding("pretrain", "execution.workers", good, "here")
+    for key, bad in (("workers", -1), ("workers", 1.5), ("keep_gb", -1.0), ("keep_gb", "all")):
+        with pytest.raises(UserError):
+            check_binding("pretrain", f"execution.{key}", bad, "here")

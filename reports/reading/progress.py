@@ -1,0 +1,139 @@
+"""How far a scale is: which of its distinct runs are made, when and where, and how long what is left takes.
+
+When a run was made and how long it took stands in <evidence>/<scale>/records.csv, which `python -m stages keep_records`
+writes; what is left, in the plans. A training that several exhibits share counts once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.documents import read_yaml
+from common.errors import UserError
+from common.files import read_csv
+from common.names import dotted
+
+RECORDS = "records.csv"
+REMEDY = "write it again: python -m stages keep_records"
+COLUMNS = ("fingerprint", "stage", "finished", "seconds", "processor")
+Runs = Mapping[str, Mapping[str, Any]]  # by fingerprint
+
+
+class Made(NamedTuple):
+    """The runs that have a record. first, last: days, ISO 8601. seconds: of one process at a time. machines: names."""
+
+    runs: int
+    first: str
+    last: str
+    seconds: float
+    machines: list[str]
+
+
+class Planned(NamedTuple):
+    """A run as a plan names it. key: equal for those of other exhibits that are the same run."""
+
+    key: str
+    stage: str
+    epochs: float
+
+
+class Left(NamedTuple):
+    """Distinct runs that are not made, of all; seconds: about as long as they take, but for stages that are unpaced.
+
+    unpaced: the stages of which no run was made yet, so that nothing tells how long one takes.
+    """
+
+    runs: int
+    of: int
+    seconds: float
+    unpaced: list[str]
+
+
+def read_records(path: Path) -> list[dict[str, str]]:
+    """The rows of records.csv; none without the file. UserError for one that lacks a column."""
+    if not path.is_file():
+        return []
+    header, rows = read_csv(path, REMEDY)
+    if not set(COLUMNS) <= set(header):
+        raise UserError(
+            "not the records of runs", expected=", ".join(COLUMNS), found=", ".join(header), where=path,
+            remedy=REMEDY,
+        )  # fmt: skip
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
+    """When, for how long and on what those of `runs` were made that have a record; None if none has."""
+    own = [row for row in records if row["fingerprint"] in runs]
+    days = sorted(row["finished"][:10] for row in own if row["finished"])
+    if not days:
+        return None
+    machines = sorted({row["processor"] for row in own if row["processor"]})
+    return Made(len(own), days[0], days[-1], sum(float(row["seconds"] or 0) for row in own), machines)
+
+
+def left(params: Path, scale: str, missing: Mapping[str, Sequence[str]], records: Sequence[Mapping[str, str]],
+         runs: Runs) -> Left | None:  # fmt: skip
+    """What is left of a scale of which some exhibits lack runs: `missing`, names by exhibit; None if nothing is.
+
+    A run takes as long as an epoch of its stage did here on the mean, times its epochs.
+    """
+    if not any(missing.values()):
+        return None
+    every: set[str] = set()
+    lacking: dict[str, tuple[str, float]] = {}
+    for exhibit, runs_of_it in planned(params, scale).items():
+        for name, run in runs_of_it.items():
+            every.add(run.key)
+            if name in missing.get(exhibit, ()):
+                lacking[run.key] = (run.stage, run.epochs)
+    paces = _paces(records, runs)
+    seconds = sum(paces.get(stage, 0.0) * epochs for stage, epochs in lacking.values())
+    return Left(
+        len(lacking), len(every), seconds, sorted({stage for stage, _ in lacking.values()} - paces.keys())
+    )
+
+
+def planned(params: Path, scale: str) -> dict[str, dict[str, Planned]]:
+    """The runs that a scale's plans name, "<stage>/<run>", by exhibit."""
+    paths = sorted((params / "plan" / scale).glob("*.yaml"))
+    plans = {path.stem: read_yaml(path) for path in paths}
+    losses = set(re.findall(r"'loss': '(\w+)'", str(plans)))
+    return {exhibit: dict(_planned(plan, losses)) for exhibit, plan in plans.items()}
+
+
+def _planned(plan: Mapping[str, Any], losses: set[str]) -> Iterator[tuple[str, Planned]]:
+    """Stage by stage; one comes after those that it reads. Settings of a loss that a run does not use are no part."""
+    keys: dict[str, str] = {}
+    for stage, entry in plan["stages"].items():
+        for run, own in entry["runs"].items():
+            bound = {name: value for name, value in own.items() if name not in ("seed", "labels")}
+            bindings = dotted(entry["shared"]) | dotted(bound)
+            idle = losses - {value for name, value in bindings.items() if name.endswith(".loss")}
+            bindings = {name: value for name, value in bindings.items() if name.split(".")[0] not in idle}
+            above = next(
+                (keys[f"{each}/{run}"] for each in entry["evaluates"] if f"{each}/{run}" in keys), None
+            )
+            name = f"{stage}/{run}"
+            keys[name] = json.dumps([stage, bindings, own["seed"], above], sort_keys=True)
+            yield name, Planned(keys[name], stage, epochs_of(bindings))
+
+
+def epochs_of(bindings: Mapping[str, Any]) -> float:
+    """How many epochs a run has; 1 for one that has none."""
+    return next((float(value) for name, value in bindings.items() if name.endswith(".epochs")), 1.0)
+
+
+def _paces(records: Iterable[Mapping[str, str]], runs: Runs) -> dict[str, float]:
+    """Seconds per epoch by stage, over the runs that have a record."""
+    seconds, epochs = defaultdict(float), defaultdict(float)
+    for row in records:
+        if run := runs.get(row["fingerprint"]):
+            seconds[row["stage"]] += float(row["seconds"] or 0)
+            epochs[row["stage"]] += epochs_of(run.get("bindings") or {})
+    return {stage: seconds[stage] / epochs[stage] for stage in seconds if seconds[stage]}

@@ -1,0 +1,56 @@
+"""`dvc repro`, which a kill at any moment cannot stop from going on: what DVC was killed at is taken away first.
+
+DVC empties dvc.lock and its own lock file before it writes them, and does not start with a half of one. Without them it
+asks every step anew; the steps know what is left to do, so nothing is trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError, command
+from common.files import parse_yaml
+
+# Beside each dvc.yaml, and DVC's note on who reads and writes.
+LOCKS = (Path("dvc.lock"), Path("workflows/dvc.lock"))
+READERS = Path(".dvc/tmp/rwlock")
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m stages repro [what dvc repro takes]`: ends as DVC does, in the same process."""
+    words = sys.argv[2:] if arguments is None else arguments
+    for path in broken_notes():
+        path.unlink()
+        print(f"{path}: DVC was killed at it; every step looks again at what is left to do", flush=True)
+    os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *words])
+
+
+def broken_notes() -> list[Path]:
+    """Those of DVC's files that it would refuse to read."""
+    return [path for path in (*LOCKS, READERS) if path.is_file() and not _is_whole(path)]
+
+
+def _is_whole(path: Path) -> bool:
+    from dvc import rwlock, schema
+    from voluptuous import Invalid
+
+    check = rwlock.SCHEMA if path == READERS else schema.COMPILED_LOCKFILE_SCHEMA
+    try:
+        check(_read(path))
+    except (Invalid, ValueError):
+        return False
+    return True
+
+
+def _read(path: Path) -> Any:
+    """ValueError for what is neither JSON nor YAML."""
+    text = path.read_bytes()
+    try:
+        return json.loads(text) if path == READERS else parse_yaml(text, path)
+    except UserError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,76 @@
+"""Results of a scale that nobody has run: folders with as many small files, so that engines have as much to look at.
+
+python -m tests.bench.stand_ins paper          # in a clone, below results/ and reports/
+python -m tests.bench.stand_ins --own table_05 # the runs of one exhibit in the scale in use, as JSON
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from common import files, receipts, scales
+from stages import run as running
+from stages.planning.declaration import exhibit_ids
+from stages.planning.plans import Run, read_plan
+from stages.running import store
+
+RESULTS = Path("results")
+FILES = ("metrics.json", "operative.gin", "curve.csv", "weights.safetensors")
+DRAWN = ("svg", "png", "csv", "json")
+
+
+def stand_in(scale: str) -> None:
+    """Write all that a finished scale has."""
+    folder = RESULTS / scale
+    files.write_json(folder / "data" / "manifest.json", {"missing": []})
+    for name in exhibit_ids():
+        for runs in read_plan(name, scale).stages.values():
+            for each in runs:
+                _finish(each)
+    running.main(["--scale", scale, "--ignore-evidence"])
+    steps = {
+        "tidy": [folder / "tidy" / name / "rows.csv" for name in exhibit_ids()],
+        "judged": [folder / "judged" / f"{name}.json" for name in exhibit_ids()],
+        "drawn": [folder / "drawn" / f"{name}.json" for name in exhibit_ids()],
+        "page": [Path("reports/out") / scale / f"{name}.{end}" for name in exhibit_ids() for end in DRAWN],
+    }
+    for step, left in steps.items():
+        for path in left:
+            files.write_text(path, f"stands in for {path.name}\n")
+        receipts.write(folder, step, left)
+    files.write_json(Path("reports/metrics") / f"{scale}.json", {})
+    files.write_text(Path("reports/evidence") / scale / "figure_01" / "rows.csv", "stands in\n")
+
+
+def _finish(run: Run) -> None:
+    destination = store.store_folder(RESULTS, run)
+    if destination.is_dir():
+        return
+    partial = store.partial_folder(RESULTS, run)
+    for name in FILES:
+        files.write_text(partial / name, f"stands in for {name} of {run.fingerprint}\n")
+    store.finish(partial, destination, {"fingerprint": run.fingerprint, "stage": run.stage}, {"seconds": 0})
+
+
+def own_runs(exhibit: str) -> list[str]:
+    """ "<stage>/<fingerprint>" of each run that an exhibit shows, and of what they evaluate."""
+    plan = read_plan(exhibit, scales.default())
+    return sorted({f"{run.stage}/{run.fingerprint}" for runs in plan.stages.values() for run in runs})
+
+
+def main() -> None:
+    """One of the two."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scale", nargs="?")
+    parser.add_argument("--own")
+    options = parser.parse_args()
+    if options.own:
+        print(json.dumps(own_runs(options.own)))
+    else:
+        stand_in(scales.check_scale(options.scale))
+
+
+if __name__ == "__main__":
+    main()

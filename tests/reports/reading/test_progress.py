@@ -1,0 +1,91 @@
+"""How far a scale is: distinct runs of its plans, what is left of them, and when the others were made."""
+
+import pytest
+
+from reports.page import summary
+from reports.reading.frozen import Frozen
+from reports.reading.progress import Left, left, made, planned, read_records
+from tests.reports.conftest import ROOT, refused
+
+PLAN = """\
+knobs: {}
+measure: []
+stages:
+  pretrain:
+    shared: {Pretraining: {epochs: 10, loss: nt_xent}, nt_xent: {temperature: 0.1}}
+    evaluates: []
+    runs:
+      run-seed0: {seed: 0, labels: {}}
+      run-seed1: {seed: 1, labels: {}, Pretraining: {epochs: 20}}
+  linear_eval:
+    shared: {linear_evaluation: {epochs: 2}}
+    evaluates: [pretrain]
+    runs:
+      run-seed0: {seed: 0, labels: {}}
+      run-seed1: {seed: 1, labels: {}}
+"""
+RUNS = {"f0": {"bindings": {"Pretraining.epochs": 10}}}
+RECORD = {
+    "fingerprint": "f0",
+    "stage": "pretrain",
+    "finished": "2026-11-28T06:12:53+00:00",
+    "seconds": "40.0",
+    "processor": "a CPU",
+}
+
+
+@pytest.fixture
+def params(tmp_path):
+    for exhibit in ("figure_01", "table_06"):  # both show the same runs
+        path = tmp_path / "plan" / "smoke" / f"{exhibit}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(PLAN)
+    return tmp_path
+
+
+def test_a_run_that_two_exhibits_share_counts_once(params):
+    missing = {
+        "figure_01": ["pretrain/run-seed1", "linear_eval/run-seed1"],
+        "table_06": ["pretrain/run-seed1"],
+    }
+    found = left(params, "smoke", missing, [RECORD], RUNS)
+    # 4 seconds an epoch; nothing tells how long a linear evaluation takes
+    assert found == Left(2, 4, 80.0, ["linear_eval"])
+    assert left(params, "smoke", {"figure_01": []}, [RECORD], RUNS) is None
+
+
+def test_the_settings_of_a_loss_that_a_run_does_not_use_tell_no_runs_apart(params):
+    path = params / "plan" / "smoke" / "table_04.yaml"
+    others = "loss: nt_xent}, nt_logistic: {temperature: 0.5}, "
+    path.write_text(PLAN.replace("loss: nt_xent}, ", others).replace("evaluates: []\n    runs:\n", (
+        "evaluates: []\n    runs:\n      own-seed0: {seed: 0, labels: {}, Pretraining: {loss: nt_logistic}}\n"
+    )))  # fmt: skip
+    keys = {run.key for runs in planned(params, "smoke").values() for run in runs.values()}
+    assert len(keys) == 5
+
+
+def test_the_distinct_runs_of_our_own_plans_are_those_of_the_README():
+    keys = {run.key for runs in planned(ROOT / "params", "smoke").values() for run in runs.values()}
+    assert f"the {len(keys)} runs of all 31 exhibits" in (ROOT / "README.md").read_text()
+
+
+def test_the_page_says_when_runs_were_made_and_whether_that_was_after_the_freeze():
+    found = made([RECORD, RECORD | {"fingerprint": "of another scale"}], RUNS)
+    said = summary.when(found, Frozen("2026-11-28", [], []))
+    assert said == "Made on 2026-11-28: 1 min of one process at a time on a CPU (1 on record)."
+    assert summary.when(found, Frozen("2026-11-29", [], [])).endswith("older than the freeze of 2026-11-29.")
+    assert summary.when(made([], RUNS), None) == ""
+
+
+def test_the_page_says_what_is_left():
+    said = summary.still(Left(1729, 1799, 7200.0, ["tsne"]), "reduced")
+    assert said.startswith("1,729 of 1,799 distinct runs are not made yet, about 2.0 hours of one process")
+    assert "not counting tsne, of which none is" in said and "make reports SCALE=reduced" in said
+    assert summary.still(None, "reduced") == ""
+
+
+def test_records_that_lack_a_column_are_refused(tmp_path):
+    (tmp_path / "records.csv").write_text("fingerprint,stage\nf0,pretrain\n")
+    with refused("not the records of runs.*expected fingerprint, stage, finished"):
+        read_records(tmp_path / "records.csv")
+    assert read_records(tmp_path / "none.csv") == []

@@ -1,0 +1,74 @@
+"""Every unit of work leaves out what is known by evidence: a scale, a sweep, and a run alone."""
+
+import dataclasses
+
+import pytest
+
+from stages import linear_eval, pretrain, run  # noqa: F401 (gin then knows its names)
+from stages.planning import plans
+from stages.running import driver, store, sweeps
+from tests.stages import tiny
+
+CHAIN = """\
+knobs: {temperature: nt_xent.temperature}
+runs:
+  - chain: [pretrain, linear_eval]
+    grid: {temperature: [0.5, 1.0]}
+measure: [linear_eval.top1]
+seeds: [0]
+"""
+
+
+@pytest.fixture
+def begun(project, monkeypatch):
+    """The plan of one exhibit; `known` are the fingerprints in evidence, `done` what the driver was told to do."""
+    tiny.declare_only(project, {"table_05": CHAIN})
+    plan, known, done = plans.resolve("table_05", "smoke"), set(), []
+    plans.write_plan(plan)
+    declared = sweeps.scales.read("smoke")
+    monkeypatch.setattr(
+        sweeps.scales, "read", lambda name: dataclasses.replace(declared, reuses_evidence=True)
+    )
+    monkeypatch.setattr(sweeps, "in_evidence", lambda each: each.fingerprint in known or None)
+    monkeypatch.setattr(
+        sweeps, "carry_out", lambda title, runs, *rest: done.extend(runs) or driver.Outcome(ran=set())
+    )
+    monkeypatch.setattr(sweeps, "_settle", lambda *given, **more: None)
+    return plan, known, done
+
+
+def test_a_sweep_trains_nothing_whose_evaluations_are_known(begun):
+    plan, known, done = begun
+    known |= {each.fingerprint for stage in plan.stages for each in plan.runs(stage)}
+    for stage in ("pretrain", "linear_eval"):
+        assert sweeps.main(stage, ["--scale", "smoke", "--sweep", "table_05"]) == 0
+    assert done == []
+
+
+def test_a_sweep_trains_what_an_unknown_evaluation_needs(begun):
+    plan, known, done = begun
+    trained, evaluated = plan.runs("pretrain"), plan.runs("linear_eval")
+    known |= {each.fingerprint for each in (*trained, evaluated[0])}
+    sweeps.main("pretrain", ["--scale", "smoke", "--sweep", "table_05"])
+    sweeps.main("linear_eval", ["--scale", "smoke", "--sweep", "table_05"])
+    assert [each.id for each in done] == [trained[1].id, evaluated[1].id]
+
+
+def test_a_run_alone_too_and_without_evidence_all_are_done(begun):
+    plan, known, done = begun
+    first = plan.runs("pretrain")[0]
+    known |= {each.fingerprint for stage in plan.stages for each in plan.runs(stage)}
+    words = ["--scale", "smoke", "--sweep", "table_05", "--run", first.id]
+    sweeps.main("pretrain", words)
+    assert done == []
+    sweeps.main("pretrain", [*words, "--ignore-evidence"])
+    assert [each.fingerprint for each in done] == [first.fingerprint]
+
+
+def test_a_run_that_lies_here_is_not_asked_of_the_evidence(begun):
+    plan, known, _ = begun
+    first = plan.runs("pretrain")[0]
+    known.add(first.fingerprint)
+    tiny.seal(first, {"loss": 1.0})
+    assert store.is_finished(store.store_folder(tiny.RESULTS, first), first)
+    assert sweeps.known_elsewhere(plan.runs("pretrain"), tiny.RESULTS) == set()
