@@ -120,7 +120,7 @@ def test_the_index_is_one_for_all_scales(project):
         ("about: A.\nparent: smoke\nrecipes: {pretrian: {Lars.eta: 1.0}}\n", "did you mean `pretrain`"),
         ("about: A.\nparent: smoke\nrecipes: {pretrain: {Lars.etta: 1.0}}\n", "lab.yaml, line 3"),
         ("about: A.\nparent: smoke\nrecipes: {pretrain: {Lars.eta: [1]}}\n", "lab.yaml, line 3"),
-        ("about: A.\nparent: smoke\nexhibits: {table_55: {}}\n", "speaks of no exhibit: `table_55`"),
+        ("about: A.\nparent: smoke\nexhibits: {table_55: {}}\n", "mentions an unknown exhibit, `table_55`"),
         ("about: A.\nparent: smoke\nexhibits: {table_05: {runs: []}}\n", "lab.yaml, line 3"),
         (
             "about: A.\nparent: smoke\nexhibits:\n  table_05:\n    thinned: B.\n    runs:\n    - chain: [pretrain]\n"

@@ -13,6 +13,7 @@ from common import files, seals
 from common.errors import UserError
 from stages.planning.plans import Run
 from stages.running import store
+from stages.running.provenance import cause_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -29,7 +30,7 @@ def sealed(results: Path, run: Run) -> Path:
     files.write_text(folder / "pictures" / "one.txt", "1")
     files.write_text(folder / ".curve.csv.1-aa.new.partial", "half")
     destination = store.store_folder(results, run)
-    store.finish(folder, destination, {"fingerprint": run.fingerprint}, {"seconds": 1.5})
+    store.finish(folder, destination, cause_of(run), {"seconds": 1.5})
     return destination
 
 
@@ -46,7 +47,7 @@ def test_finish_lists_every_file_but_the_record_and_moves_the_folder(run, tmp_pa
     assert names == {"metrics.json", "pictures/one.txt", "record.json", "run.json"}
     assert cause == seals.sealed(
         {
-            "fingerprint": run.fingerprint,
+            **cause_of(run),
             "layout": store.LAYOUT,
             "files": {
                 name: files.sha256_file(folder / name) for name in ("metrics.json", "pictures/one.txt")
