@@ -1,0 +1,39 @@
+"""docs/findings.md quotes the committed rows."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "docs" / "findings.md").read_text()
+
+
+def means(exhibit: str, knobs: list[str]) -> pd.Series:
+    rows = pd.read_csv(ROOT / "reports/evidence/reduced" / exhibit / "rows.csv", dtype={"output_dim": str})
+    return rows.groupby(knobs).value.mean()
+
+
+def quoted(first: str) -> list[float]:
+    """The numbers of the table's row that begins so."""
+    (line,) = re.findall(rf"(?m)^\| {re.escape(first)} \|(.*)\|$", TEXT)
+    return [float(number) for number in line.split("|")]
+
+
+@pytest.mark.parametrize("kind", ["linear", "nonlinear"])
+def test_the_heads(kind):
+    measured = means("figure_08", ["projection", "output_dim"])
+    expected = [measured[kind, width] for width in ("8", "16", "32", "64", "128")] + [measured["none", "64"]]
+    assert quoted(kind) == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("norm", "temperature"),
+    [("yes", 0.05), ("yes", 0.1), ("yes", 0.5), ("yes", 1.0), ("no", 10.0), ("no", 100.0)],
+)
+def test_the_temperatures(norm, temperature):
+    measured = means("table_05", ["l2_norm", "temperature", "metric"])
+    expected = [measured[norm, temperature, name] for name in ("contrastive_accuracy", "entropy", "top1")]
+    first = f"{'normalized' if norm == 'yes' else 'not normalized'}, {temperature}"
+    assert quoted(first) == pytest.approx(expected, abs=0.051)
