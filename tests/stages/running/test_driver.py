@@ -153,7 +153,12 @@ def started(*words: str) -> subprocess.Popen:
     """The command in a session of its own, at work."""
     command = [sys.executable, "-m", "stages", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    driver = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True, **pipes)
+    # As in a terminal: what a shell starts in the background ignores Ctrl-C, and so would the driver.
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        driver = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, heard)
     # The first step of a run is told at once.
     assert "runs" in driver.stderr.readline()
     return driver
