@@ -20,6 +20,7 @@ from stages.planning.price import hardware_named, memory_of, price_of
 from stages.planning.work import Work
 
 WITHIN, MEMORY_WITHIN = 0.3, 0.2
+ROOT = Path(__file__).resolve().parents[3]
 MEASURED = Path(__file__).with_name("measured_cpu.csv")
 SOLVED = ("logistic", "tsne")  # their time is a solver's, which nobody counts: seconds a run
 HEAVY = "autoaugment"  # Pillow, an image at a time: a training with it takes twice as long
@@ -52,21 +53,20 @@ def test_predicted_seconds_are_within_a_third_of_the_measured_ones():
 
 
 TRAINING = """\
-import resource, sys, torch
+import sys, torch
 from tests.bench.on_gpu.setting import Setting, a_pretraining
+from tests.peak import peak_bytes
 torch.set_num_threads(1)
 def step(depth, stem, size, batch, channels):
     images = Setting("cpu", True).images(batch, size)
     a_pretraining(
         images, "cpu", depth, size=size, stem=stem, batch_size=batch, precision="float32", base_channels=channels
     ).step()
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 depth, stem, size, batch = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 step(depth, stem, size, 4, 4)
-before = peak()
+before = peak_bytes()
 step(depth, stem, size, batch, 64)
-print(peak() - before)
+print(peak_bytes() - before)
 """
 
 
@@ -77,7 +77,9 @@ def test_predicted_memory_is_within_a_fifth_of_a_childs_peak(depth, stem, size, 
     words = [sys.executable, "-c", TRAINING, str(depth), stem, str(size), str(batch)]
     # Freed buffers go back to the system, so that the peak is of what is held at once.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
-    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300, env=environment)
+    said = subprocess.run(
+        words, capture_output=True, text=True, check=True, timeout=300, env=environment, cwd=ROOT
+    )
     network = network_of({"resnet.depth": depth, "resnet.stem": stem}, size)
     predicted = memory_of(Work(batch=2 * batch, size=size), network, "float32", 1)
     assert predicted == pytest.approx(int(said.stdout), rel=MEMORY_WITHIN)
