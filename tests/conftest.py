@@ -77,6 +77,8 @@ def in_processes(tmp_path: Path) -> Callable[[int, Callable[[int], Any]], list[A
             store = f"file://{tmp_path}/store-{world_size}"
             torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=world_size)
             torch.save(work(rank), tmp_path / f"{world_size}-{rank}.pt")
+            # Who leaves first would break the connections of who is still entering.
+            torch.distributed.barrier()
             torch.distributed.destroy_process_group()
 
         children = [
