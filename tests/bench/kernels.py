@@ -13,9 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,29 +26,28 @@ from torch import Tensor
 
 from simclr import batch_norm_kernels
 from simclr.losses import nt_xent
+from tests.peak import peak_bytes
 
 MEGABYTE = 1e6
 Measured = dict[str, float]
 
 
-def peak_bytes(device: str) -> int:
+def peak_on(device: str) -> int:
     """The most memory held so far: allocated on a GPU, resident on a CPU."""
-    if device == "cuda":
-        return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return torch.cuda.max_memory_allocated() if device == "cuda" else peak_bytes()
 
 
 def measured(work: Callable[[int], Any], size: int, tiny: int, device: str, rounds: int) -> Measured:
     """Median seconds of work(size), and its peak above that of work(tiny)."""
     work(tiny)
-    before, seconds = peak_bytes(device), []
+    before, seconds = peak_on(device), []
     for _ in range(rounds):
         start = time.perf_counter()
         work(size)
         if device == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(seconds), "peak_mb": (peak_bytes(device) - before) / MEGABYTE}
+    return {"seconds": statistics.median(seconds), "peak_mb": (peak_on(device) - before) / MEGABYTE}
 
 
 def loss_work(form: str, d: int, device: str) -> Callable[[int], Any]:

@@ -14,7 +14,6 @@ import argparse
 import csv
 import importlib
 import multiprocessing
-import resource
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 from stages.planning.cost import cost_of
 from stages.planning.plans import Run, all_plans
 from stages.planning.price import hardware_named, price_of
+from tests.peak import peak_bytes
 
 HARDWARE = "CPU-core"  # of params/hardware.yaml
 COLUMNS = ("scale", "stage", "exhibit", "run", "fingerprint", "cpu_seconds", "predicted_seconds", "peak_mb")
@@ -48,13 +48,9 @@ def _timed(run: Run, results: Path, answer) -> None:
     from stages.running.job import Job
 
     work = importlib.import_module(f"stages.{run.stage}").work
-    before, start = _peak_bytes(), time.process_time()
+    before, start = peak_bytes(), time.process_time()
     Job(run, results).carry_out(work)
-    answer.send((time.process_time() - start, _peak_bytes() - before))
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    answer.send((time.process_time() - start, peak_bytes() - before))
 
 
 def timed(run: Run, results: Path) -> tuple[float, float]:
