@@ -206,26 +206,15 @@ def place(tmp_path, monkeypatch) -> Callable[[str], Path]:
     return make
 
 
-@pytest.mark.parametrize("kind", READERS)
-def test_any_bytes(place, kind):
+@pytest.mark.parametrize(
+    ("spoil", "kind"), [*((spoiled, kind) for kind in READERS), *((reshaped, kind) for kind in JSON)]
+)
+def test_any_bytes_and_any_shape(place, spoil, kind):
     name, whole, read = READERS[kind]
     path = place(name)
 
     @FUZZ
-    @given(data=spoiled(whole))
-    def tried(data: bytes) -> None:
-        outcome(path, read, data)
-
-    tried()
-
-
-@pytest.mark.parametrize("kind", JSON)
-def test_any_shape(place, kind):
-    name, whole, read = READERS[kind]
-    path = place(name)
-
-    @FUZZ
-    @given(data=reshaped(whole))
+    @given(data=spoil(whole))
     def tried(data: bytes) -> None:
         outcome(path, read, data)
 
