@@ -129,8 +129,8 @@ class Classification:
         average_gradients(not_averaged(self._encode, self.head))
         self.optimizer.step(self.schedule.rate(self.step_number))
         self.step_number += 1
-        found = {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}
-        metrics = {name: mean_over_processes(value) for name, value in found.items()}
+        own = {"loss": loss.detach(), **_accuracy(logits.detach(), labels)}
+        metrics = {name: mean_over_processes(value) for name, value in own.items()}
         self._watch.see(metrics["loss"], self.step_number, last=self.step_number == self.total_steps)
         return metrics
 
@@ -148,7 +148,9 @@ class Classification:
         """Everything an exact continuation needs, as copies."""
         parts = {"encoder": self.encoder.state_dict(), "head": self.head.state_dict()}
         parts["momentum"] = self.optimizer.state_dict()
-        state = {f"{part}.{name}": t.clone() for part, found in parts.items() for name, t in found.items()}
+        state = {
+            f"{part}.{name}": t.clone() for part, tensors in parts.items() for name, t in tensors.items()
+        }
         return {**state, **self._watch.state(), "step_number": torch.tensor(self.step_number)}
 
     def load(self, state: dict[str, Tensor]) -> None:

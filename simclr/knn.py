@@ -46,8 +46,8 @@ def knn_scores(
         cosines = queries @ F.normalize(part, dim=1).T
         rows = torch.arange(seen, seen + len(part), device=queries.device) + (first or 0)
         # Cosine and row in one number: the largest have the largest cosines, and of equal ones the first rows.
-        found = (cosines * COSINE).round().to(torch.int64) * ROW + (ROW - 1 - rows)
-        nearest, seen = torch.cat([nearest, found], dim=1), seen + len(part)
+        packed = (cosines * COSINE).round().to(torch.int64) * ROW + (ROW - 1 - rows)
+        nearest, seen = torch.cat([nearest, packed], dim=1), seen + len(part)
         nearest = nearest.topk(min(k, seen), dim=1).values
     if first is not None:
         nearest = _nearest_of_all(nearest, k)
@@ -61,5 +61,5 @@ def _nearest_of_all(nearest: Tensor, k: int) -> Tensor:
     """The k largest of what the processes found, each int64 (m, up to k)."""
     filled = F.pad(nearest, (0, k - nearest.shape[1]), value=NOBODY)
     everywhere = torch.cat(gather_rows(filled).chunk(world_size()), dim=1)
-    found = int((everywhere[:1] != NOBODY).sum())
-    return everywhere.topk(min(k, found), dim=1).values
+    candidates = int((everywhere[:1] != NOBODY).sum())
+    return everywhere.topk(min(k, candidates), dim=1).values

@@ -108,9 +108,9 @@ class Problem:
         """Derivative of the summed loss by the logits (n, classes): probabilities minus targets, 0 for no target."""
         if not self.softmax:
             return (logits.sigmoid() - self.targets) * self.judged
-        found = logits.softmax(dim=1)
-        found[self._rows, self.targets] -= 1
-        return found
+        residuals = logits.softmax(dim=1)
+        residuals[self._rows, self.targets] -= 1
+        return residuals
 
     def curvature(self, residuals: Tensor) -> Tensor:
         """Mean second derivative of the loss by a logit: (1,), or (classes,) where classes are fitted apart.

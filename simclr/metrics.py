@@ -12,8 +12,8 @@ def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
     """One of METRICS of logits (n, classes) against labels (n,), or (n, classes) of 0, 1 and UNJUDGED for map11."""
     if metric == "map11":
         return float(map11(logits, labels))
-    found = predicted(logits, labels)
-    return float(accuracy(found, labels) if metric == "top1" else mean_per_class(found, labels, classes))
+    guesses = predicted(logits, labels)
+    return float(accuracy(guesses, labels) if metric == "top1" else mean_per_class(guesses, labels, classes))
 
 
 def predicted(logits: Tensor, labels: Tensor) -> Tensor:
@@ -40,8 +40,8 @@ def mean_per_class(predictions: Tensor, labels: Tensor, classes: int) -> Tensor:
     sizes = torch.bincount(labels, minlength=classes)
     if bool((sizes == 0).any()):
         raise ValueError(f"no example of class {int(sizes.argmin())}: it has no accuracy")
-    found = torch.bincount(labels[predictions == labels], minlength=classes)
-    return (found / sizes.double()).mean() * 100
+    hits = torch.bincount(labels[predictions == labels], minlength=classes)
+    return (hits / sizes.double()).mean() * 100
 
 
 def map11(scores: Tensor, labels: Tensor) -> Tensor:

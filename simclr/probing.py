@@ -109,8 +109,8 @@ class Probe:
         average_gradients(self.mlp.parameters())
         self.optimizer.step(warmup_cosine(self.step_number, self._peak, 0, self.total_steps))
         self.step_number += 1
-        found = {"loss": loss, "accuracy": accuracy(logits.detach().argmax(1), self.targets[index])}
-        metrics = {name: mean_over_processes(value) for name, value in found.items()}
+        own = {"loss": loss, "accuracy": accuracy(logits.detach().argmax(1), self.targets[index])}
+        metrics = {name: mean_over_processes(value) for name, value in own.items()}
         self._watch.see(metrics["loss"], self.step_number, last=self.step_number == self.total_steps)
         return metrics
 
@@ -123,7 +123,9 @@ class Probe:
     def state(self) -> dict[str, Tensor]:
         """Everything an exact continuation needs besides the features, as copies."""
         parts = {"mlp": self.mlp.state_dict(), "momentum": self.optimizer.state_dict()}
-        state = {f"{part}.{name}": t.clone() for part, found in parts.items() for name, t in found.items()}
+        state = {
+            f"{part}.{name}": t.clone() for part, tensors in parts.items() for name, t in tensors.items()
+        }
         return {**state, **self._watch.state(), "step_number": torch.tensor(self.step_number)}
 
     def load(self, state: dict[str, Tensor]) -> None:

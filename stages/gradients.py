@@ -37,10 +37,10 @@ def gradient_check(
             objective(leaf, positive, torch.stack(others), parameter).backward()
             errors.append((leaf.grad - gradient(u, positive, torch.stack(others), parameter)).abs().max())
             couplings.append(coupling(objective, u, positive, torch.stack(others), parameter))
-    found = {"max_error": float(torch.stack(errors).max()), "cases": float(len(errors))}
+    metrics = {"max_error": float(torch.stack(errors).max()), "cases": float(len(errors))}
     if negatives > 1:
-        found |= {"least_coupling": min(couplings), "largest_coupling": max(couplings)}
-    return found
+        metrics |= {"least_coupling": min(couplings), "largest_coupling": max(couplings)}
+    return metrics
 
 
 def coupling(

@@ -68,7 +68,7 @@ def cost(bound: Bindings, images: Splits) -> Work:
 def work(job: Job) -> None:
     """Choose on validation, train once more on train and validation, and measure on the test split once."""
     grid, (metric, classes) = transfer_grid(), metric_and_classes(job)
-    scores = [_score(found) for found in job.search()]
+    scores = [_score(run) for run in job.search()]
     chosen = choose(grid, scores)
     rows = [f"{p.lr!r},{p.weight_decay!r},{s!r}" for p, s in zip(grid, scores, strict=True)]
     job.write_text("grid.csv", "\n".join(["lr,weight_decay,validation", *rows]) + "\n")
@@ -90,9 +90,9 @@ def work(job: Job) -> None:
     )
 
 
-def _score(found: Finished) -> float:
+def _score(run: Finished) -> float:
     # A rate that is too large is one that validation does not choose.
-    return -math.inf if "diverged" in found.account else found.metrics["validation"]
+    return -math.inf if "diverged" in run.account else run.metrics["validation"]
 
 
 def choose(grid: Sequence[Point], scores: Sequence[float]) -> Point:

@@ -68,8 +68,8 @@ def separation(features: np.ndarray, labels: np.ndarray, neighbours: int = 10) -
     from sklearn.neighbors import NearestNeighbors
 
     count = min(neighbours + 1, len(features))
-    found = NearestNeighbors(n_neighbors=count, metric="cosine").fit(features)
-    nearest = labels[found.kneighbors(features, return_distance=False)[:, 1:]]
+    neighbors = NearestNeighbors(n_neighbors=count, metric="cosine").fit(features)
+    nearest = labels[neighbors.kneighbors(features, return_distance=False)[:, 1:]]
     votes = np.stack([(nearest == label).sum(axis=1) for label in range(int(labels.max()) + 1)], axis=1)
     return {
         "silhouette": float(silhouette_score(features, labels, metric="cosine")),

@@ -15,8 +15,8 @@ class Ragged(list[Tensor]):
         """One image for an int; images as Ragged for a slice or an int64 tensor (n,)."""
         if isinstance(index, Tensor):
             return Ragged(list.__getitem__(self, place) for place in index.tolist())
-        found = list.__getitem__(self, index)
-        return Ragged(found) if isinstance(index, slice) else found
+        item = list.__getitem__(self, index)
+        return Ragged(item) if isinstance(index, slice) else item
 
     @property
     def device(self) -> torch.device:

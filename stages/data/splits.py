@@ -73,8 +73,8 @@ def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray 
             "a list of images cannot be read", expected="one file name a line", found=error, where=path
         ) from error
     of = _by_file_name(names)
-    found = [_image_of(line, of, names) for line in lines]
-    chosen = [place for place, _ in found]
+    images = [_image_of(line, of, names) for line in lines]
+    chosen = [place for place, _ in images]
     for problem, bad in (
         (
             "a list names an image that the data set does not have",
@@ -90,16 +90,16 @@ def read_subset_file(path: str | Path, names: Sequence[str], labels: np.ndarray 
                 problem, expected="names of the split, each once", found=bad[0] + more, where=path
             )
     if labels is not None:
-        _check_classes(chosen, [word for _, word in found], labels, path)
+        _check_classes(chosen, [word for _, word in images], labels, path)
     return np.sort(np.array(chosen, dtype=np.int64))
 
 
 def _by_file_name(names: Sequence[str]) -> dict[str, list[int]]:
     """The indices of the images with each file name; mostly one, but own folders may each have a 0001.jpg."""
-    found: dict[str, list[int]] = {}
+    indices: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        found.setdefault(name.rsplit("/", 1)[-1], []).append(index)
-    return found
+        indices.setdefault(name.rsplit("/", 1)[-1], []).append(index)
+    return indices
 
 
 def _image_of(line: str, of: dict[str, list[int]], names: Sequence[str]) -> tuple[int | None, str]:

@@ -139,16 +139,28 @@ def _answers(loader: DataLoader) -> Iterator[Tensor]:
             if isinstance(answer, UserError):
                 raise answer
             yield answer
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error) and "shared memory" not in str(error):
+    except (RuntimeError, OSError, EOFError) as error:
+        if not _tells_of_an_end(error):
             raise
         raise UserError(
             "a process that reads photographs ended before it was done",
             expected=f"{loader.num_workers} processes that read ahead of the training",
-            found=str(error).splitlines()[0],
+            found=(str(error) or type(error).__name__).splitlines()[0],
             remedy="give the run more memory (in a container also more shared memory: --shm-size), then run the same "
             "command again: it goes on from the last checkpoint",
         ) from error
+
+
+def _tells_of_an_end(error: Exception) -> bool:
+    """Whether a loader's error says that one of its processes is gone, and not that its code failed.
+
+    Which error that is depends on the moment: torch hears of the end while it waits, or a connection breaks while a
+    tensor is handed over. What code in a process raised, torch raises again, under a text that begins with "Caught".
+    """
+    text = str(error)
+    if text.startswith("Caught "):
+        return False
+    return not isinstance(error, RuntimeError) or "DataLoader worker" in text or "shared memory" in text
 
 
 def _started(loader: DataLoader) -> Iterator[Tensor | UserError]:

@@ -146,6 +146,56 @@ def test_a_process_that_dies_is_an_error_and_no_hang(photographs):
             ahead.at(SEED, step)
 
 
+class BrokenLoader:
+    """Gives one answer, and then the error of a process that ended."""
+
+    num_workers = 1
+
+    def __init__(self, error):
+        self.error = error
+
+    def __iter__(self):
+        yield torch.zeros(1)
+        raise self.error
+
+
+# What torch 2 raises, each seen: it waits for the process, or the process ends while a tensor is handed over.
+ENDS = [
+    RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"),
+    RuntimeError("unable to write to file </torch_7>: No space left on device (28), shared memory"),
+    ConnectionRefusedError(111, "Connection refused"),
+    ConnectionResetError(104, "Connection reset by peer"),
+    FileNotFoundError(2, "No such file or directory"),
+    EOFError(),
+]
+
+
+@pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
+def test_whenever_a_process_ends_the_error_is_the_same(error):
+    answers = workers._answers(BrokenLoader(error))
+    next(answers)
+    with pytest.raises(UserError, match="ended before") as caught:
+        next(answers)
+    assert caught.value.found and caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("Caught RuntimeError in DataLoader worker process 0.\nOriginal Traceback: ..."),
+        OSError("Caught OSError in DataLoader worker process 0.\nOriginal Traceback: ..."),
+        RuntimeError("a fault of ours"),
+    ],
+    ids=["raised in a process", "an OSError there", "raised here"],
+)
+def test_a_fault_in_the_code_is_not_told_as_a_process_that_ended(error):
+    answers = workers._answers(BrokenLoader(error))
+    next(answers)
+    with pytest.raises(type(error)) as caught:
+        next(answers)
+    assert caught.value is error
+
+
 def children():
     """Process numbers of the spawned children of this process."""
     with open(f"/proc/{os.getpid()}/task/{threading.get_native_id()}/children") as listed:
