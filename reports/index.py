@@ -32,6 +32,8 @@ from reports.reading.record import Record
 from reports.reading.verdicts import SPOKEN
 from reports.reading.words import read_words
 
+PALETTE = b"\3"  # the colour type of a PNG without photographs, as reports.drawing.style writes it
+
 
 @command
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     folder = options.out / scale
-    entries = contents(scale, folder, folders.params)
+    entries = contents(scale, folder, folders)
     records = [entry.record for entry in entries if entry.record]
     write_text(folder / "index.html", page(scale, entries, folder, folders))
     if not folders.committed:
@@ -61,7 +63,8 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
     )
     claims = board.load(folder, scale, [entry.id for entry in entries], said)
     of = {
-        entry.id: [claim for claim in claims or [] if claim.found["exhibit"] == entry.id] for entry in entries
+        entry.id: [claim for claim in claims or [] if claim.record["exhibit"] == entry.id]
+        for entry in entries
     }
     statuses = (COMPLETE, PARTIAL, NOT_RUN, NOT_DRAWN)
     made, left = _progress(scale, entries, folders)
@@ -85,7 +88,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         claims=claims,
         parts=board.parts(claims or []),
         tally=board.tally(claims or []),
-        elsewhere=[claim for claim in claims or [] if claim.found["exhibit"] not in of],
+        elsewhere=[claim for claim in claims or [] if claim.record["exhibit"] not in of],
         judge=board.judge(scale),
         width=board.WIDTH,
     )
@@ -129,9 +132,9 @@ def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
     if entry.kind == "table":
         # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
         return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}
-    photos = b"<image" in read_bytes(folder / f"{entry.id}.svg", entry.again)
-    head = read_bytes(folder / f"{entry.id}.png", entry.again)[:24]
-    return {"photos": photos, "width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}
+    head = read_bytes(folder / f"{entry.id}.png", entry.again)[:26]
+    width, height = (int.from_bytes(head[start : start + 4]) for start in (16, 20))
+    return {"photos": head[25:] != PALETTE, "width": width, "height": height}
 
 
 def _curves(entry: Entry) -> str | None:

@@ -67,7 +67,7 @@ def draw_heat_map(evidence: Evidence, shown: HeatMap, *lines: str) -> Drawing:
 def draw_panel(axes: Axes, panel: Panel, row_label: str, column_label: str) -> None:
     """A panel with its numbers, a cross in every cell that diverged, a dash in one of which nothing is known."""
     table, known = panel.table, panel.table.stack()
-    if table.empty:
+    if known.empty and not np.any(panel.lost):
         axes.set(title=panel.title)
         return blank(axes, "no values")
     if panel.centred:  # the same in both directions
