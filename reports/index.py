@@ -32,7 +32,7 @@ from reports.reading.record import Record
 from reports.reading.verdicts import SPOKEN
 from reports.reading.words import read_words
 
-PALETTE = b"\3"  # the colour type of a PNG without photographs, as reports.drawing.style writes it
+INDEXED = b"\3"  # the colour type of a PNG without photographs, as reports.drawing.style writes it
 
 
 @command
@@ -121,7 +121,7 @@ def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str
         "drawing": _drawing(entry, folder),
         "knobs": knobs,
         "numbers": rows,
-        "trails": provenance.trails(entry.record),
+        "cells": provenance.by_cell(provenance.trails(entry.record)),
         "absent": provenance.absent(entry.record),
         **_causes(entry.record),
     }
@@ -134,7 +134,7 @@ def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
         return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}
     head = read_bytes(folder / f"{entry.id}.png", entry.again)[:26]
     width, height = (int.from_bytes(head[start : start + 4]) for start in (16, 20))
-    return {"photos": head[25:] != PALETTE, "width": width, "height": height}
+    return {"photos": head[25:] != INDEXED, "width": width, "height": height}
 
 
 def _curves(entry: Entry) -> str | None:

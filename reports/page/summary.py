@@ -54,9 +54,11 @@ def when(made: Made | None, frozen: Frozen | None) -> str:
 def _machine(kind: str) -> str:
     """The kind of a machine with what its processor can do in parentheses: AMD EPYC (avx2, avx512f)."""
     words = kind.split()
-    abilities = [word for word in words if word.islower()]
-    named = " ".join(word for word in words if word not in abilities)
-    return f"{named} ({', '.join(abilities)})" if named and abilities else kind
+    first = next(
+        (place for place in range(1, len(words)) if all(map(str.islower, words[place:]))), len(words)
+    )
+    abilities = words[first:]
+    return f"{' '.join(words[:first])} ({', '.join(abilities)})" if abilities else kind
 
 
 def still(left: Left | None, scale: str) -> str:

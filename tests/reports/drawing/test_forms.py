@@ -58,6 +58,9 @@ def test_the_papers_values_stand_beside_ours(lab, form):
     (lab.params / "paper" / "figure_x1.csv").write_text(text)
     _, shown = panels(lab, form, ROWS)
     assert len(shown) == 2 and "Paper" in shown[1].get_title(loc="left")
+    if form == "heat map":
+        _, (ours, papers) = panels(lab, form, [])
+        assert [text.get_text() for text in ours.texts] == ["no values"] and len(papers.texts) == len(SHOWN)
 
 
 def test_a_heat_map_has_means_over_seeds_in_the_order_of_settings(lab):
