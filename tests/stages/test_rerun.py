@@ -8,10 +8,12 @@ import pytest
 from common import files
 from common.seals import SEAL, read_sealed, sealed
 from stages import rerun
+from stages.planning import fingerprint
 from stages.running import finished
 from tests.stages.conftest import REPOSITORY
 
 SMOKE = ["--scale", "smoke", "--runs", "3"]
+ADOPTED = Path("params/adopted.yaml")
 PLACE = Path("reports/evidence/smoke/table_02")
 
 
@@ -22,6 +24,8 @@ def evidence(project) -> Path:
         if path.stem != "table_02":
             path.unlink()
     shutil.copytree(REPOSITORY / PLACE, project / PLACE)
+    shutil.copy(REPOSITORY / ADOPTED, project / ADOPTED)  # the code that made them may be an older one
+    fingerprint.adoptions.cache_clear()
     files.write_json(project / "results" / "smoke" / "data" / "manifest.json", {"missing": []})
     forget()
     yield project / PLACE
