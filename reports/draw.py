@@ -30,7 +30,7 @@ from reports.drawing.standing import banner, standing
 from reports.drawing.tables import spread_note, to_html, to_latex
 from reports.reading.declarations import load_all, load_declaration
 from reports.reading.exhibit import Evidence, load
-from reports.reading.folders import Folders, add_folders, code_hash, folders_of, hashes
+from reports.reading.folders import Folders, add_folders, check_collected, code_hash, folders_of, hashes
 from reports.reading.judged import read_fresh
 from reports.reading.plain import json_text, record_text
 from reports.reading.record import record
@@ -55,9 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     if options.exhibit:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
+        check_collected(scale, folders, options.exhibit)
         left = write(options.exhibit, scale, folders, options.out / scale)
         receipts.write(folders.results / scale, f"drawn/{options.exhibit}", left)
         return
+    check_collected(scale, folders)
     declared = {exhibit.id: exhibit for exhibit in load_all(folders.params, scale)}
     with_results = [name for name in declared if folders.rows(name, scale).exists()]
     stale = [name for name in with_results if not is_drawn(name, scale, folders, options.out / scale)]

@@ -26,7 +26,7 @@ from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, NOT_RUN, PARTIAL, Entry, contents
 from reports.page.numbers import numbers
 from reports.reading import progress, provenance
-from reports.reading.folders import Folders, add_folders, folders_of
+from reports.reading.folders import Folders, add_folders, check_collected, folders_of
 from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
 from reports.reading.verdicts import SPOKEN
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     folder = options.out / scale
     entries = contents(scale, folder, folders.params)
+    check_collected(scale, folders)
     records = [entry.record for entry in entries if entry.record]
     write_text(folder / "index.html", page(scale, entries, folder, folders))
     if not folders.committed:

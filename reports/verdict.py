@@ -20,7 +20,7 @@ from reports.judging.testing import judged, untested
 from reports.judging.verdicts import Document, document
 from reports.reading.declarations import Declaration, load_all, load_declaration
 from reports.reading.exhibit import load
-from reports.reading.folders import Folders, add_folders, folders_of, hashes
+from reports.reading.folders import Folders, add_folders, check_collected, folders_of, hashes
 from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged, write_judged
 from reports.reading.paper import load_paper
 from reports.reading.plain import record_text
@@ -40,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     if options.exhibit:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
+        check_collected(scale, folders, options.exhibit)
         update(options.exhibit, scale, folders)
         return
+    check_collected(scale, folders)
     verdicts = judge_scale(scale, folders)
     path = options.out / scale / FILE
     write_text(path, record_text(verdicts), only_if_changed=True)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
+from common.errors import UserError
 from common.files import sha256_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,29 @@ class Folders(NamedTuple):
             *declared,
             *(tidy / name for name in ("rows.csv", "provenance.json", "arrays.npz", "curves.csv")),
         ]
+
+
+def check_collected(scale: str, folders: Folders, exhibit: str = "*") -> None:
+    """UserError if a scale, or one exhibit of it, has committed results alone and `folders` are not told to read them.
+
+    Without this check all claims would be *not run*, and the page would replace what is committed by nothing.
+    """
+    of_results, committed = folders._replace(committed=False), folders._replace(committed=True)
+    if folders.committed or _any_rows(of_results, exhibit, scale) or not _any_rows(committed, exhibit, scale):
+        return
+    one = "" if exhibit == "*" else f" --exhibit {exhibit}"
+    raise UserError(
+        f"scale {scale} has no results of your own" + (f" for {exhibit}" if one else ""),
+        expected=f"{of_results.rows(exhibit, scale)}, as `python -m stages collect` leaves it",
+        found=f"only committed results, {committed.rows(exhibit, scale)}",
+        remedy="add --from evidence to read the committed results, or make your own:\n"
+        f"python -m stages run --scale {scale}{one}\npython -m stages collect --scale {scale}{one}",
+    )
+
+
+def _any_rows(folders: Folders, exhibit: str, scale: str) -> bool:
+    path = folders.rows(exhibit, scale)
+    return any(path.parents[1].glob(f"{exhibit}/{path.name}"))
 
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
