@@ -25,7 +25,7 @@ from reports.page import board, summary
 from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, NOT_RUN, PARTIAL, Entry, contents
 from reports.page.numbers import numbers
-from reports.reading import progress, provenance
+from reports.reading import completion, lineage
 from reports.reading.folders import Folders, add_folders, check_collected, folders_of
 from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
@@ -65,7 +65,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         entry.id: [claim for claim in claims or [] if claim.found["exhibit"] == entry.id] for entry in entries
     }
     statuses = (COMPLETE, PARTIAL, NOT_RUN, NOT_DRAWN)
-    made, left = _progress(scale, entries, folders)
+    made, left = _completion(scale, entries, folders)
     return render(
         "index.html.j2",
         scale=scale,
@@ -92,20 +92,20 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
     )
 
 
-def _progress(
+def _completion(
     scale: str, entries: Sequence[Entry], folders: Folders
-) -> tuple[progress.Made | None, progress.Left | None]:
+) -> tuple[completion.Made | None, completion.Left | None]:
     """The runs that are made, as far as their records were kept, and those that are left."""
-    records = progress.read_records(folders.evidence / scale / progress.RECORDS)
+    records = completion.read_records(folders.evidence / scale / completion.RECORDS)
     drawn = {entry.id: entry.record for entry in entries if entry.record}
     runs = {
         str(run.get("fingerprint")): run
         for record in drawn.values()
-        for run in provenance.runs_of(record).values()
+        for run in lineage.runs_of(record).values()
     }
     missing = {name: record["missing"] for name, record in drawn.items()}
-    left = progress.left(folders.params, scale, missing, records, runs)
-    return progress.made(records, runs), left
+    left = completion.left(folders.params, scale, missing, records, runs)
+    return completion.made(records, runs), left
 
 
 def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str
         "drawing": _drawing(entry, folder),
         "knobs": knobs,
         "numbers": rows,
-        "trails": provenance.trails(entry.record),
-        "absent": provenance.absent(entry.record),
+        "trails": lineage.trails(entry.record),
+        "absent": lineage.absent(entry.record),
         **_causes(entry.record),
     }
 
@@ -142,11 +142,11 @@ def _curves(entry: Entry) -> str | None:
 
 def _causes(record: Record) -> dict[str, Any]:
     """What all runs of an exhibit have in common, and what the plan says of their cost."""
-    runs = provenance.runs_of(record) | provenance.searched_of(record)
+    runs = lineage.runs_of(record) | lineage.searched_of(record)
     return {
-        "stages": provenance.stage_causes(runs),
-        "shared": provenance.shared(runs),
-        "varies": provenance.varying_by_stage(runs),
+        "stages": lineage.stage_causes(runs),
+        "shared": lineage.shared(runs),
+        "varies": lineage.varying_by_stage(runs),
         "data": sorted({str(run["data"]) for run in runs.values() if run.get("data")}),
         "cost": {name: _amount(value) for name, value in _cost(record["provenance"]).items()},
     }

@@ -21,8 +21,8 @@ from common.scales import check_scale, default
 from reports.comparing import history
 from reports.reading.declarations import load_declaration
 from reports.reading.knobs import canonical, sort_key
+from reports.reading.lineage import Trail, Tried, absent, trails
 from reports.reading.notation import metric
-from reports.reading.provenance import Trail, Tried, absent, trails
 from reports.reading.tidy import load_collected
 
 

@@ -16,8 +16,8 @@ from common import receipts
 from common.errors import UserError, command
 from common.files import write_text
 from common.scales import check_scale, default
+from reports.judging.decision import Document, document
 from reports.judging.testing import judged, untested
-from reports.judging.verdicts import Document, document
 from reports.reading.declarations import Declaration, load_all, load_declaration
 from reports.reading.exhibit import load
 from reports.reading.folders import Folders, add_folders, check_collected, folders_of, hashes

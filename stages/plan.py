@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from common import files, scales
+from common.contracts import Index
 from common.errors import UserError, command
-from common.records import Index
 from stages.planning import cost
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.reading.curves import load_curves
 from reports.reading.declarations import Declaration, load_declaration
 from reports.reading.folders import Folders
 from reports.reading.judged import Judged
+from reports.reading.learning_curves import load_curves
 from reports.reading.paper import load_paper
 from reports.reading.tidy import COLUMNS, DIVERGED, Provenance, Tidy, load_arrays, load_collected
 
@@ -29,7 +29,7 @@ class Evidence:
     arrays: panels and histograms by "<run>/<name>".
     missing: ids of runs that the plan names and that left no result.
     judged: what was tested on all this, once it was.
-    curves: how each training went, see reports.reading.curves; empty where nothing recorded it.
+    curves: how each training went, see reports.reading.learning_curves; empty where nothing recorded it.
     """
 
     exhibit: Declaration

@@ -11,7 +11,7 @@ import pandas as pd
 from common.files import read_json
 from reports.reading.exhibit import Evidence
 from reports.reading.judged import Tested
-from reports.reading.provenance import factored
+from reports.reading.lineage import factored
 from reports.reading.summary import summarize, values_of
 from reports.reading.tidy import LARGEST, check_of, check_types, damaged
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from common import files
+from common.contracts import Nested, PlanDocument, StageEntry
 from common.errors import UserError
 from common.names import nearest
-from common.records import Nested, PlanDocument, StageEntry
-from stages.planning.cells import Bound, cells_of, shared_of
 from stages.planning.configurables import applicable, check_applies, check_binding, check_complete
 from stages.planning.declaration import PARAMS, Exhibit, all_chains, check_exhibits, exhibit_ids, open_exhibit
 from stages.planning.feasibility import check_run
+from stages.planning.grid import Bound, cells_of, shared_of
 from stages.planning.recipes import bound_at, check_stages, recipe_path, stages_with_recipes
 from stages.planning.runs import Bindings, Run
 from stages.planning.searches import choosers, points, search_of

@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from common import files, seals
+from common.contracts import Cause
 from common.errors import UserError
 from common.locks import NO_LOCKS
-from common.records import Cause
 from stages.planning.plans import Run
 
 # Of a run folder; raise it when the files in it change their meaning.

@@ -3,8 +3,8 @@
 import pytest
 
 from reports.page import summary
+from reports.reading.completion import Left, left, made, planned, read_records
 from reports.reading.frozen import Frozen
-from reports.reading.progress import Left, left, made, planned, read_records
 from tests.reports.conftest import ROOT, refused
 
 PLAN = """\
