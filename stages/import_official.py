@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import files, scales
+from common import atomic, files, scales
 from common.errors import UserError, command
 from common.names import nearest
 from stages.planning.code_hashes import ROOT
@@ -83,7 +83,7 @@ def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | 
     job.save_weights(**{name: part for name, part in parts.items() if part is not None})
     imported = {"checkpoint": checkpoint.name, "sha256": _checksums(checkpoint), "parity": said}
     job.finish({"params": millions(encoder)}, imported=imported)
-    files.link_tree(store.store_folder(results, run), run.folder(results))
+    atomic.link_tree(store.store_folder(results, run), run.folder(results))
     print(f"{run.exhibit} {run.id}: imported {checkpoint.name}; parity {said}")
 
 

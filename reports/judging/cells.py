@@ -11,8 +11,8 @@ import pandas as pd
 
 from common.names import cell_name
 from reports.judging.choice import SPLIT, choose
-from reports.judging.contrast import UNKNOWN, Missing, Row
 from reports.judging.keys import Key, identity, named
+from reports.judging.selection import UNKNOWN, Missing, Row
 from reports.reading.exhibit import Evidence
 from reports.reading.paper import knobs_of
 from reports.reading.tidy import DIVERGED

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.judging.inference import Bound, Result, conclude, of_one_seed, over_seeds
+from reports.judging.estimates import of_one_seed, over_seeds
+from reports.judging.inference import Bound, Result, conclude
 
 FEWEST = {"pearson": 4, "spearman": 10}  # cells from which Fisher's approximation is fair without repeats
 # Of z, times n - 3 (Fisher 1921; Fieller, Hartley and Pearson 1957).

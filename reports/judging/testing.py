@@ -14,11 +14,13 @@ import pandas as pd
 from reports.judging import cells as tables
 from reports.judging.choice import choose
 from reports.judging.claim import Claim, Condition, parse
-from reports.judging.contrast import Missing, Row, minus, rows_of
+from reports.judging.contrast import minus, rows_of
 from reports.judging.correlation import correlation
-from reports.judging.inference import LEVEL, Result, both, exact, infer
+from reports.judging.estimates import LEVEL
+from reports.judging.inference import Result, both, exact, infer
 from reports.judging.keys import Key, identity, without
 from reports.judging.permutation import bold
+from reports.judging.selection import Missing, Row
 from reports.reading.declarations import Declaration
 from reports.reading.exhibit import Evidence
 from reports.reading.judged import Choice, Judged, Tested

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import atomic
 from stages.planning.cost import cost_of
 from stages.planning.plans import Run
 from stages.running import child, ranks, store
@@ -55,10 +55,10 @@ def adopt(run: Run, results: Path) -> bool:
     if store.is_finished(folder, run):
         # Results that came by `dvc pull` or `dvc checkout`: let other sweeps find them.
         if not stored.exists():
-            files.link_tree(folder, stored)
+            atomic.link_tree(folder, stored)
         return True
     if store.is_finished(stored, run):
-        files.link_tree(stored, folder)
+        atomic.link_tree(stored, folder)
         return True
     return False
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from common import files, seals
+from common import atomic, files, seals
 from common.contracts import Cause
 from common.errors import UserError
 from common.locks import NO_LOCKS
@@ -45,7 +45,7 @@ def store_folder(results: Path, run: Run) -> Path:
 
 def partial_folder(results: Path, run: Run) -> Path:
     """Where the run works until it is finished, with its checkpoint."""
-    return store_folder(results, run).with_suffix(files.PARTIAL)
+    return store_folder(results, run).with_suffix(atomic.PARTIAL)
 
 
 def find(results: Path, run: Run) -> Path:
@@ -94,7 +94,7 @@ def damaged_files(folder: Path, cause: Cause) -> list[str]:
 
 def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     """Seal a partial run: list its files, write run.json last, and move it to its place in the store."""
-    files.discard_partials(folder)
+    atomic.discard_partials(folder)
     # Of an attempt before this one.
     (folder / "error.txt").unlink(missing_ok=True)
     listed = {
