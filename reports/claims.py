@@ -70,7 +70,7 @@ C1:
 ```
 
 The steps (`minus`, `swap`, `pairs`, `mean`, `trend`) and the words that select cells at every scale (`first`, `second`,
-`last`, `any`, `others`) are explained in `reports/judging/contrast.py`, the tests in
+`last`, `any`, `others`) are explained in `reports/judging/contrast.py` and `selection.py`, the tests in
 `reports/judging/inference.py`.
 """
 
