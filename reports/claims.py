@@ -1,4 +1,4 @@
-"""The list of the paper's claims: `python -m reports.claims` writes docs/claims.md.
+"""Write the list of the paper's claims, docs/claims.md.
 
 What each says, where it is tested, and the paper's own effect, computed from params/paper by the code that judges ours.
 """

@@ -1,4 +1,4 @@
-"""Draw exhibits: `python -m reports.draw --scale smoke` all of them, with `--exhibit figure_08` one.
+"""Draw the exhibits of a scale that have changed, or one exhibit.
 
 Reads the exhibit's declaration, its results, the paper's values, and what `reports.verdict` tested on them; writes to
 <out>/<scale>/<exhibit>.*: a figure as svg and png, a table as html and tex, and for both a csv (ours beside the
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.draw", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--exhibit", help="for example figure_08 or table_b1; the default is all that have changed"
+        "--exhibit", help="only this exhibit, for example figure_08 (default: all that have changed)"
     )
     add_folders(parser)
     options = parser.parse_args(arguments)

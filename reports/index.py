@@ -1,4 +1,4 @@
-"""One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
+"""Make the page of a scale, which shows its verdicts and every exhibit: reports/out/<scale>/index.html.
 
 Reads what reports.draw and reports.verdict left in <out>/<scale>; writes index.html there, <metrics>/<scale>.json for
 DVC and <evidence>/<scale>/<exhibit>/ for comparisons and for those who have no runs, both small enough to be committed.
@@ -37,7 +37,12 @@ from reports.reading.words import read_words
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.index", description=__doc__.splitlines()[0])
-    parser.add_argument("--metrics", type=Path, default=Path("reports/metrics"), help="one JSON per scale")
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        default=Path("reports/metrics"),
+        help="where <scale>.json goes, the means that DVC compares (default: reports/metrics)",
+    )
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)

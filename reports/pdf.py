@@ -1,4 +1,4 @@
-"""The page of a scale as one PDF: `python -m reports.pdf --scale smoke`, printed by a headless Chromium.
+"""Print the page of a scale as one PDF, by a headless Chromium.
 
 Reads <out>/<scale>/index.html; writes report.pdf beside it. The dates that the browser stamps are set to 1970, so that
 one browser prints one page to the same bytes; another version may print others.
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from common.errors import UserError, command
 from common.files import read_bytes, write_bytes
+from common.options import add_scale
 from common.scales import default
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -31,11 +32,16 @@ SECONDS = 120  # for one page, on a slow machine
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.pdf", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
+    add_scale(parser)
     parser.add_argument(
-        "--out", type=Path, default=Path("reports/out"), help="the page lies in <out>/<scale>"
+        "--out",
+        type=Path,
+        default=Path("reports/out"),
+        help="the page lies in <out>/<scale> (default: reports/out)",
     )
-    parser.add_argument("--browser", help="a Chromium; without it $CHROMIUM, or one on the PATH")
+    parser.add_argument(
+        "--browser", help="the Chromium to use (default: $CHROMIUM, or the first on the PATH)"
+    )
     options = parser.parse_args(arguments)
     options.scale = options.scale or default()
     page = options.out / options.scale / "index.html"

@@ -1,4 +1,4 @@
-"""From a number back to what made it: `python -m reports.trace --scale smoke --exhibit table_05`.
+"""Trace numbers back to what made them: each run with its parameters, its folder and the command that makes it again.
 
 With `--claim D6` a verdict's history: the committed revisions of the evidence in which it changed, and the numbers
 that moved it. Each revision is judged anew by the code of this checkout, so that only the evidence differs.
@@ -17,6 +17,7 @@ from typing import Any
 from common.errors import UserError, command
 from common.files import read_json
 from common.names import cell_name, nearest
+from common.options import add_results, add_scale
 from common.scales import check_scale, default
 from reports.comparing import history
 from reports.reading.declarations import load_declaration
@@ -30,14 +31,21 @@ from reports.reading.tidy import load_collected
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.trace", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
-    parser.add_argument("--exhibit", help="for example figure_08 or table_b1")
-    parser.add_argument("--claim", help="for example D6: when its verdict changed, and by which numbers")
-    parser.add_argument("--run", help="one run, or with its seed left out those of all seeds")
+    add_scale(parser)
+    parser.add_argument("--exhibit", help="the exhibit to trace, for example figure_08")
     parser.add_argument(
-        "--cell", nargs="+", default=[], metavar="KNOB=VALUE", help="of the cells to trace (all)"
+        "--claim",
+        help="instead of an exhibit, a claim, for example D6: when its verdict changed, and because of which numbers",
     )
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--run", help="only this run, or without the seed in its name the runs of all seeds")
+    parser.add_argument(
+        "--cell",
+        nargs="+",
+        default=[],
+        metavar="KNOB=VALUE",
+        help="only the cells with these values (default: all)",
+    )
+    add_results(parser)
     parser.add_argument("--params", type=Path, default=Path("params"))
     options = parser.parse_args(arguments)
     options.scale = check_scale(options.scale or default())

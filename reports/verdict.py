@@ -1,4 +1,4 @@
-"""Does a claim of the paper hold here? `python -m reports.verdict --scale smoke` tests all claims and prints verdicts.
+"""Test the claims of the paper on the results of a scale, and print the verdicts.
 
 Reads tidy results, or with `--from evidence` the committed ones, and needs no drawing. Writes for every exhibit
 <results>/<scale>/judged/<exhibit>.json, what was tested on its evidence, and for the scale <out>/<scale>/verdicts.json,
@@ -32,9 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.verdict", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--exhibit", help="test the claims of this one; the default is all, and their verdicts"
+        "--exhibit",
+        help="only test the claims of this exhibit; verdicts need all of them (default: all, with verdicts)",
     )
-    parser.add_argument("--markdown", action="store_true", help="print them as the table of a README")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the verdicts as a Markdown table, as in the README"
+    )
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)

@@ -23,6 +23,7 @@ import numpy as np
 from common import files, receipts, scales, seals
 from common.errors import UserError, command
 from common.names import cell_name, nearest
+from common.options import add_results, add_scale
 from stages.planning.declaration import exhibit_ids
 from stages.planning.fingerprint import adoption_of
 from stages.planning.plans import Plan, Run, datasets_of, read_plan
@@ -37,9 +38,9 @@ Known = dict[str, dict[str, Finished]]  # by stage and run
 def main(arguments: list[str] | None = None) -> int:
     """`python -m stages collect [--exhibit figure_08] [--scale S]`: every exhibit without --exhibit."""
     parser = argparse.ArgumentParser(prog="python -m stages collect", description=__doc__.splitlines()[0])
-    parser.add_argument("--exhibit")
-    parser.add_argument("--scale")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--exhibit", help="only this exhibit, for example figure_08 (default: all)")
+    add_scale(parser)
+    add_results(parser)
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())
     for name in [options.exhibit] if options.exhibit else exhibit_ids():

@@ -50,31 +50,42 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stages declare_dataset", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--folder", required=True, type=Path, help="the images")
-    parser.add_argument("--name", required=True, help="what recipes call them: small letters, digits and _")
-    parser.add_argument("--title", help="what figures and messages call them (the name)")
     parser.add_argument(
-        "--root", default=Path("data"), type=Path, help="where `prepare` looks for data (data)"
+        "--folder", required=True, type=Path, help="the folder of your images, with a folder per class"
+    )
+    parser.add_argument(
+        "--name", required=True, help="the name that recipes use: small letters, digits and _"
+    )
+    parser.add_argument("--title", help="the name that figures and messages use (default: --name)")
+    parser.add_argument(
+        "--root", default=Path("data"), type=Path, help="where `prepare` looks for data (default: data)"
     )
     parser.add_argument(
         "--test-fraction",
         default=0.2,
         type=float,
-        help="part that is held out as the test split where none is (0.2)",
+        help="the part of the images to hold out for testing, if there is no test folder (default: 0.2)",
     )
     parser.add_argument(
         "--validation-fraction",
         default=0.1,
         type=float,
-        help="the same for validation, of what remains (0.1)",
+        help="the part of the rest to hold out for validation (default: 0.1)",
     )
-    parser.add_argument("--seed", default=0, type=int, help="which images are held out (0)")
     parser.add_argument(
-        "--skip-undecodable", action="store_true", help="leave out, by name, files that cannot be decoded"
+        "--seed", default=0, type=int, help="the seed that chooses the images to hold out (default: 0)"
+    )
+    parser.add_argument(
+        "--skip-undecodable",
+        action="store_true",
+        help="leave out the files that cannot be decoded, and list them",
     )
     parser.add_argument("--replace", action="store_true", help="replace your earlier entry of this name")
     parser.add_argument(
-        "--declarations", default=PARAMS / "datasets.yaml", type=Path, help="params/datasets.yaml"
+        "--declarations",
+        default=PARAMS / "datasets.yaml",
+        type=Path,
+        help="the file to write to (default: params/datasets.yaml)",
     )
     return parser
 

@@ -32,7 +32,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--full", required=True, type=Path, help="the prepared full data set")
     parser.add_argument("--out", required=True, type=Path, help="where the subset goes")
     parser.add_argument("--dataset", default="cifar10_subset", help="its name in params/datasets.yaml")
-    parser.add_argument("--declarations", default=DECLARATIONS, type=Path, help="params/datasets.yaml")
+    parser.add_argument(
+        "--declarations",
+        default=DECLARATIONS,
+        type=Path,
+        help="the file that declares it (default: params/datasets.yaml)",
+    )
     options = parser.parse_args(arguments)
     subset = read_declaration(options.dataset, options.declarations)
     full = read_declaration(subset["subset"]["of"], options.declarations)

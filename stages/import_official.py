@@ -1,4 +1,4 @@
-"""Take a published TensorFlow checkpoint in the place of a pretraining, so that its evaluations run without one.
+"""Import a published TensorFlow checkpoint in the place of a pretraining, so that its evaluations run without one.
 
     python -m stages import_official --checkpoint 1x/model.ckpt-225206 --exhibit table_06 --run RUN --scale paper
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from common import atomic, files, scales
 from common.errors import UserError, command
 from common.names import nearest
+from common.options import add_results, add_scale
 from stages.obtaining.checkpoints import checksums, read_checkpoint
 from stages.planning.plans import Run, read_plan
 
@@ -38,14 +39,23 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m stages import_official", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "--checkpoint", required=True, type=Path, help="its prefix, without .index or .data-..."
+        "--checkpoint",
+        required=True,
+        type=Path,
+        help="the path of the checkpoint, without .index or .data-...",
     )
-    parser.add_argument("--exhibit", required=True, help="an exhibit that pretrains this network")
-    parser.add_argument("--run", required=True, help="which of its pretrainings; a wrong one lists them")
-    parser.add_argument("--scale")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--exhibit", required=True, help="an exhibit that has a pretraining of this network")
     parser.add_argument(
-        "--parity", type=Path, help=".npz with images (n, H, W, 3) in [0, 1] and logits (n, classes)"
+        "--run",
+        required=True,
+        help="which of its pretrainings the weights stand for; an unknown name lists them",
+    )
+    add_scale(parser)
+    add_results(parser)
+    parser.add_argument(
+        "--parity",
+        type=Path,
+        help="an .npz file with images (n, H, W, 3) in [0, 1] and the official logits (n, classes), to compare with",
     )
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())

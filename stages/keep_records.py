@@ -15,6 +15,7 @@ from pathlib import Path
 
 from common import files, scales
 from common.errors import command
+from common.options import add_results, add_scale
 from stages.planning.plans import all_plans
 from stages.running import store
 from stages.running.finished import EVIDENCE
@@ -38,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m stages keep_records", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_scale(parser)
+    add_results(parser)
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())
     path = EVIDENCE / scale / "records.csv"

@@ -1,10 +1,10 @@
-"""Write a new exhibit: its declaration and the function that draws it, from a form of drawing and forms of claims.
+r"""Write a new exhibit: its declaration and the function that draws it, from a form of drawing and forms of claims.
 
     python -m stages new_exhibit figure_x1 --form bars --claim difference \
         --vary projection_head.out_dim=16,32 --vary nt_xent.temperature=0.1,0.5
 
-Two files, params/exhibits/<id>.yaml and reports/exhibits/<id>.py, are all that an exhibit is: no registry, graph or
-list knows it. They plan, run and draw as they are, and are meant to be edited; docs/adding.md is a walk through it.
+An exhibit is two files, params/exhibits/<id>.yaml and reports/exhibits/<id>.py. No registry or list has to know it.
+Both files work at once, and you are meant to edit them; docs/adding.md is a walk through it.
 """
 
 from __future__ import annotations
@@ -50,23 +50,35 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("id", help="figure_x1, table_x1, ...: a letter and a number, or two digits")
-    parser.add_argument("--form", help=f"of drawing: {' | '.join(FORMS)} (bars, or table)")
+    parser.add_argument(
+        "id", help="figure_ or table_, and then a letter and a number (figure_x1) or two digits (table_09)"
+    )
+    parser.add_argument(
+        "--form", help=f"the form of the drawing: {' | '.join(FORMS)} (default: bars for a figure)"
+    )
     parser.add_argument(
         "--claim",
         action="append",
-        help=f"form of a claim: {' | '.join(CLAIMS)}; may be repeated (none)",
+        help=f"the form of a claim: {' | '.join(CLAIMS)} (may be repeated; default: no claim)",
     )
     parser.add_argument(
         "--vary",
         action="append",
         metavar="BINDING=VALUES",
-        help=f"what is varied, along the first axis first (--vary {' --vary '.join(VARY)})",
+        help=f"a parameter and its values; the first one goes along the axis (default: --vary {' --vary '.join(VARY)})",
     )
-    parser.add_argument("--chain", default=CHAIN, help=f"the stages of a run ({CHAIN})")
-    parser.add_argument("--measure", default=MEASURE, help=f"<stage>.<metric>, .. ({MEASURE})")
-    parser.add_argument("--seeds", default=SEEDS, help=f"({SEEDS})")
-    parser.add_argument("--title", help="of the page and the drawing")
+    parser.add_argument(
+        "--chain", default=CHAIN, help=f"the stages of each cell, in order (default: {CHAIN})"
+    )
+    parser.add_argument(
+        "--measure",
+        default=MEASURE,
+        help=f"what to measure: <stage>.<metric>, separated by commas (default: {MEASURE})",
+    )
+    parser.add_argument("--seeds", default=SEEDS, help=f"the seeds of each cell (default: {SEEDS})")
+    parser.add_argument(
+        "--title", help="the title on the page and the drawing (default: made of the parameters)"
+    )
     return parser
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from common import files, scales
 from common.contracts import Index
 from common.errors import UserError, command
+from common.options import add_results
 from stages.planning import cost
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
@@ -80,16 +81,22 @@ def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
-    parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--quiet", action="store_true")
-    parser.add_argument("--cost", action="store_true", help="the price: GPUs, memory, hours and storage")
     parser.add_argument(
-        "--exhibit", action="append", help="with --cost: of this exhibit alone (may be repeated)"
+        "--scale", action="append", help="only this scale (may be repeated; default: all scales)"
+    )
+    parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
+    add_results(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing unless something is wrong")
+    parser.add_argument(
+        "--cost", action="store_true", help="print the price too: GPUs, memory, hours and storage"
     )
     parser.add_argument(
-        "--hardware", help="with --cost: an entry of params/hardware.yaml (default: its first)"
+        "--exhibit",
+        action="append",
+        help="print the price of this exhibit alone, and write nothing (may be repeated)",
+    )
+    parser.add_argument(
+        "--hardware", help="price it on this entry of params/hardware.yaml (default: the first)"
     )
     return parser
 

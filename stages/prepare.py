@@ -1,6 +1,6 @@
 """Obtain data sets, verify them, and store them as plain arrays that can be memory-mapped, or list their photographs.
 
-    python -m stages prepare --scale smoke                 what its plan reads, to results/smoke/data/
+    python -m stages prepare --scale smoke                 the data sets of a scale, to results/smoke/data/
     python -m stages prepare --dataset cifar10 --out DIR   one data set, to DIR/cifar10/
     python -m stages prepare --dataset imagenet --shards   its photographs to tar archives, data/imagenet.shards/
 
@@ -31,23 +31,33 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m stages prepare", description=__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--scale", help="prepare what its plan reads, into RESULTS/<scale>/data/ (params/scale.yaml)"
+        "--scale",
+        help="prepare the data sets of this scale, into RESULTS/<scale>/data/ (default: params/scale.yaml)",
     )
-    what.add_argument("--dataset", help="prepare this one of params/datasets.yaml, into OUT/<dataset>/")
-    parser.add_argument("--out", type=Path, help="with --dataset: where it goes; not needed with --shards")
-    parser.add_argument("--results", default=Path("results"), type=Path, help="with --scale (results)")
-    parser.add_argument("--root", default=downloads(), type=Path, help="where your own downloads are (data)")
+    what.add_argument("--dataset", help="prepare this data set of params/datasets.yaml, into OUT/<dataset>/")
+    parser.add_argument("--out", type=Path, help="the folder for --dataset; not needed with --shards")
+    parser.add_argument(
+        "--results", default=Path("results"), type=Path, help="the folder for --scale (default: results)"
+    )
+    parser.add_argument(
+        "--root", default=downloads(), type=Path, help="where your own downloads are (default: data)"
+    )
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="read every photograph to its end, and compare it with what was recorded",
+        help="read every photograph to its end, and compare it with the recorded checksum",
     )
     parser.add_argument(
         "--shards",
         action="store_true",
-        help="copy photographs to tar archives in ROOT, which are read from then on",
+        help="copy the photographs to tar archives in ROOT, and read them from there from now on",
     )
-    parser.add_argument("--declarations", default=DECLARATIONS, type=Path, help="params/datasets.yaml")
+    parser.add_argument(
+        "--declarations",
+        default=DECLARATIONS,
+        type=Path,
+        help="the file that declares data sets (default: params/datasets.yaml)",
+    )
     options = parser.parse_args(arguments)
     if options.dataset and options.out is None and not options.shards:
         parser.error("--dataset needs --out, or --shards")

@@ -1,4 +1,4 @@
-"""Bring all runs of a scale, or of some exhibits, to their place: every stage, by one driver.
+"""Carry out all runs of a scale, or of some exhibits: every stage, by one driver.
 
 A run starts as soon as the runs that it reads are finished, so that no core waits for a stage to end.
 """
@@ -20,7 +20,11 @@ from stages.running.sweeps import Sweep, bring, ignore_evidence, parsed, runs_of
 def main(arguments: list[str] | None = None) -> int:
     """`python -m stages run [--exhibit figure_08 ...] [--scale S] [--jobs N]`: all exhibits without --exhibit."""
     parser = argparse.ArgumentParser(prog="python -m stages run", description=__doc__.splitlines()[0])
-    parser.add_argument("--exhibit", action="append", help="only what this exhibit shows (may be repeated)")
+    parser.add_argument(
+        "--exhibit",
+        action="append",
+        help="only the runs of this exhibit (may be repeated; default: all)",
+    )
     ignore_evidence(parser)
     options, scale = parsed(parser, arguments)
     plans = [read_plan(name, scale) for name in options.exhibit or exhibit_ids()]

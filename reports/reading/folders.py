@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from common.errors import UserError
 from common.files import sha256_bytes
+from common.options import add_scale
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,24 +73,35 @@ def _any_rows(folders: Folders, exhibit: str, scale: str) -> bool:
 
 def add_folders(parser: argparse.ArgumentParser) -> None:
     """The options that `folders_of` reads, and --scale and --out."""
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
+    add_scale(parser)
     parser.add_argument(
         "--from",
         dest="source",
         choices=("results", "evidence"),
         default="results",
-        help="what `collect` left under results, or its committed copy",
+        help="read what `collect` left in --results, or the committed copy in --evidence (default: results)",
     )
     parser.add_argument(
-        "--results", type=Path, default=Path("results"), help="where tidy/<exhibit> lies, by scale"
+        "--results", type=Path, default=Path("results"), help="your own results, by scale (default: results)"
     )
     parser.add_argument(
-        "--params", type=Path, default=Path("params"), help="declarations and the paper's values"
+        "--params",
+        type=Path,
+        default=Path("params"),
+        help="declarations and the paper's values (default: params)",
     )
     parser.add_argument(
-        "--evidence", type=Path, default=Path("reports/evidence"), help="committed results, by scale"
+        "--evidence",
+        type=Path,
+        default=Path("reports/evidence"),
+        help="committed results, by scale (default: reports/evidence)",
     )
-    parser.add_argument("--out", type=Path, default=Path("reports/out"), help="products go to <out>/<scale>")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("reports/out"),
+        help="products go to <out>/<scale> (default: reports/out)",
+    )
 
 
 def folders_of(options: argparse.Namespace) -> Folders:
