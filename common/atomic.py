@@ -23,8 +23,7 @@ NO_FOLDER_SYNC = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.EN
 def whole_file(path: str | Path, needed: int | None = None) -> Iterator[BinaryIO]:
     """A binary file for writing that becomes `path` only if the block ends without an exception.
 
-    `needed` is the expected size in bytes, for the message if the disk is full (UserError). Parent folders
-    are made.
+    needed: the expected size in bytes, for the message if the disk is full (UserError). Parent folders are made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +54,7 @@ def link_tree(source: str | Path, destination: str | Path) -> None:
     """
     source, destination = Path(source), Path(destination)
     if not source.is_dir():
-        raise UserError("nothing to link", expected="a folder", found="none", where=source)
+        raise UserError("there is nothing to link", expected="a folder", found="none", where=source)
     destination.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(destination)
     try:
@@ -63,7 +62,7 @@ def link_tree(source: str | Path, destination: str | Path) -> None:
         shutil.copytree(source, temporary, copy_function=_link_or_copy, ignore=ignore)
         _replace_folder(temporary, destination)
     except (OSError, shutil.Error) as error:
-        # copytree gathers the errors of single files as text, so a full disk is asked for, not recognised
+        # copytree gathers the errors of single files as text, so a full disk is looked for in that text.
         if getattr(error, "errno", None) in FULL_DISK or os.strerror(errno.ENOSPC) in str(error):
             raise _full_disk(destination, None) from error
         raise
@@ -103,8 +102,8 @@ def _link_or_copy(source: str, destination: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without this a power cut can undo the rename that the caller has already built upon. Some file systems know no
-    # such thing for folders (CIFS, WSL); a disk that fails says EIO, and that is told.
+    # Without this a power cut can undo a rename that the caller already builds upon. Some file systems cannot do it for
+    # folders (CIFS, WSL), and that is let pass; a disk that fails says EIO, and that is reported.
     try:
         handle = os.open(folder, os.O_RDONLY)
         try:

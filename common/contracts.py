@@ -1,4 +1,4 @@
-"""Records that one side writes and the other reads: what stands in a plan file, and in the index of all plans."""
+"""Records that one side writes and another reads: plan files, the index of all plans, and run.json of a run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Nested = dict[str, dict[str, Any]]  # {configurable: {parameter: value}}
 class StageEntry(TypedDict):
     """One stage of a plan.
 
-    shared: what all its runs are bound to; of the settings of a loss, those that a run's own loss has count for it.
-    evaluates: the stages whose runs it reads, none for one that opens a chain. runs: by run id, {"seed", "labels"} and
-    what its cell binds, nested as in `shared`.
+    shared: what all its runs are bound to. It may hold settings of several losses; a run uses those of its own loss.
+    evaluates: the stages whose runs this one reads; empty for a stage that opens a chain.
+    runs: by run id, {"seed", "labels"} and what its cell binds, nested as in `shared`.
 
-    Of the stage of a search, whose runs are bound as those of the stage that chooses among them, but for the grid:
-    searches_for: that stage. grid: {binding: the list of the choosing run that has its values}; every combination is a
-    run, so `shared` and `runs` are empty.
+    The stage of a search has two more keys. Its runs are bound as those of the stage that chooses among them, except
+    for the grid; every combination is a run, so `shared` and `runs` are empty.
+    searches_for: the stage that chooses. grid: {binding: the list of the choosing run that has its values}.
     """
 
     shared: Nested
@@ -27,7 +27,10 @@ class StageEntry(TypedDict):
 
 
 class PlanDocument(TypedDict):
-    """params/plan/<scale>/<exhibit>.yaml. knobs: of those that bind one parameter, which. measure: "stage.metric"."""
+    """params/plan/<scale>/<exhibit>.yaml.
+
+    knobs: {knob: parameter}, for the knobs that bind a single parameter. measure: a list of "stage.metric".
+    """
 
     scale: str
     knobs: dict[str, str]
@@ -36,7 +39,7 @@ class PlanDocument(TypedDict):
 
 
 class Divergence(TypedDict):
-    """How a run ended that is a finished result without a number."""
+    """How a run diverged: it is a finished result, without a number."""
 
     stage: str
     step: int
@@ -46,9 +49,9 @@ class Divergence(TypedDict):
 class Cause(TypedDict):
     """run.json of a finished run: what decided its numbers, and the SHA-256 of each of its files; sealed.
 
-    upstream: the fingerprint of the run that it evaluates; search: of those that it chooses among. adopted: the
-    declaration under which results of older code stand for it. imported: which published weights stand in the place of
-    a training.
+    upstream: the fingerprint of the run that it evaluates. search: the fingerprints of the runs among which it chooses.
+    adopted: the declaration under which results of older code stand for it.
+    imported: the published weights that stand in the place of a training.
     """
 
     fingerprint: str
@@ -72,8 +75,8 @@ class Cause(TypedDict):
 class Index(TypedDict):
     """params/plan/index.yaml: the graph of both engines.
 
-    opens: stages that open a chain. searches: of each stage that chooses, the one among whose runs it does. sweeps: the
-    exhibits of each stage.
+    opens: the stages that open a chain. searches: {stage that chooses: the stage among whose runs it chooses}.
+    sweeps: {stage: its exhibits}.
     """
 
     exhibits: list[str]

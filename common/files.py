@@ -40,7 +40,7 @@ def write_bytes(path: str | Path, data: bytes, *, only_if_changed: bool = False)
 
 
 def write_text(path: str | Path, text: str, *, only_if_changed: bool = False) -> bool:
-    """Write `text` as UTF-8 with its line ends as they are."""
+    """Write `text` as UTF-8, with its line ends unchanged."""
     return write_bytes(path, text.encode(), only_if_changed=only_if_changed)
 
 
@@ -120,7 +120,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_bytes(path: str | Path, remedy: str = RUN_AGAIN) -> bytes:
-    """The content of a file. UserError, with the remedy, if there is none."""
+    """The content of a file. UserError, with this remedy, if there is no such file."""
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -148,7 +148,7 @@ def read_json(path: str | Path, remedy: str = "") -> Any:
 
 
 def parse_yaml(text: str | bytes, where: str | Path) -> Any:
-    """The value of a YAML text (plain types only). UserError, naming `where`, if it is none."""
+    """The value of a YAML text (plain types only). UserError, naming `where`, if the text is not YAML."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 

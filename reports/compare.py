@@ -2,10 +2,11 @@
 
     make compare BASE="<revision, folder or scale> ..."
 
-Parameters that differ, then metrics that moved (with intervals), then verdicts that changed, and both drawings of
-every exhibit whose numbers moved, side by side. A base is a git revision whose evidence was committed, the results
-folder of another clone or machine, or a scale. Each is compared with one reference, by default the results that lie
-here. All sides are drawn and judged by the code of this checkout. With --markdown the same for a pull request.
+The page lists the parameters that differ, the metrics that moved (with intervals) and the verdicts that changed, and
+shows both drawings of every exhibit whose numbers moved, side by side. A base is a git revision whose evidence was
+committed, the results folder of another clone or machine, or a scale. Each base is compared with one reference, by
+default the results that lie here. The code of this checkout draws and judges all sides. With --markdown the same is
+written for a pull request.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def _side(name: str | None, scale: str, options: argparse.Namespace) -> Side | N
 
 
 def _here(options: argparse.Namespace, scale: str) -> Side:
-    """The results of a scale that lie here; without any its committed evidence."""
+    """The results of a scale that lie here, or its committed evidence if there are none."""
     exhibits = _exhibits(options.params)
     has_results = any((options.results / scale / "tidy").glob("*/rows.csv"))
     if not has_results and (Path(EVIDENCE) / scale).is_dir() and options.results == Path("results"):

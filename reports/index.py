@@ -1,8 +1,9 @@
 """Make the page of a scale, which shows its verdicts and every exhibit: reports/out/<scale>/index.html.
 
-Reads what reports.draw and reports.verdict left in <out>/<scale>; writes index.html there, <metrics>/<scale>.json for
-DVC and <evidence>/<scale>/<exhibit>/ for comparisons and for those who have no runs, both small enough to be committed.
-Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
+The command reads what reports.draw and reports.verdict left in <out>/<scale>, and writes index.html there. It also
+writes <metrics>/<scale>.json for DVC, and <evidence>/<scale>/<exhibit>/ for comparisons and for readers without runs;
+both are small enough to be committed. Drawings are linked by relative address. Everything else is in the page, which
+loads nothing from a network.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
 def _completion(
     scale: str, entries: Sequence[Entry], folders: Folders
 ) -> tuple[completion.Made | None, completion.Left | None]:
-    """The runs that are made, as far as their records were kept, and those that are left."""
+    """The runs that are made, as far as their records were kept, and the runs that are left."""
     records = completion.read_records(folders.evidence / scale / completion.RECORDS)
     drawn = {entry.id: entry.record for entry in entries if entry.record}
     runs = {
@@ -114,7 +115,7 @@ def _completion(
 
 
 def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
-    """What the template needs of one exhibit: drawn, with numbers and their runs; or only its name and claims."""
+    """What the template needs of one exhibit: drawing, numbers and runs; only name and claims if it is not drawn."""
     item = {"entry": entry, "record": entry.record, "claims": claims, "again": entry.again}
     if entry.record is None:
         return item
@@ -131,7 +132,7 @@ def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str
 
 
 def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
-    """A figure's width and height, so that a page keeps its place while it loads; or a table's markup."""
+    """A figure's width and height, so that the page does not jump while it loads; or a table's markup."""
     if entry.kind == "table":
         # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
         return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}

@@ -1,7 +1,7 @@
 """Print the page of a scale as one PDF, by a headless Chromium.
 
-Reads <out>/<scale>/index.html; writes report.pdf beside it. The dates that the browser stamps are set to 1970, so that
-one browser prints one page to the same bytes; another version may print others.
+The command reads <out>/<scale>/index.html and writes report.pdf beside it. Dates in the PDF are set to 1970, so that
+one browser always prints a page to the same bytes; another version of the browser may print other bytes.
 """
 
 import argparse
@@ -25,7 +25,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 EPOCH = b"19700101000000"
-SECONDS = 120  # for one page, on a slow machine
+SECONDS = 120  # that one page may take, on a slow machine
 
 
 @command
@@ -74,18 +74,18 @@ def printed(page: Path, browser: str) -> bytes:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise _unprinted(browser, page, error) from error
         if not target.exists():
-            last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+            last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
             raise _unprinted(browser, page, f"no PDF (status {done.returncode}, {last})")
         return target.read_bytes()
 
 
 def _unprinted(browser: str, page: Path, found: object) -> UserError:
     return UserError(
-        "the page was not printed",
+        "the browser printed no page",
         expected=f"a PDF by {browser}",
         found=found,
         where=page,
-        remedy="try it by hand with --print-to-pdf",
+        remedy="try the browser by hand: <browser> --headless --print-to-pdf <page>",
     )
 
 

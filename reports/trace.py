@@ -1,11 +1,11 @@
 """Trace numbers back to what made them: each run with its parameters, its folder and the command that makes it again.
 
-With `--claim D6` a verdict's history: the committed revisions of the evidence in which it changed, and the numbers
-that moved it. Each revision is judged anew by the code of this checkout, so that only the evidence differs.
+For each run of a cell the command prints what it measured and, stage by stage, its folder, its parameters, the git
+commit, seconds and images/s of its record.json, and the command that makes exactly this run. The page shows the same
+except for commit and cost, which may differ between two makings of equal numbers.
 
-Prints what each run of a cell measured and, stage by stage, its folder, its parameters, the git commit, seconds and
-images/s of its record.json, and the command that makes exactly it. The page shows the same but for commit and cost,
-which differ from one making of equal numbers to another.
+With `--claim D6` it prints a verdict's history: the committed revisions of the evidence in which the verdict changed,
+and the numbers that moved it. The code of this checkout judges each revision again, so that only the evidence differs.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.claim:
         print("\n".join(history.told(options.claim, options.scale, options.params)))
         return
-    # For its refusal of a misspelled exhibit.
+    # Only for its error about a misspelled exhibit.
     load_declaration(options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale)
     folder = options.results / options.scale / "tidy" / options.exhibit
     measured, provenance = load_collected(folder, options.exhibit, options.scale)
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _chosen(matching: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
-    """The trails of a run, or of the cells with these values. UserError, with what there is, if there are none."""
+    """The trails of a run, or of the cells with these values. If there are none, a UserError lists what there is."""
     for word in cell:
         knob, equals, value = word.partition("=")
         known = sorted({name for trail in matching for name in trail.cell})
@@ -131,10 +131,10 @@ def _told_search(tried: Sequence[Tried]) -> Iterator[str]:
 
 
 def _own_record(path: Path) -> dict[str, str]:
-    """Commit and cost of a run. They are of the machine that ran it, so that a copy of the numbers may lack them."""
+    """Commit and cost of a run. They belong to the machine that ran it, so a copy of the numbers may lack them."""
     if not path.exists():
         return {"commit": f"not known: there is no {path.name} in this folder"}
-    record = read_json(path, "run it again, by the command of its stage")
+    record = read_json(path, "make the run again, by the command of its stage")
     git, seconds, speed = record.get("git") or {}, record.get("seconds"), record.get("images_per_second")
     edited = (
         f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"

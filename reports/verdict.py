@@ -1,8 +1,9 @@
 """Test the claims of the paper on the results of a scale, and print the verdicts.
 
-Reads tidy results, or with `--from evidence` the committed ones, and needs no drawing. Writes for every exhibit
-<results>/<scale>/judged/<exhibit>.json, what was tested on its evidence, and for the scale <out>/<scale>/verdicts.json,
-where all its claims are one family. An exhibit whose inputs are those that its record names is not judged again.
+The command reads tidy results, or with `--from evidence` the committed ones, and needs no drawing. For every exhibit it
+writes <results>/<scale>/judged/<exhibit>.json, what was tested on its evidence. For the scale it writes
+<out>/<scale>/verdicts.json, where all claims are one family. An exhibit whose inputs have not changed since its record
+was written is not judged again.
 """
 
 from __future__ import annotations
@@ -74,8 +75,8 @@ def not_run(exhibit: Declaration, folders: Folders) -> list[Tested]:
 
 
 def update(exhibit: str, scale: str, folders: Folders) -> Judged:
-    """What was tested on an exhibit's evidence: as it lies there, or tested anew if it was made from other inputs."""
-    # A file that is absent, damaged or made from other inputs is made again.
+    """What was tested on an exhibit's evidence: the record that lies there, or a new one if the inputs have changed."""
+    # A record that is absent, damaged or made from other inputs is made again.
     with suppress(UserError):
         return read_fresh(exhibit, scale, folders)
     path, inputs = folders.judged(exhibit, scale), made_from(exhibit, scale, folders)

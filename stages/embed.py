@@ -2,8 +2,8 @@
 
     python -m stages embed --full results/data/cifar10 --out data/cifar10_subset
 
-For each class and split one lossless WebP sheet of tiles, index.csv (which image of the full set each one
-is) and manifest.json. Images are chosen by address (seed and index), class-balanced, and keep the order of
+It writes one lossless WebP sheet of tiles for each class and split, index.csv (which image of the full set each tile
+is) and manifest.json. Images are chosen by address (seed and index), balanced over the classes, and keep the order of
 the full set.
 """
 
@@ -115,9 +115,9 @@ def check_channels(images: np.ndarray, published: dict[str, list[float]]) -> Non
     for name, measured in (("mean", mean), ("std", std)):
         if (
             np.abs(measured - published[name]).max() > 5.1e-9
-        ):  # half a unit of the last digit, and rounding here
+        ):  # half a unit of the last published digit, and a little for rounding
             raise UserError(
-                f"the channels have another {name} than was published",
+                f"the channels do not have the published {name}",
                 expected=published[name],
                 found=measured.tolist(),
                 remedy="prepare the full data set again",

@@ -2,10 +2,10 @@
 
     python -m stages import_official --checkpoint 1x/model.ckpt-225206 --exhibit table_06 --run RUN --scale paper
 
-The checkpoint is read by TensorFlow (`make official` installs it). The plan's run says which network is expected. What
-it holds afterwards are the official weights, and its run.json, its provenance and every drawing that shows it say so.
-With --parity the network's logits are held to those that the official code gave for the same images. A checkpoint whose
-projection head was never trained (the published supervised networks) is refused without it.
+TensorFlow reads the checkpoint (`make official` installs it). The run of the plan says which network is expected.
+Afterwards the run holds the official weights; its run.json, its provenance and every drawing that shows it say so. With
+--parity the network's logits are compared with those that the official code gave for the same images. A checkpoint
+whose projection head was never trained (the published supervised networks) is refused without --parity.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | None = None) -> None:
-    """Seal `run` with the checkpoint's weights. UserError if they are of another network, or fail the parity check."""
+    """Seal `run` with the checkpoint's weights. UserError if they belong to another network or fail parity."""
     from simclr.encoder import millions
     from simclr.official import classifier_from
     from stages.running import store
@@ -82,7 +82,7 @@ def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | 
     said = check_parity(encoder, classifier, parity)
     if not is_trained:
         head, said = None, f"{said}; its projection head was never trained and is left out"
-        print(f"warning: {checkpoint.name} is no contrastive pretraining: {said}", file=sys.stderr)
+        print(f"warning: {checkpoint.name} is not a contrastive pretraining: {said}", file=sys.stderr)
     parts = {"encoder": encoder, "head": head, "classifier": classifier}
     job.save_weights(**{name: part for name, part in parts.items() if part is not None})
     imported = {"checkpoint": checkpoint.name, "sha256": checksums(checkpoint), "parity": said}
@@ -112,7 +112,7 @@ def _networks(
     except ValueError as error:
         network = [f"{key} = {value}" for key, value in sorted(run.bindings.items()) if "resnet." in key]
         raise UserError(
-            "the checkpoint is of another network",
+            "the checkpoint belongs to another network",
             expected=f"the variables of run {run.id} of {run.exhibit} ({', '.join(network)})",
             found=str(error),
             where=checkpoint,
@@ -124,19 +124,19 @@ def _never_trained(run: Run, checkpoint: Path) -> UserError:
     return UserError(
         "the projection head of this checkpoint was never trained",
         expected="the checkpoint of a contrastive pretraining",
-        found="scale 1 and shift 0 in all of the head's batch norms, as before the first step: the published "
-        "supervised networks are so",
+        found="scale 1 and shift 0 in all batch norms of the head, as before the first step; the published "
+        "supervised networks are like this",
         where=checkpoint,
-        remedy=f"choose the checkpoint of a pretraining. If {run.id} is to have this network all the same, show with "
-        "--parity that its logits are the official ones: it is then imported without a head, and says so",
+        remedy=f"choose the checkpoint of a pretraining. To give {run.id} this network all the same, show with "
+        "--parity that its logits are the official ones; it is then imported without a head, and its record says so",
     )
 
 
 def head_was_trained(variables: Mapping[str, Tensor]) -> bool:
     """Whether training has touched the projection head: any scale of its batch norms is not 1, or any shift not 0.
 
-    The official supervised networks carry a head that no loss saw. Weight decay and averages of activations change the
-    rest of it all the same; scale and shift have no decay and stay as initialized.
+    The official supervised networks carry a head that no loss ever reached. Weight decay and averages of activations
+    change the rest of it all the same, but scale and shift have no decay and stay as initialized.
     """
     from simclr.official import HEAD
 
@@ -147,7 +147,7 @@ def head_was_trained(variables: Mapping[str, Tensor]) -> bool:
 
 
 def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | None) -> str:
-    """Compare logits (or, without a classifier, h) with the official code's; returns what was found, in words."""
+    """Compare logits (or, without a classifier, h) with those of the official code; returns the result in words."""
     import numpy as np
     import torch
 
@@ -157,7 +157,7 @@ def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | 
     name = "logits" if classifier else "features"
     if absent := {"images", name} - arrays.keys():
         raise UserError(
-            "nothing to compare with",
+            "there are no official numbers to compare with",
             expected=f"arrays images and {name}",
             found=f"no {', '.join(absent)}",
             where=path,
@@ -175,11 +175,11 @@ def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | 
     )
     if not worst <= PARITY:
         raise UserError(
-            "our network does not give the official numbers",
+            "the imported network does not give the official numbers",
             expected=f"{name} {official.shape} within {PARITY:g} of the largest",
             found=f"{ours.shape}, off by {worst:.2g}",
             where=path,
-            remedy="the images must be what the official network saw: [0, 1], resized and cropped",
+            remedy="give the images as the official network saw them: in [0, 1], resized and cropped",
         )
     return f"{name} of {len(official)} images agree within {worst:.1e} of the largest"
 

@@ -1,7 +1,7 @@
-"""Keep with the committed evidence when, where and how fast its runs were made: reports/evidence/<scale>/records.csv.
+"""Record when, where and how fast runs were made, beside the committed evidence: reports/evidence/<scale>/records.csv.
 
-The rest of the evidence is the same from every machine; this is not, so no step of the graph writes it. Runs that an
-earlier sitting or another machine made, and that this one does not have, keep their lines.
+The rest of the evidence is the same from every machine. This file is not, so no step of the graph writes it. Runs that
+another machine or an earlier working copy made, and that are not here, keep their lines.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _kept(path: Path) -> list[dict[str, str]]:
 
 
 def _here(scale: str, results: Path) -> Iterator[dict[str, str]]:
-    """The records of the scale's finished runs on this machine; one without a whole record is left out."""
+    """The records of the scale's finished runs on this machine; runs without a whole record are left out."""
     runs = {
         run.fingerprint: run for plan in all_plans(scale) for some in plan.stages.values() for run in some
     }

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
         for path, text in texts.items():
             files.write_text(path, text)
         plans = {scale: resolve(request.id, scale) for scale in scales.names()}
-    except BaseException:  # what cannot be planned is not left lying about
+    except BaseException:  # files that cannot be planned are not left behind
         for path in texts:
             path.unlink(missing_ok=True)
         raise
@@ -104,24 +104,24 @@ def _request(options: argparse.Namespace) -> Request:
 
 
 def _check_id(name: str, form: str) -> None:
-    """UserError if an exhibit cannot have this id, or has it."""
+    """UserError if no exhibit can have this id, or one has it already."""
     pattern = files.read_json(PARAMS / "schema" / "exhibit.json")["properties"]["id"]["pattern"]
     if not re.fullmatch(pattern, name):
         raise UserError(
-            "not an id of an exhibit",
+            "not an id for an exhibit",
             expected="figure_ or table_, then a letter and a number (figure_x1), or two digits (table_09)",
             found=name,
         )
     if not name.startswith(f"{FORMS[form]}_"):
         raise UserError(
-            f"a {FORMS[form]} is not called {name}",
+            f"a {FORMS[form]} cannot be called {name}",
             expected=f"{FORMS[form]}_{name.partition('_')[2]}, or another --form",
             found=f"{name} --form {form}",
         )
     for path in (PARAMS / "exhibits" / f"{name}.yaml", DRAWINGS / f"{name}.py"):
         if path.exists():
             raise UserError(
-                f"there is a {name} already", expected="a new id", found=path, remedy="choose another id"
+                f"{name} exists already", expected="a new id", found=path, remedy="choose another id"
             )
 
 
@@ -131,8 +131,8 @@ def _knob(text: str) -> Knob:
     written = _split(values)
     if not re.fullmatch(r"([a-z_]+/)?\w+\.[a-z][a-z0-9_]*", binding) or not written:
         raise UserError(
-            "not a parameter and its values",
-            expected="--vary nt_xent.temperature=0.1,0.5; for a later stage linear_eval/evaluate.split=test",
+            "--vary needs a parameter and its values",
+            expected="--vary nt_xent.temperature=0.1,0.5, or for a later stage linear_eval/evaluate.split=test",
             found=text,
         )
     return Knob(binding.rpartition(".")[2], binding, written)
@@ -142,22 +142,22 @@ def _check_knobs(knobs: Sequence[Knob], form: str, claims: Sequence[str]) -> Non
     names = [knob.name for knob in knobs]
     if len(set(names)) < len(names):
         raise UserError(
-            "two knobs of one name", expected="parameters of different names", found=", ".join(names)
+            "two knobs have the same name", expected="parameters of different names", found=", ".join(names)
         )
     if form != "table" and len(knobs) != 2:
         raise UserError(
             f"{form.replace('_', ' ')} are drawn over two knobs",
             expected="--vary twice",
             found=", ".join(names),
-            remedy="vary two, or draw a --form table",
+            remedy="vary two parameters, or choose --form table",
         )
     compared = {"difference", "best", "equivalence", "report"} & set(claims)
     lonely = [knob.name for knob in knobs if len(knob.written) < 2]
     if (compared and knobs[-1].name in lonely) or ("trend" in claims and knobs[0].name in lonely):
         raise UserError(
-            "a claim compares two values",
+            "this form of claim compares two values",
             expected=f"two or more values of {knobs[-1].name if compared else knobs[0].name}",
-            found=", ".join(lonely) + " with one",
+            found=", ".join(lonely) + " with one value",
         )
 
 

@@ -1,7 +1,8 @@
 """Resolve every declared exhibit into runs: params/plan/<scale>/<exhibit>.yaml, and params/plan/index.yaml.
 
-Files are written only when their content changes, so that an engine reruns what an edit touches. The index lists the
-sweeps of all scales (a scale changes numbers, not which sweeps there are); both engines read their graph from it.
+A file is written only when its content changes, so that an engine reruns what an edit touches and nothing else. The
+index lists the sweeps of all scales (a scale changes numbers, not which sweeps there are). Both engines read their
+graph from it.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`: or all scales."""
+    """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`; default: all scales."""
     options = _parser().parse_args(arguments)
     if options.exhibit:
         return _price_alone(options)
     asked = [scales.default()] if options.current else options.scale or scales.names()
     names = [scales.check_scale(name) for name in asked]
-    # Engines ask before each call; an unchanged plan is then known by a look at its files.
+    # Engines run this before each call; a look at the times of its files shows that a plan is unchanged.
     if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
         return 0
     for scale in names:
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
-    """Write all that is planned of one scale, and say what it is; returns the plans."""
+    """Write the plans of one scale, print a summary, and return the plans."""
     plans = all_plans(scale)
     if retrained := changed_runs(plans, options.results):
         print(notice(scale, retrained), file=sys.stderr, flush=True)
@@ -102,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _price_alone(options: argparse.Namespace) -> int:
-    """What some exhibits cost, upstream runs included; nothing is written."""
+    """Print what some exhibits cost, upstream runs included. Nothing is written."""
     for scale in map(scales.check_scale, options.scale or [scales.default()]):
         plans = [resolve(name, scale) for name in options.exhibit]
         title = f"{', '.join(options.exhibit)} at {scale}"
@@ -112,12 +113,12 @@ def _price_alone(options: argparse.Namespace) -> int:
 
 
 def summary(scale: str, plans: list[Plan]) -> str:
-    """Cells shown against distinct runs by stage, and what sharing saves."""
+    """For each stage the number of cells and of distinct runs, and what sharing saves."""
     runs = {stage: [run for plan in plans for run in plan.runs(stage)] for stage in _stages(plans)}
     lines = [f"{scale}: {len(plans)} exhibits"]
     for stage, of_stage in runs.items():
         lines.append(f"  {stage}: {_distinct(of_stage)} runs for {len(of_stage)} cells")
-    # What opens a chain and learns; a chain may also open with weights that nobody trained.
+    # Stages that open a chain and train; a chain may also start from weights that were never trained.
     every = [run for some in runs.values() for run in some if run.upstream is None]
     trainings = [run for run in every if cost.work_in(run).trained]
     if trainings:
@@ -132,7 +133,7 @@ def summary(scale: str, plans: list[Plan]) -> str:
 
 
 def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
-    """Images, operations, and hours at the rate of finished runs: those of this scale, or else of another."""
+    """Images, operations, and hours at the measured rate of finished runs, of this scale or else of another."""
     whole = cost.total(_runs(plans))
     said = (
         f"  cost: {whole.images:.2g} images through the encoder, {whole.flops:.2g} floating-point operations"
@@ -144,7 +145,7 @@ def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
         if rate:
             hours = f"{whole.flops / rate / 3600:.2g} hours of one process"
             return f"{said}; {hours} at {rate / 1e9:.2g} GFLOP/s, as measured here at scale {other}"
-    return f"{said}; hours: no run was measured here yet"
+    return f"{said}; hours: not known, because no run has finished here yet"
 
 
 def _runs(plans: list[Plan]) -> list[Run]:
@@ -161,7 +162,7 @@ def _distinct(runs: Iterable[Run]) -> int:
 
 
 def index_of(plans: list[Plan]) -> Index:
-    """The exhibits, the sweeps of every stage, which stages open a chain, and which choose among another's runs."""
+    """The exhibits, the sweeps of every stage, and which stages open a chain or choose among another stage's runs."""
     names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_runs()}
     searches = {stage: search.stage for stage in sweeps if (search := search_of(stage))}
     opens, evaluates = set(), set()
@@ -175,9 +176,9 @@ def index_of(plans: list[Plan]) -> Index:
 
 
 def single_exhibits() -> dict[str, Any]:
-    """workflows/dvc.yaml: a stage for each exhibit, without outputs: its files are outputs of the whole graph.
+    """workflows/dvc.yaml: a stage for each exhibit. It has no outputs: those belong to the whole graph.
 
-    Every id that stands in a command here has the declared form of an exhibit's id, and nothing else.
+    Every id in these commands was checked to have the form of an exhibit's id.
     """
     figures = [name for name in exhibit_ids() if name.startswith("figure")]
     return {
@@ -197,11 +198,11 @@ def _single_exhibit(name: str) -> dict[str, Any]:
 
 
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:
-    """results/<scale>/code/: small files whose change tells both engines that something else may now be the outcome.
+    """results/<scale>/code/: small files that change when code changes, so that both engines see it.
 
-    stages/<stage>, prepare, collect: hashes of the code that decides its numbers, one a line for each that a run of
-    this scale has (runs that name another loss have another); datasets: those that this scale's runs read; judging,
-    drawing/<exhibit>, page: hashes of the code that judges, draws, and makes the page.
+    stages/<stage>, prepare, collect: hashes of the code that decides numbers, a line for each (runs that name another
+    loss have another hash). datasets: what this scale's runs read. judging, drawing/<exhibit>, page: hashes of the code
+    that judges, draws, and makes the page.
     """
     written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_runs()}
     written |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
@@ -242,7 +243,7 @@ def _codes(stage: str, plans: list[Plan]) -> str:
 
 
 def _discard_scales() -> None:
-    """Plans of scales that are no longer declared."""
+    """Remove the plans of scales that are no longer declared."""
     for folder in (PARAMS / "plan").iterdir():
         if folder.is_dir() and folder.name not in scales.names():
             shutil.rmtree(folder)

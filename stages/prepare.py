@@ -4,10 +4,10 @@
     python -m stages prepare --dataset cifar10 --out DIR   one data set, to DIR/cifar10/
     python -m stages prepare --dataset imagenet --shards   its photographs to tar archives, data/imagenet.shards/
 
-Sources are tried in the order of params/datasets.yaml; the first whose arrays have the declared checksums is
-taken. Photographs of all sizes stay in the folder that their official archive unpacks to, below --root; what is
-written is the list of their splits. What is already there and whole is kept, so the command may be repeated at any
-time. With --verify every photograph is read again and compared with what was recorded of it.
+Sources are tried in the order of params/datasets.yaml, and the first whose arrays have the declared checksums is taken.
+Photographs of all sizes stay in the folder that their official archive unpacks to, below --root; only the list of their
+splits is written. Whatever is there and whole is kept, so the command may be repeated at any time. With --verify every
+photograph is read again and compared with its recorded checksum.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def downloads() -> Path:
-    """data/; in a copy that `dvc exp run --temp` works in, that of the project, because git carries none of it."""
+    """data/; in a copy that `dvc exp run --temp` makes, the project's own data/, because git does not carry it."""
     exps = Path.cwd().parent
     temporary = exps.parts[-3:] == (".dvc", "tmp", "exps")
     return exps.parents[2] / "data" if temporary else Path("data")
@@ -88,7 +88,7 @@ def planned(scale: str) -> list[str]:
 
 
 def _photographs(declared: Declaration) -> Declaration:
-    """The declaration, if it is one of photographs."""
+    """The declaration, if it declares photographs. UserError otherwise."""
     if "layout" not in declared:
         raise UserError(
             "only photographs can be put into shards",
@@ -100,7 +100,7 @@ def _photographs(declared: Declaration) -> Declaration:
 
 
 def pack_all(names: list[str], root: Path, declarations: Path = DECLARATIONS) -> None:
-    """Put into shards what of these data sets are photographs and lie below root."""
+    """Copy to shards the photographs of these data sets, as far as they lie below root."""
     for name in names:
         declared = read_declaration(name, declarations)
         if "layout" in declared and (root / declared["folder"]).is_dir():
@@ -112,7 +112,7 @@ def prepare_all(
 ) -> None:
     """Prepare each data set into folder/<name>/, and say in folder/manifest.json which: {prepared, missing}.
 
-    One that cannot be had is named there and its exhibits stay partial; UserError only if none can be had.
+    A data set that cannot be obtained is named there, and its exhibits stay partial. UserError only if none can be.
     """
     prepared, missing = {}, {}
     for name in names:
@@ -124,15 +124,15 @@ def prepare_all(
             missing[name] = error
     if missing and not prepared:
         raise next(iter(missing.values()))
-    # written even if unchanged: an engine that compares times must see that the stage has run
+    # Written even if unchanged: an engine that compares times must see that the stage has run.
     files.write_json(folder / "manifest.json", {"prepared": prepared, "missing": sorted(missing)})
 
 
 def prepare(declared: Declaration, folder: Path, root: Path, verify: bool = False) -> None:
-    """Make `folder` hold the declared data set, by keeping what is whole or by obtaining it from a source.
+    """Make `folder` hold the declared data set: keep what is whole, or obtain it from a source.
 
-    Arrays are always compared with their checksums, photographs with `verify` too. UserError, with a line for every
-    source, if none has it.
+    Arrays are always compared with their checksums, photographs only with `verify`. UserError, with a line for every
+    source, if none of them has it.
     """
     if "layout" in declared:
         prepare_photographs(declared, folder, root, verify)

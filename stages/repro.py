@@ -1,7 +1,7 @@
 """Run `dvc repro`, after removing the files of DVC that an earlier kill left half-written.
 
-DVC empties dvc.lock and its own lock file before it writes them, and refuses to start with half of one. Without them it
-runs every step again. The steps know what is left to do, so nothing is trained again.
+DVC empties dvc.lock and its own lock file before it writes them, and refuses to start with half of one. Without them
+it runs every step again. The steps know what is left to do, so nothing is trained again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from common.errors import UserError, command
 from common.files import parse_yaml
 
-# Beside each dvc.yaml, and DVC's note on who reads and writes.
+# One beside each dvc.yaml, and DVC's note on which processes read and write.
 LOCKS = (Path("dvc.lock"), Path("workflows/dvc.lock"))
 READERS = Path(".dvc/tmp/rwlock")
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def broken_notes() -> list[Path]:
-    """Those of DVC's files that it would refuse to read."""
+    """The files of DVC that it would refuse to read."""
     return [path for path in (*LOCKS, READERS) if path.is_file() and not _is_whole(path)]
 
 
@@ -51,7 +51,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _read(path: Path) -> Any:
-    """ValueError for what is neither JSON nor YAML."""
+    """The value in a file. ValueError if it is neither JSON nor YAML."""
     text = path.read_bytes()
     try:
         return json.loads(text) if path == READERS else parse_yaml(text, path)

@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     evidence = runs_of(plans) if reuses else None
     status = bring(sweeps, options.results, options.jobs, f"runs of {scale}", evidence=evidence)
     if status == 0 and not options.exhibit:
-        # DVC has a line for the folder of every stage, also where no exhibit uses one.
+        # dvc.yaml lists the folder of every stage, also of those that no exhibit uses.
         for stage in stages_with_runs():
             (options.results / scale / stage).mkdir(parents=True, exist_ok=True)
         _receipt(options.results / scale, "runs", sweeps, options.results)
@@ -44,5 +44,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _receipt(folder: Path, step: str, sweeps: list[Sweep], results: Path) -> None:
-    """What says that these sweeps are whole: their indices."""
+    """Write the receipt that says that these sweeps are whole: it lists their indices."""
     receipts.write(folder, step, [sweep.plan.index_path(results, sweep.stage) for sweep in sweeps])

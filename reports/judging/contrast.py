@@ -116,9 +116,9 @@ def _side(rows: Sequence[Row], side: Any) -> list[Row]:
 
 
 def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequence[Key]) -> list[Row]:
-    """The rows that are not in `left`; only the paper's, where it prints what the side spells out.
+    """The rows that are not in `left`; only the paper's rows, if it prints the values that the side spells out.
 
-    A side that names places (first, last) names other values at every scale, which the paper does not have.
+    A side that names places (first, last) means other values at every scale, and the paper does not print those.
     """
     taken = {id(row) for row in left}
     rest = [row for row in rows if id(row) not in taken]
@@ -134,7 +134,7 @@ def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequen
 
     # Otherwise a value that we add to a grid could turn "0.1 is best" from confirmed to contradicted.
     known = {values(key) for key in printed}
-    # At scales whose values the paper does not have there is nothing to restrict to.
+    # At a scale whose values the paper does not print, there is nothing to restrict to.
     if not spelled or not all(values(row.key) in known for row in left):
         return rest
     return [row for row in rest if values(row.key) in known]
@@ -151,7 +151,7 @@ def _difference(a: Row, b: Row, named: set[str]) -> Row:
 
 
 def _weighted(rows: Sequence[Row], weights: np.ndarray, named: set[str]) -> Row:
-    # Weights of single cells, not numbers: what two rows share is then seen, and cancels or adds up exactly.
+    # Weights of single cells and not numbers, so that cells which two rows share cancel or add up exactly.
     total = weights @ np.stack([row.weights for row in rows])
     return Row(without(rows[0].key, named), total, float(weights @ [row.constant for row in rows]))
 

@@ -1,7 +1,7 @@
 """The tests behind the verdicts. Every claim is a set of contrasts, weighted sums of cells (reports.judging.contrast).
 
-reports.judging.estimates gives each contrast a mean, a standard error and its degrees of freedom: tested by Student's t
-over the seeds, and of two cells that is the paired t test.
+reports.judging.estimates gives each contrast a mean, a standard error and degrees of freedom. It is tested by Student's
+t over the seeds; for a difference of two cells this is the paired t test.
 
 Several contrasts at once: `every` is an intersection-union test (Berger 1982), "5/12" its generalization, the partial
 conjunction of Benjamini and Heller (2008): at least 5 of 12. Equivalence is two one-sided tests (Schuirmann 1987).
@@ -79,7 +79,7 @@ def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
     """The condition that `of` the estimates are within `bound`."""
     p, opposite = _p_values(estimates, bound)
     needed = _needed(of, len(p))
-    # Ties of p are broken by distance: without noise many are 0 or 1.
+    # Ties of p are broken by distance: without noise many p are 0 or 1.
     strongest_first = np.lexsort((-bound.distance(estimates.mean), p))
     return replace(
         _describe(estimates, int(strongest_first[needed - 1]), of, bound),
@@ -101,9 +101,9 @@ def exact(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Resu
 
 
 def both(results: Sequence[Result]) -> Result:
-    """All of several conditions: the binding one stands for them (intersection-union; Bonferroni for the opposite).
+    """All of several conditions; the binding one stands for them (intersection-union; Bonferroni for the opposite).
 
-    One that could not be tested keeps the claim from being confirmed, and not from being contradicted by another.
+    If one condition could not be tested, the claim cannot be confirmed, but another condition may still contradict it.
     """
     untested = [result for result in results if result.p is None]
     tested = [result for result in results if result.p is not None]
@@ -125,7 +125,7 @@ def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarra
         return above
     if bound.kind == "below":
         return above[::-1]
-    # Equivalence needs both one-sided tests; its opposite either of two, hence the factor.
+    # Equivalence needs both one-sided tests. Its opposite needs only one of two, hence the factor.
     return np.maximum(above[1], below[0]), np.minimum(1, 2 * np.minimum(above[0], below[1]))
 
 

@@ -56,7 +56,7 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     # Places last: "first" means the first of the cells that the plain values have left.
     for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
         present = in_order({row.key.get(knob, "") for row in chosen})
-        if UNKNOWN in present and _is_place(wanted):  # which is first, then, nobody knows
+        if UNKNOWN in present and _is_place(wanted):  # nobody can tell then which value is first
             raise Missing([f"a value of {knob} of which no run is left"])
         # A cell whose value nobody knows may be one of those: the claim then waits for it.
         chosen = [

@@ -1,7 +1,7 @@
-"""How far a scale is: which of its distinct runs are made, when and where, and how long what is left takes.
+"""How far a scale is: which of its distinct runs are made, when and where, and how long the others will take.
 
-When a run was made and how long it took stands in <evidence>/<scale>/records.csv, which `python -m stages keep_records`
-writes; what is left, in the plans. A training that several exhibits share counts once.
+The file <evidence>/<scale>/records.csv, which `python -m stages keep_records` writes, says when a run was made and how
+long it took; the plans say what is left. A training that several exhibits share counts once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Runs = Mapping[str, Mapping[str, Any]]  # by fingerprint
 
 
 class Made(NamedTuple):
-    """The runs that have a record. first, last: days, ISO 8601. seconds: of one process at a time. machines: names."""
+    """The runs that have a record. first, last: days in ISO 8601. seconds: as if one process had made all of them."""
 
     runs: int
     first: str
@@ -35,7 +35,7 @@ class Made(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A run as a plan names it. key: equal for those of other exhibits that are the same run."""
+    """A run as a plan names it. key: equal for the same run in several exhibits."""
 
     key: str
     stage: str
@@ -43,9 +43,9 @@ class Planned(NamedTuple):
 
 
 class Left(NamedTuple):
-    """Distinct runs that are not made, of all; seconds: about as long as they take, but for stages that are unpaced.
+    """runs: the distinct runs that are not made, of how many (`of`). seconds: how long they will take, about.
 
-    unpaced: the stages of which no run was made yet, so that nothing tells how long one takes.
+    unpaced: the stages without any finished run, so that nothing says how long one takes; `seconds` leaves them out.
     """
 
     runs: int
@@ -61,14 +61,14 @@ def read_records(path: Path) -> list[dict[str, str]]:
     header, rows = read_csv(path, REMEDY)
     if not set(COLUMNS) <= set(header):
         raise UserError(
-            "not the records of runs", expected=", ".join(COLUMNS), found=", ".join(header), where=path,
+            "not a table of the records of runs", expected=", ".join(COLUMNS), found=", ".join(header), where=path,
             remedy=REMEDY,
         )  # fmt: skip
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
-    """When, for how long and on what those of `runs` were made that have a record; None if none has."""
+    """When, for how long and on which machines `runs` were made, as far as they have a record; None if none has."""
     own = [row for row in records if row["fingerprint"] in runs]
     days = sorted(row["finished"][:10] for row in own if row["finished"])
     if not days:
@@ -79,9 +79,9 @@ def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
 
 def left(params: Path, scale: str, missing: Mapping[str, Sequence[str]], records: Sequence[Mapping[str, str]],
          runs: Runs) -> Left | None:  # fmt: skip
-    """What is left of a scale of which some exhibits lack runs: `missing`, names by exhibit; None if nothing is.
+    """What is left of a scale; None if nothing is. missing: the names of the missing runs by exhibit.
 
-    A run takes as long as an epoch of its stage did here on the mean, times its epochs.
+    A run is expected to take its number of epochs times the mean duration of an epoch of its stage.
     """
     if not any(missing.values()):
         return None
@@ -108,7 +108,7 @@ def planned(params: Path, scale: str) -> dict[str, dict[str, Planned]]:
 
 
 def _planned(plan: Mapping[str, Any], losses: set[str]) -> Iterator[tuple[str, Planned]]:
-    """Stage by stage; one comes after those that it reads. Settings of a loss that a run does not use are no part."""
+    """Stage by stage, each after the stages that it reads. Settings of a loss that a run does not use are left out."""
     keys: dict[str, str] = {}
     for stage, entry in plan["stages"].items():
         for run, own in entry["runs"].items():

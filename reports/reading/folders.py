@@ -1,4 +1,4 @@
-"""Where things lie, the options by which a command is told, and the hashes of what a product was made from."""
+"""Where files lie, the options that say so, and the hashes of what a product was made from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Folders(NamedTuple):
-    """Where things lie. With `committed` tidy results are those under reports/evidence, else those under results."""
+    """Where files lie. With `committed` the tidy results are those under reports/evidence, else those under results."""
 
     results: Path = Path("results")
     params: Path = Path("params")
@@ -30,7 +30,7 @@ class Folders(NamedTuple):
         return self.tidy(exhibit, scale) / "rows.csv"
 
     def judged(self, exhibit: str, scale: str) -> Path:
-        """Where what was tested on an exhibit's evidence is left."""
+        """The file that says what was tested on an exhibit's evidence."""
         return self.results / scale / "judged" / f"{exhibit}.json"
 
     def inputs(self, exhibit: str, scale: str) -> list[Path]:
@@ -49,9 +49,9 @@ class Folders(NamedTuple):
 
 
 def check_collected(scale: str, folders: Folders, exhibit: str = "*") -> None:
-    """UserError if a scale, or one exhibit of it, has committed results alone and `folders` are not told to read them.
+    """UserError if a scale, or one exhibit of it, has only committed results and `folders` do not read these.
 
-    Without this check all claims would be *not run*, and the page would replace what is committed by nothing.
+    Without this check all claims would be *not run*, and the page would delete what is committed.
     """
     of_results, committed = folders._replace(committed=False), folders._replace(committed=True)
     if folders.committed or _any_rows(of_results, exhibit, scale) or not _any_rows(committed, exhibit, scale):
@@ -110,7 +110,7 @@ def folders_of(options: argparse.Namespace) -> Folders:
 
 
 def hashes(paths: list[Path]) -> dict[str, str]:
-    """SHA-256 of each file by its folder and name, "none" for one that is not there: equal ones make equal products."""
+    """SHA-256 of each file by its folder and name, "none" for an absent one. Equal hashes make equal products."""
     return {
         "/".join(path.parts[-2:]): sha256_bytes(path.read_bytes()) if path.is_file() else "none"
         for path in paths

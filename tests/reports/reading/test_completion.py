@@ -86,6 +86,6 @@ def test_the_page_says_what_is_left():
 
 def test_records_that_lack_a_column_are_refused(tmp_path):
     (tmp_path / "records.csv").write_text("fingerprint,stage\nf0,pretrain\n")
-    with refused("not the records of runs.*expected fingerprint, stage, finished"):
+    with refused("not a table of the records of runs.*expected fingerprint, stage, finished"):
         read_records(tmp_path / "records.csv")
     assert read_records(tmp_path / "none.csv") == []
