@@ -38,7 +38,7 @@ class Configurable:
 
 
 def named_modules(stage: str, bindings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The modules that a run's bindings name (such as its loss), sorted: they decide its numbers without being imported.
+    """The modules that a run's bindings name (such as its loss), sorted: they decide its numbers, though not imported.
 
     UserError for a module that does not exist.
     """
@@ -68,7 +68,7 @@ def applicable(stage: str, shared: Mapping[str, Any], own: Mapping[str, Any]) ->
 
 
 def check_binding(stage: str, key: str, value: Any, where: str) -> None:
-    """UserError unless some run of `stage` has the parameter `key` ("configurable.parameter") and `value` is allowed."""
+    """UserError unless some run of `stage` has the parameter `key` ("configurable.parameter") and may have `value`."""
     known = configurables_of(stage)
     name, _, parameter_name = key.partition(".")
     if name not in known:

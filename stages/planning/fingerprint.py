@@ -27,7 +27,7 @@ NOT_PART = tuple(
 )
 # These name a file. Its content decides, and not where it lies. params/label_subsets/ is for such lists.
 NAMES_A_FILE = ("label_subset.file",)
-# Photographs have no checksum to declare: what lists them decides which they are, and in which order.
+# No checksum of pixels is declared for photographs: these keys decide which they are, and in which order.
 LISTING = ("layout", "difficult", "training_images", "hold_out_test", "undecodable", "absent")
 LAYOUTS = "stages.obtaining.layouts"
 
@@ -43,7 +43,7 @@ def fingerprint(
 ) -> str:
     """24 hexadecimal digits of SHA-256 over everything that decides a run's numbers; `code` is the accepted one.
 
-    upstream: the fingerprint of the run that it reads. search: those of the runs of its search, in the order of its grid.
+    upstream: the fingerprint of the run that it reads. search: those of the runs of its search, in order of the grid.
     """
     cause = {
         "stage": stage,
@@ -82,7 +82,7 @@ def declaration_of(dataset: str) -> Declaration:
 
 
 def data_hash(dataset: str) -> str:
-    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` checks that they are as declared.
+    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` checks the images against it.
 
     For photographs it is taken over the layout and the code that reads it, the sizes of the splits and their rules.
     """

@@ -85,7 +85,7 @@ def check_module(key: str, package: str, value: Any, where: str) -> None:
             expected="one of " + ", ".join(known),
             found=repr(value),
             where=where,
-            remedy=f"or add {package.replace('.', '/')}/{value}.py with a function of that name"
+            remedy=f"choose one of them, or add {package.replace('.', '/')}/{value}.py with a function of that name"
             if isinstance(value, str) and value.isidentifier()
             else "",
         )

@@ -175,7 +175,7 @@ class _Stages:
                     )
 
     def in_order(self) -> dict[str, StageEntry]:
-        """The stages in the order in which they are read: openings of chains, evaluations, each search before its choice."""
+        """The stages, each after those it reads: openings of chains first, a search before the stage that chooses."""
         ordered: dict[str, StageEntry] = {}
         for stage in sorted(self.entries, key=self._depth):
             entry, search = self.entries[stage], search_of(stage)
