@@ -126,8 +126,8 @@ def _told_search(tried: Sequence[Tried]) -> Iterator[str]:
     """The runs among which a run chose: their settings, what validation said, and their commands."""
     for place, each in enumerate(tried):
         settings = ", ".join(f"{name} {value}" for name, value in each.own.items())
-        found = ", ".join(f"{name} {value:{metric(name).format}}" for name, value in each.found.items())
-        yield f"    {'' if place else 'chosen of':11}{settings}: {found or 'diverged'}; {each.command}"
+        measured = ", ".join(f"{name} {value:{metric(name).format}}" for name, value in each.metrics.items())
+        yield f"    {'' if place else 'chosen of':11}{settings}: {measured or 'diverged'}; {each.command}"
 
 
 def _own_record(path: Path) -> dict[str, str]:

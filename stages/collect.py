@@ -233,8 +233,8 @@ def _accounts(plan: Plan, known: Known, stages: Iterable[str]) -> Iterator[tuple
     """What decided the numbers of each run that is there, by "<stage>/<run>"."""
     for stage in stages:
         for run in plan.runs(stage):
-            if found := known[stage].get(run.id):
-                yield f"{stage}/{run.id}", found.account | {"adopted": adoption_of(stage, run.code)}
+            if one := known[stage].get(run.id):
+                yield f"{stage}/{run.id}", one.account | {"adopted": adoption_of(stage, run.code)}
 
 
 def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:

@@ -20,7 +20,7 @@ class Tried(NamedTuple):
     run: str
     command: str
     own: dict[str, str]
-    found: dict[str, float]
+    metrics: dict[str, float]
 
 
 class Step(NamedTuple):

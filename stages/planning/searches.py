@@ -41,8 +41,8 @@ def search_of(stage: str) -> Search | None:
 
 def choosers() -> dict[str, str]:
     """{the stage of a search: the stage that chooses among its runs}."""
-    found = {stage: search_of(stage) for stage in stages_with_recipes()}
-    return {search.stage: stage for stage, search in found.items() if search}
+    searches = {stage: search_of(stage) for stage in stages_with_recipes()}
+    return {search.stage: stage for stage, search in searches.items() if search}
 
 
 def stages_with_runs() -> list[str]:

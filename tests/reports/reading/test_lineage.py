@@ -144,11 +144,11 @@ def test_a_step_that_chose_shows_what_among_in_order_and_points_are_no_trails():
     (trail,) = lineage.trails(chosen_among_two())
     assert [step.stage for step in trail.steps] == ["pretrain", "choose"]
     first, second = trail.steps[1].tried
-    assert first.own == {"training.lr": "0.1"} and first.found == {"validation": 40.25}
+    assert first.own == {"training.lr": "0.1"} and first.metrics == {"validation": 40.25}
     assert (
         first.command == "python -m stages search --scale smoke --sweep figure_08 --run w-lr1-seed0"
     ) and first.run == "w-lr1-seed0"
-    assert second.own == {"training.lr": "9.0"} and second.found == {}, "it diverged"
+    assert second.own == {"training.lr": "9.0"} and second.metrics == {}, "it diverged"
     assert trail.steps[0].tried == []
 
 
