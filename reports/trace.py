@@ -17,10 +17,10 @@ from typing import Any
 from common.errors import UserError, command
 from common.files import read_json
 from common.names import cell_name, nearest
-from common.options import add_results, add_scale
 from common.scales import check_scale, default
 from reports.comparing import history
 from reports.reading.declarations import load_declaration
+from reports.reading.folders import add_folders, check_collected, folders_of
 from reports.reading.knobs import canonical, sort_key
 from reports.reading.lineage import Trail, Tried, absent, trails
 from reports.reading.notation import metric
@@ -31,7 +31,6 @@ from reports.reading.tidy import load_collected
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.trace", description=__doc__.splitlines()[0])
-    add_scale(parser)
     parser.add_argument("--exhibit", help="the exhibit to trace, for example figure_08")
     parser.add_argument(
         "--claim",
@@ -45,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="KNOB=VALUE",
         help="only the cells with these values (default: all)",
     )
-    add_results(parser)
-    parser.add_argument("--params", type=Path, default=Path("params"))
+    add_folders(parser, has_products=False)
     options = parser.parse_args(arguments)
+    folders = folders_of(options)
     options.scale = check_scale(options.scale or default())
     if (options.claim is None) == (options.exhibit is None):
         parser.error("one of --exhibit and --claim is needed")
@@ -56,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     # Only for its error about a misspelled exhibit.
     load_declaration(options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale)
-    folder = options.results / options.scale / "tidy" / options.exhibit
+    check_collected(options.scale, folders, options.exhibit)
+    folder = folders.tidy(options.exhibit, options.scale)
     measured, provenance = load_collected(folder, options.exhibit, options.scale)
     record = {
         "exhibit": options.exhibit,

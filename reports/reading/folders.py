@@ -71,8 +71,8 @@ def _any_rows(folders: Folders, exhibit: str, scale: str) -> bool:
     return any(path.parents[1].glob(f"{exhibit}/{path.name}"))
 
 
-def add_folders(parser: argparse.ArgumentParser) -> None:
-    """The options that `folders_of` reads, and --scale and --out."""
+def add_folders(parser: argparse.ArgumentParser, *, has_products: bool = True) -> None:
+    """The options that `folders_of` reads, --scale, and --out for a command that has products."""
     add_scale(parser)
     parser.add_argument(
         "--from",
@@ -96,12 +96,13 @@ def add_folders(parser: argparse.ArgumentParser) -> None:
         default=Path("reports/evidence"),
         help="committed results, by scale (default: reports/evidence)",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("reports/out"),
-        help="products go to <out>/<scale> (default: reports/out)",
-    )
+    if has_products:
+        parser.add_argument(
+            "--out",
+            type=Path,
+            default=Path("reports/out"),
+            help="products go to <out>/<scale> (default: reports/out)",
+        )
 
 
 def folders_of(options: argparse.Namespace) -> Folders:

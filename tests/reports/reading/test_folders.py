@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from common.errors import UserError
-from reports import draw, index, verdict
+from reports import draw, index, trace, verdict
 from tests.reports.conftest import SCALE, Lab, call, refused
 
 COMMANDS = {"verdict": verdict.main, "draw": draw.main, "index": index.main}
@@ -43,6 +43,15 @@ def test_where_only_committed_results_lie_a_command_says_how_to_read_them(commit
 def test_so_does_a_command_for_one_exhibit(committed, command):
     with refused(f"no results of your own for table_05 .* run --scale {SCALE} --exhibit table_05"):
         call(COMMANDS[command], *told(committed, command), "--exhibit", "table_05")
+
+
+def test_numbers_are_traced_in_committed_results_too(committed, capsys):
+    words = [word for word in told(committed, "trace") if word not in ("--out", str(committed.out))]
+    with refused("no results of your own for table_05 .* add --from evidence"):
+        call(trace.main, *words, "--exhibit", "table_05")
+    call(trace.main, *words, "--exhibit", "table_05", "--from", "evidence")
+    said = capsys.readouterr().out
+    assert "top1" in said and "--sweep table_05 --run tau1-seed0" in said and "not known" in said
 
 
 def test_the_committed_results_are_read_as_the_message_says(committed):
