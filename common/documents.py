@@ -72,11 +72,8 @@ def plain(node: Any, path: str | Path, *place: str) -> Any:
         return [plain(value, path, *place, str(number)) for number, value in enumerate(node, start=1)]
     if node is None or isinstance(node, bool):
         return node
-    for kind in (
-        int,
-        float,
-        str,
-    ):  # ruamel's subclasses of these remember how they were written; plain values do not.
+    # ruamel's subclasses of these remember how they were written; plain values do not.
+    for kind in (int, float, str):
         if isinstance(node, kind) and not (kind is float and not math.isfinite(node)):
             return kind(node)
     raise UserError(
@@ -100,9 +97,8 @@ def _loaded(path: str | Path, kind: str) -> Any:
     except MarkedYAMLError as error:
         at = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError("not YAML", expected="YAML", found=error.problem, where=f"{path}{at}") from error
-    except (
-        Exception
-    ) as error:  # A parser may answer bad text with any kind of exception, and each is the fault of the text.
+    # A parser may answer bad text with any kind of exception, and each is the fault of the text.
+    except Exception as error:
         raise UserError("not YAML", expected="YAML", found=str(error) or error, where=path) from error
 
 
@@ -111,15 +107,13 @@ def _bound(text: str, path: str | Path) -> None:
     if _is_flat(text):
         return
     sizes: dict[str, int] = {}
-    opened: list[
-        tuple[str | None, int]
-    ] = []  # collections that are not closed yet: their anchor, and the number of nodes before them
+    # Collections that are not closed yet: their anchor, and the number of nodes before them.
+    opened: list[tuple[str | None, int]] = []
     nodes = 0
     for name, anchor, line in _events(text):
         if name == "AliasEvent":
-            nodes += sizes.get(
-                anchor or "", 0
-            )  # An alias inside its own anchor has no size yet: plain() would not end.
+            # An alias inside its own anchor has no size yet: plain() would not end.
+            nodes += sizes.get(anchor or "", 0)
             if any(anchor == outer for outer, _ in opened):
                 raise _too_much("an alias of what it stands in", path, line)
         elif name.endswith("StartEvent") and name.startswith(("Sequence", "Mapping")):

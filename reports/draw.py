@@ -36,15 +36,9 @@ from reports.reading.record import record
 from reports.reading.summary import beside
 
 ENDINGS = {"figure": ("svg", "png", "csv", "json"), "table": ("html", "tex", "csv", "json")}
-INK = (
-    "matplotlib",
-    "seaborn",
-    "pandas",
-    "numpy",
-    "jinja2",
-    "pillow",
-)  # their versions decide how a drawing looks
-FEW = 3  # exhibits for which no further process is started: it costs a second of imports
+# Their versions decide how a drawing looks.
+INK = ("matplotlib", "seaborn", "pandas", "numpy", "jinja2", "pillow")
+FEW = 3  # exhibits for each further process, which costs a second of imports
 CURVES = "_curves"  # ends the name of a drawing that every kind of exhibit may have
 Files = dict[str, bytes]
 

@@ -159,9 +159,8 @@ def _with_splits(declared: Declaration, tree: Path) -> Declaration:
     if declared.pop("undecodable", None) and (
         left_out := [path for one in surveyed.values() for path in one.left_out]
     ):
-        declared["undecodable"] = (
-            left_out  # These may be left out; a file that breaks later is still an error.
-        )
+        # These may be left out; a file that breaks later is still an error.
+        declared["undecodable"] = left_out
     _check_validation(surveyed["train"], declared["validation"], tree)
     return declared
 

@@ -113,9 +113,8 @@ def check_channels(images: np.ndarray, published: dict[str, list[float]]) -> Non
         [math.sqrt(count @ values**2 / count.sum() - m**2) for count, m in zip(counts, mean, strict=True)]
     )
     for name, measured in (("mean", mean), ("std", std)):
-        if (
-            np.abs(measured - published[name]).max() > 5.1e-9
-        ):  # half a unit of the last published digit, and a little for rounding
+        # Half a unit of the last published digit, and a little for rounding.
+        if np.abs(measured - published[name]).max() > 5.1e-9:
             raise UserError(
                 f"the channels do not have the published {name}",
                 expected=published[name],

@@ -48,7 +48,8 @@ def code_of(cause: dict[str, Any]) -> str | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:  # The stage that made a damaged run notices it, and makes it again.
+    # The stage that made a damaged run notices it, and makes it again.
+    try:
         cause = files.read_json(path)
     except UserError:
         return {}

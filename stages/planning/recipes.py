@@ -74,7 +74,8 @@ def read_recipe(path: Path) -> dict[str, tuple[Any, int]]:
         raise
     except SyntaxError as error:
         raise _not_a_recipe(error.msg.splitlines()[0], path, error.lineno) from error
-    except Exception as error:  # of gin's tokenizer and of Python's parser: an open bracket is a TokenError
+    # Of gin's tokenizer and of Python's parser: an open bracket is a TokenError.
+    except Exception as error:
         raise _not_a_recipe(" ".join(str(part) for part in error.args) or error, path, None) from error
     return bindings
 
