@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def downloads() -> Path:
-    """data/; in a copy that `dvc exp run --temp` makes, the project's own data/, because git does not carry it."""
+    """data/; in a copy that `dvc exp run --temp` works in, that of the project, because git carries none of it."""
     exps = Path.cwd().parent
     temporary = exps.parts[-3:] == (".dvc", "tmp", "exps")
     return exps.parents[2] / "data" if temporary else Path("data")

@@ -74,8 +74,8 @@ def _decisive(key: str, value: Any) -> Any:
 
 @functools.cache
 def declaration_of(dataset: str) -> Declaration:
-    """What params/datasets.yaml says of a data set. It is kept in memory, because a plan asks thousands of times."""
-    # Imported here and not above, because it imports the readers of archives and images.
+    """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
+    # Not above: it brings the readers of archives and images along.
     from stages.obtaining.declarations import read_declaration
 
     return read_declaration(dataset, PARAMS / "datasets.yaml")

@@ -132,7 +132,7 @@ def precision_of(run: Run) -> str:
 
 
 def memory_of(work: Work, network: Network, precision: str, processes: int) -> float:
-    """Bytes on the fullest GPU, if there are so many."""
+    """Bytes on the fullest of so many GPUs."""
     element, parameters = ELEMENT[precision], network.parameters
     weights = max(4, element) * parameters
     copies = 2 * parameters if precision == "bfloat16" else 0  # autocast keeps weights in both precisions
