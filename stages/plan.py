@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,16 @@ from common import files, scales
 from common.contracts import Index
 from common.errors import UserError, command
 from common.options import add_results
-from stages.planning import cost
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
 from stages.planning.code_hashes import code_hash, drawing_hash, judging_hash, page_hash
 from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.fingerprint import accepted_code
-from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
+from stages.planning.plans import Plan, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
 from stages.planning.searches import search_of, stages_with_runs
 from stages.planning.stamp import is_current, remember
+from stages.planning.totals import cost_line, distinct_runs, summary
 
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
@@ -74,7 +73,7 @@ def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
         print(summary(scale, plans))
         if options.cost:
             print(cost_line(scale, plans, options.results))
-            print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
+            print(bill(scale, distinct_runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
         if changed:
             print(f"  changed: {', '.join(changed)}")
     return plans
@@ -108,57 +107,8 @@ def _price_alone(options: argparse.Namespace) -> int:
         plans = [resolve(name, scale) for name in options.exhibit]
         title = f"{', '.join(options.exhibit)} at {scale}"
         print(cost_line(scale, plans, options.results))
-        print(bill(title, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
+        print(bill(title, distinct_runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
     return 0
-
-
-def summary(scale: str, plans: list[Plan]) -> str:
-    """For each stage the number of cells and of distinct runs, and what sharing saves."""
-    runs = {stage: [run for plan in plans for run in plan.runs(stage)] for stage in _stages(plans)}
-    lines = [f"{scale}: {len(plans)} exhibits"]
-    for stage, of_stage in runs.items():
-        lines.append(f"  {stage}: {_distinct(of_stage)} runs for {len(of_stage)} cells")
-    # Stages that open a chain and train; a chain may also start from weights that were never trained.
-    every = [run for some in runs.values() for run in some if run.upstream is None]
-    trainings = [run for run in every if cost.work_in(run).trained]
-    if trainings:
-        own = sum(_distinct(run for run in trainings if run.exhibit == plan.exhibit) for plan in plans)
-        distinct = _distinct(trainings)
-        lines.append(
-            f"  sharing: {distinct} trainings; one for each cell would be {len(trainings)} "
-            f"({1 - distinct / len(trainings):.0%} saved), one for each setting of each exhibit {own} "
-            f"({1 - distinct / own:.0%} saved)"
-        )
-    return "\n".join(lines)
-
-
-def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
-    """Images, operations, and hours at the measured rate of finished runs, of this scale or else of another."""
-    whole = cost.total(_runs(plans))
-    said = (
-        f"  cost: {whole.images:.2g} images through the encoder, {whole.flops:.2g} floating-point operations"
-    )
-    for other in (scale, *(each for each in scales.names() if each != scale)):
-        if not (results / other / "store").is_dir():
-            continue
-        rate = cost.measured_rate(_runs(plans if other == scale else all_plans(other)), results)
-        if rate:
-            hours = f"{whole.flops / rate / 3600:.2g} hours of one process"
-            return f"{said}; {hours} at {rate / 1e9:.2g} GFLOP/s, as measured here at scale {other}"
-    return f"{said}; hours: not known, because no run has finished here yet"
-
-
-def _runs(plans: list[Plan]) -> list[Run]:
-    every = [run for plan in plans for runs in plan.stages.values() for run in runs]
-    return list({run.fingerprint: run for run in every}.values())
-
-
-def _stages(plans: list[Plan]) -> list[str]:
-    return sorted({stage for plan in plans for stage, runs in plan.stages.items() if runs})
-
-
-def _distinct(runs: Iterable[Run]) -> int:
-    return len({run.fingerprint for run in runs})
 
 
 def index_of(plans: list[Plan]) -> Index:
@@ -224,7 +174,7 @@ def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
     hardware, work, shown_by = hardware_named(), {}, {}
     for run in (run for plan in plans for runs in plan.stages.values() for run in runs):
         shown_by.setdefault(run.fingerprint, []).append(run.exhibit)
-    for run in _runs(plans):
+    for run in distinct_runs(plans):
         price = price_of(run, hardware)
         work[f"{run.stage}/{run.fingerprint}"] = {
             "exhibit": run.exhibit,
