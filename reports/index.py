@@ -107,7 +107,7 @@ def _completion(
     runs = {
         str(run.get("fingerprint")): run
         for record in drawn.values()
-        for run in lineage.runs_of(record).values()
+        for run in [*lineage.runs_of(record).values(), *lineage.searched_of(record).values()]
     }
     missing = {name: record["missing"] for name, record in drawn.items()}
     left = completion.left(folders.params, scale, missing, records, runs)

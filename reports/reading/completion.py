@@ -6,6 +6,7 @@ long it took; the plans say what is left. A training that several exhibits share
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import defaultdict
@@ -35,11 +36,15 @@ class Made(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A run as a plan names it. key: equal for the same run in several exhibits."""
+    """A run as a plan names it. key: equal for the same run in several exhibits.
+
+    chooser: of a point of a search, the run that chooses among the points. While that is missing, so are they.
+    """
 
     key: str
     stage: str
     epochs: float
+    chooser: str = ""
 
 
 class Left(NamedTuple):
@@ -90,7 +95,7 @@ def left(params: Path, scale: str, missing: Mapping[str, Sequence[str]], records
     for exhibit, runs_of_it in planned(params, scale).items():
         for name, run in runs_of_it.items():
             every.add(run.key)
-            if name in missing.get(exhibit, ()):
+            if (run.chooser or name) in missing.get(exhibit, ()):
                 lacking[run.key] = (run.stage, run.epochs)
     paces = _paces(records, runs)
     seconds = sum(paces.get(stage, 0.0) * epochs for stage, epochs in lacking.values())
@@ -110,6 +115,11 @@ def planned(params: Path, scale: str) -> dict[str, dict[str, Planned]]:
 def _planned(plan: Mapping[str, Any], losses: set[str]) -> Iterator[tuple[str, Planned]]:
     """Stage by stage, each after the stages that it reads. Settings of a loss that a run does not use are left out."""
     keys: dict[str, str] = {}
+    searches = {
+        entry["searches_for"]: (stage, entry["grid"])
+        for stage, entry in plan["stages"].items()
+        if "searches_for" in entry
+    }
     for stage, entry in plan["stages"].items():
         for run, own in entry["runs"].items():
             bound = {name: value for name, value in own.items() if name not in ("seed", "labels")}
@@ -120,8 +130,24 @@ def _planned(plan: Mapping[str, Any], losses: set[str]) -> Iterator[tuple[str, P
                 (keys[f"{each}/{run}"] for each in entry["evaluates"] if f"{each}/{run}" in keys), None
             )
             name = f"{stage}/{run}"
-            keys[name] = json.dumps([stage, bindings, own["seed"], above], sort_keys=True)
+            keys[name] = _key(stage, bindings, own["seed"], above)
             yield name, Planned(keys[name], stage, epochs_of(bindings))
+            if stage in searches:
+                search, grid = searches[stage]
+                for place, point in enumerate(_points(bindings, grid), start=1):
+                    key = _key(search, point, own["seed"], above)
+                    yield f"{search}/{run}-{place}", Planned(key, search, epochs_of(point), chooser=name)
+
+
+def _key(stage: str, bindings: Mapping[str, Any], seed: int, above: str | None) -> str:
+    return json.dumps([stage, bindings, seed, above], sort_keys=True)
+
+
+def _points(bindings: Mapping[str, Any], grid: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The bindings of every point of a search: those of the run that chooses, with one value of each list."""
+    rest = {name: value for name, value in bindings.items() if name not in grid.values()}
+    for values in itertools.product(*(bindings[listed] for listed in grid.values())):
+        yield rest | dict(zip(grid, values, strict=True))
 
 
 def epochs_of(bindings: Mapping[str, Any]) -> float:
