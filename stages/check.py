@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common import receipts, scales
 from common.errors import UserError, command
+from stages.running import lost
 
 
 @command
@@ -21,7 +22,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=Path("results"))
     options = parser.parse_args(arguments)
     folder = options.results / scales.check_scale(options.scale or scales.default())
-    if broken := receipts.discard_broken(folder):
+    runs = lost.discard_indices(options.results, folder.name, read_all=True)
+    if broken := [*receipts.discard_broken(folder), *(f"the runs of {name}" for name in runs)]:
         raise UserError(
             "files of finished steps were changed or removed",
             expected="the files that their receipts list, with their checksums",
