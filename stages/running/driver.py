@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,7 @@ class _Driver:
         # Not fork: a child must not inherit threads or CUDA. Not spawn: each run would import torch again.
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
+        _start_fork_server()
 
     def run(self) -> Outcome:
         """Until nothing is left, or a signal comes: then every child writes its checkpoint.
@@ -205,6 +208,19 @@ class _Driver:
                 self._hear(each)
         for each in self.children:
             each.process.kill()
+
+
+def _start_fork_server() -> None:
+    """With SIGTERM held back: schedulers send it to all processes of a job, and children without a parent are nobody's.
+
+    Each child lets it through when it can answer; until then it waits, too.
+    """
+    resource_tracker.ensure_running()  # first: its start lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _shorten_temporary_folder() -> None:

@@ -40,7 +40,10 @@ JobCompType=jobcomp/none
 MinJobAge=3600
 KillWait=30
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=6000 State=UNKNOWN
-PartitionName=test Nodes={host} Default=YES MaxTime=1:00:00 State=UP OverSubscribe=NO
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=test Nodes={host} Default=YES MaxTime=1:00:00 State=UP OverSubscribe=NO PriorityTier=1
+PartitionName=urgent Nodes={host} MaxTime=1:00:00 State=UP OverSubscribe=NO PriorityTier=2 PreemptMode=OFF
 """
 
 
