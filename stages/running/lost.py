@@ -2,7 +2,7 @@
 
 Engines look at receipts, which list indices, which list runs. Before an engine decides from those that nothing is to be
 done, the runs themselves are looked at here, file by file. What changed since it was known to be whole is hashed, the
-rest only looked for, so that thousands of runs cost seconds. What a disk loses without a write, whoever reads it notices.
+rest only looked for, so that thousands of runs cost seconds. What a disk loses without a write its reader notices.
 """
 
 from __future__ import annotations

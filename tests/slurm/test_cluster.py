@@ -1,6 +1,7 @@
-"""One exhibit through Slurm: its training by two processes, interrupted in every way that Slurm has, to the same bytes."""
+"""One exhibit through Slurm: its training is interrupted in every way that Slurm has, and ends in the same bytes."""
 
-import subprocess
+import os
+import signal
 import time
 
 import pytest
@@ -44,10 +45,10 @@ def assert_equal(here, there):
 def test_an_exhibit_that_is_cancelled_in_the_middle_goes_on_to_the_same_bytes(slurm, local, cluster):
     first = start(cluster, "--retries", "0")
     try:
-        job = wait_for(lambda: training_job(cluster), 240, "training at work")
+        job = wait_for(lambda: training_job(cluster), 600, "training at work")
         said("scancel", job)
         end_in_time(cluster, job)
-        printed, _ = first.communicate(timeout=240)
+        printed, _ = first.communicate(timeout=600)
     finally:
         first.kill()
     assert first.returncode != 0, printed
@@ -58,24 +59,34 @@ def test_an_exhibit_that_is_cancelled_in_the_middle_goes_on_to_the_same_bytes(sl
     assert "Nothing to be done" in cluster.run(*THROUGH_SLURM, "--", RUNS)
 
 
-def signal_the_batch_shell(job):
+def signal_the_batch_shell(clone, job):
     said("scancel", "--signal=TERM", "--batch", job)
 
 
-def signal_the_steps(job):
+def signal_the_steps(clone, job):
     said("scancel", "--signal=TERM", job)
 
 
-def reach_the_time_limit(job):
-    said("scontrol", "update", f"JobId={job}", "TimeLimit=1")
+def reach_the_time_limit(clone, job):
+    """Slurm looks twice a minute which jobs are over it, and wakes a job (SIGCONT) before it ends it."""
+    hold_still(clone)
+    soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 2))
+    said("scontrol", "update", f"JobId={job}", f"EndTime={soon}")
 
 
-def preempt(job):
+def preempt(clone, job):
     """A job of a partition that goes first takes the node; Slurm starts the other one again after it."""
+    hold_still(clone)
     said("sbatch", "--partition=urgent", "--ntasks=2", "--output=/dev/null", "--wrap=sleep 2")
 
 
-INTERRUPTIONS = {signal_the_batch_shell: 1, signal_the_steps: 1, reach_the_time_limit: 100, preempt: 15}
+def hold_still(clone):
+    """So that the training is not over before Slurm ends it."""
+    for rank in list_ranks(clone):
+        os.kill(int(rank), signal.SIGSTOP)
+
+
+INTERRUPTIONS = {signal_the_batch_shell: 1, signal_the_steps: 1, reach_the_time_limit: 65, preempt: 15}
 
 
 def test_one_command_goes_on_after_signals_a_time_limit_and_a_preemption(slurm, local, cluster):
@@ -83,13 +94,13 @@ def test_one_command_goes_on_after_signals_a_time_limit_and_a_preemption(slurm, 
     command, jobs, since = start(cluster), [], 0.0
     try:
         for interrupt, seconds in INTERRUPTIONS.items():
-            job = wait_for(lambda: training_job(cluster, since), 300, f"training before {interrupt.__name__}")
+            job = training_again(cluster, since, interrupt.__name__)
             before, since = newest(cluster), time.time()
-            interrupt(job)
+            interrupt(cluster, job)
             end_in_time(cluster, job, seconds)
             assert newest(cluster) > before, f"no checkpoint at {interrupt.__name__}"
             jobs.append(job)
-        job = wait_for(lambda: training_job(cluster, since), 300, "training after preemption")
+        job = training_again(cluster, since, "the end")
         printed, _ = command.communicate(timeout=600)
     finally:
         command.kill()
@@ -99,13 +110,19 @@ def test_one_command_goes_on_after_signals_a_time_limit_and_a_preemption(slurm, 
     assert_equal(local, stored(cluster))
 
 
+def training_again(clone, since, what):
+    return wait_for(lambda: training_job(clone, since), 600, f"training before {what}")
+
+
 def newest(clone):
     return max([path.stat().st_mtime for path in checkpoints(clone)], default=0.0)
 
 
 def end_in_time(clone, job, seconds=1):
-    """Its ranks end within the time that Slurm leaves them, which begins within `seconds`, and Slurm has nothing to kill."""
+    """Its ranks end in the time that Slurm leaves them, which begins within `seconds`; it has nothing to kill."""
     wait_for(lambda: not list_ranks(clone), seconds + KILL_WAIT, "end of the ranks")
-    wait_for(lambda: job not in said("squeue", "-h", "--states=R,CG", "--format=%A").split(), 90, "end of job")
+    wait_for(
+        lambda: job not in said("squeue", "-h", "--states=R,CG", "--format=%A").split(), 90, "end of job"
+    )
     drained = said("sinfo", "--noheader", "--format=%E", "--list-reasons")
     assert not drained, f"Slurm could not end job {job}: {drained}"

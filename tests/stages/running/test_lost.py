@@ -82,7 +82,14 @@ def put_another_run_there(run):
         shutil.copytree(other, folder)
 
 
-HARM = (remove, cut, change_a_byte_and_keep_its_time, remove_a_file, put_a_folder_there, put_another_run_there)
+HARM = (
+    remove,
+    cut,
+    change_a_byte_and_keep_its_time,
+    remove_a_file,
+    put_a_folder_there,
+    put_another_run_there,
+)
 
 
 def test_whole_runs_keep_their_index(runs):

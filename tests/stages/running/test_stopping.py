@@ -1,4 +1,4 @@
-"""A request to stop comes through whatever the moment, and however often: a scheduler signals every process, and twice."""
+"""A request to stop comes through at any moment, and however often: a scheduler signals every process, and twice."""
 
 import os
 import signal
@@ -72,12 +72,11 @@ def test_a_second_signal_does_not_cut_off_the_wait_for_checkpoints():
 
 
 DRIVES = """\
-import multiprocessing, os, signal, sys
+import sys
 from multiprocessing import forkserver
 from stages.running import driver
 from tests.stages.running.test_stopping import answers
-context = multiprocessing.get_context("forkserver")
-driver._start_fork_server()
+context = driver.fork_server(["gradients"])
 print(forkserver._forkserver._forkserver_pid, flush=True)
 sys.stdin.readline()
 ours, theirs = context.Pipe(duplex=False)
