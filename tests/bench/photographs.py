@@ -180,44 +180,41 @@ def training(folder: str, seconds: float, loads: bool) -> Measure:
     return rate(iter(pretraining.step, None), seconds)
 
 
-def row(rounds: int, seconds: float) -> list[Finding]:
-    """Loading beside torchvision's, and whether loading and training overlap."""
+def loading(rounds: int, seconds: float) -> list[Finding]:
+    """Images a second of our loader, beside torchvision's."""
     with tempfile.TemporaryDirectory() as folder:
         write_photographs(Path(folder))
-        return [*loading(folder, rounds, seconds), *overlapping(folder, rounds, seconds)]
-
-
-def _contender(name: str, folder: str, seconds: float, **more: Any) -> Contender:
-    return Contender(f"tests.bench.photographs:{name}", {"folder": folder, "seconds": seconds, **more})
-
-
-def loading(folder: str, rounds: int, seconds: float) -> list[Finding]:
-    """Images a second of each loader."""
-    found = interleaved(
-        {
-            "our images/s": _contender("ours", folder, seconds),
-            "torchvision's images/s": _contender("torchvisions", folder, seconds),
-        },
-        rounds,
-    )
+        found = interleaved(
+            {
+                "our images/s": _contender("ours", folder, seconds),
+                "torchvision's images/s": _contender("torchvisions", folder, seconds),
+            },
+            rounds,
+        )
     measured = {name: statistics.median(rates) for name, rates in found.items()}
-    what = f"photographs of {SIDE} px to two crops of {SIZE} px, against torchvision's loader, per core"
+    what = f"photographs of {SIDE} px to two crops of {SIZE} px, against torchvision's loader"
     return [Finding(what, ratio(*found.values()), "x", LEAST, None, measured)]
 
 
-def overlapping(folder: str, rounds: int, seconds: float) -> list[Finding]:
+def overlapping(rounds: int, seconds: float) -> list[Finding]:
     """Training on photographs beside the slower of the two alone, round by round."""
-    contenders = {
-        "loading alone, images/s": _contender("ours", folder, seconds),
-        "training alone, images/s": _contender("training", folder, seconds, loads=False),
-        "end to end, images/s": _contender("training", folder, seconds, loads=True),
-    }
-    found = interleaved(contenders, rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        write_photographs(Path(folder))
+        contenders = {
+            "loading alone, images/s": _contender("ours", folder, seconds),
+            "training alone, images/s": _contender("training", folder, seconds, loads=False),
+            "end to end, images/s": _contender("training", folder, seconds, loads=True),
+        }
+        found = interleaved(contenders, rounds)
     load, train, together = found.values()
     measured = {name: statistics.median(rates) for name, rates in found.items()}
     value = ratio(together, [min(pair) for pair in zip(load, train, strict=True)])
     what = "pretraining on photographs, against the slower of loading and training"
     return [Finding(what, value, "x", OVERLAP, None, measured)]
+
+
+def _contender(name: str, folder: str, seconds: float, **more: Any) -> Contender:
+    return Contender(f"tests.bench.photographs:{name}", {"folder": folder, "seconds": seconds, **more})
 
 
 def main() -> None:
@@ -226,11 +223,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of one contender in one round")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        write_photographs(Path(folder))
-        for part in (loading, overlapping):
-            for each in part(folder, options.rounds, options.seconds):
-                print(line(vars(each) | {"met": each.met}), each.measured, sep="\n  ", flush=True)
+    for part in (loading, overlapping):
+        for each in part(options.rounds, options.seconds):
+            print(line(vars(each) | {"met": each.met}), each.measured, sep="\n  ", flush=True)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,14 @@ def cluster(tmp_path):
     return small_clone(tmp_path / "clone")
 
 
+@pytest.fixture
+def wide(cluster):
+    """The same with its training on two nodes."""
+    recipe = cluster.folder / "params/recipes/pretrain_smoke.gin"
+    recipe.write_text(recipe.read_text() + "execution.nodes = 2\n")
+    return cluster
+
+
 def assert_equal(here, there):
     assert here.keys() == there.keys() and any(name.endswith("weights.safetensors") for name in here)
     assert [name for name in here if here[name] != there[name]] == []
@@ -59,6 +67,24 @@ def test_an_exhibit_that_is_cancelled_in_the_middle_goes_on_to_the_same_bytes(sl
     assert "Nothing to be done" in cluster.run(*THROUGH_SLURM, "--", RUNS)
 
 
+@pytest.mark.parametrize("how", [[], ["--signal=TERM", "--batch"]], ids=["cancelled", "signalled"])
+def test_a_run_over_two_nodes_stops_with_a_checkpoint_and_goes_on_to_the_same_bytes(slurm, local, wide, how):
+    """Two nodes that are one machine: what starts a run over nodes is Slurm's own, srun with torchrun under it."""
+    command = start(wide)
+    try:
+        job = wait_for(lambda: training_job(wide), 600, "training at work")
+        assert said("squeue", "--noheader", f"--jobs={job}", "--format=%D") == "2"
+        assert len(list_ranks(wide)) == 2
+        said("scancel", *how, job)
+        end_in_time(wide, job)
+        assert len(checkpoints(wide)) == 1
+        printed, _ = command.communicate(timeout=900)
+    finally:
+        command.kill()
+    assert command.returncode == 0, printed
+    assert_equal(local, stored(wide))
+
+
 def signal_the_batch_shell(clone, job):
     said("scancel", "--signal=TERM", "--batch", job)
 
@@ -77,7 +103,9 @@ def reach_the_time_limit(clone, job):
 def preempt(clone, job):
     """A job of a partition that goes first takes the node; Slurm starts the other one again after it."""
     hold_still(clone)
-    said("sbatch", "--partition=urgent", "--ntasks=2", "--output=/dev/null", "--wrap=sleep 2")
+    node = said("squeue", "--noheader", f"--jobs={job}", "--format=%N")
+    where = ["--partition=urgent", f"--nodelist={node}", "--ntasks=2"]
+    said("sbatch", *where, "--output=/dev/null", "--wrap=sleep 2")
 
 
 def hold_still(clone):
