@@ -107,7 +107,7 @@ def checkpoints(clone: Clone) -> list[Path]:
 
 
 def list_ranks(clone: Clone) -> list[str]:
-    """Processes of this clone that compute."""
+    """The ranks of this clone, and what started them."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:

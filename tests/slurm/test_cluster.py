@@ -74,7 +74,6 @@ def test_a_run_over_two_nodes_stops_with_a_checkpoint_and_goes_on_to_the_same_by
     try:
         job = wait_for(lambda: training_job(wide), 600, "training at work")
         assert said("squeue", "--noheader", f"--jobs={job}", "--format=%D") == "2"
-        assert len(list_ranks(wide)) == 2
         said("scancel", *how, job)
         end_in_time(wide, job)
         assert len(checkpoints(wide)) == 1
