@@ -44,8 +44,8 @@ SIDE, CLASSES = 512, 10
 DISTINCT, COPIES = 200, 5  # an epoch of copies is long, and soon written
 EMBEDDED, TILE = Path("data/cifar10_subset"), 32
 # side of the views, images of a batch, depth of the network that trains (CIFAR stem)
-SIZE, BATCH, DEPTH = 64, 64, 8
-AHEAD = 5  # batches before a clock starts: more than lie ready after a pause
+SIZE, BATCH, DEPTH = 64, 32, 8
+AHEAD = 3  # batches before a clock starts: more than the two that lie ready after a pause
 LEAST, OVERLAP = 1.5, 0.9
 Measure = Callable[[], float]
 
@@ -150,6 +150,13 @@ class Again:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        return self.images[index]
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """As the photographs themselves."""
+        return self.images.split(size)
 
     def ahead(self, updates: Iterator[Update], begin: Begin) -> Iterator[Tensor]:
         """The first update's views, as often as there are updates."""
