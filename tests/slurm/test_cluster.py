@@ -81,7 +81,12 @@ def test_a_run_over_two_nodes_stops_with_a_checkpoint_and_goes_on_to_the_same_by
     finally:
         command.kill()
     assert command.returncode == 0, printed
-    assert_equal(local, stored(wide))
+    told = ("run.json", "operative.gin")  # they say execution.nodes
+    here, there = (
+        {name: data for name, data in files.items() if not name.endswith(told)}
+        for files in (local, stored(wide))
+    )
+    assert_equal(here, there)
 
 
 def signal_the_batch_shell(clone, job):
