@@ -12,6 +12,7 @@ import argparse
 from common import receipts, scales
 from common.errors import UserError, command
 from common.options import add_results, add_scale
+from stages.running import lost
 
 
 @command
@@ -22,7 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     add_results(parser)
     options = parser.parse_args(arguments)
     folder = options.results / scales.check_scale(options.scale or scales.default())
-    if broken := receipts.discard_broken(folder):
+    runs = lost.discard_indices(options.results, folder.name, read_all=True)
+    if broken := [*receipts.discard_broken(folder), *(f"the runs of {name}" for name in runs)]:
         raise UserError(
             "files of finished steps were changed or removed",
             expected="the files that their receipts list, with their checksums",

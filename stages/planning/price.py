@@ -38,6 +38,7 @@ class Hardware:
     peak: dict[str, float]
     used: dict[str, float]
     takes: Mapping[str, float] = field(default_factory=dict)
+    holds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
@@ -48,6 +49,10 @@ class Hardware:
     def most(self) -> int:
         """The most GPUs that one run may have."""
         return self.node * self.nodes
+
+    def held(self, used: float) -> float:
+        """Bytes that a process holds which uses so many at once: what it freed and keeps for the next step, too."""
+        return self.holds.get("times", 1.0) * used + self.holds.get("gigabytes", 0.0) * GB if used else 0.0
 
     def rate(self, precision: str) -> float:
         """Floating-point operations per second of one GPU."""
@@ -90,7 +95,7 @@ def price_of(run: Run, hardware: Hardware) -> Price:
     """The price of one run. `fits` is False if not even all GPUs of the hardware hold it."""
     work, network, precision = work_in(run), network_in(run), precision_of(run)
     gpus = processes_of(run, hardware)
-    memory = memory_of(work, network, precision, gpus) if network else 0.0
+    memory = hardware.held(memory_of(work, network, precision, gpus)) if network else 0.0
     hours = seconds_on(run, hardware) / 3600
     storage = work.keeps * STORED * network.parameters if network else 0.0
     fits = memory <= USABLE * hardware.memory * GB and gpus <= hardware.most
@@ -120,7 +125,10 @@ def processes_of(run: Run, hardware: Hardware) -> int:
     if declared > 1 or network is None:
         return declared
     while 2 * processes <= hardware.most and work.batch and work.batch % (2 * processes) == 0:
-        if memory_of(work, network, precision_of(run), processes) <= USABLE * hardware.memory * GB:
+        if (
+            hardware.held(memory_of(work, network, precision_of(run), processes))
+            <= USABLE * hardware.memory * GB
+        ):
             break
         processes *= 2
     return processes
@@ -132,7 +140,7 @@ def precision_of(run: Run) -> str:
 
 
 def memory_of(work: Work, network: Network, precision: str, processes: int) -> float:
-    """Bytes on the fullest of so many GPUs."""
+    """Bytes that are in use at once on the fullest of so many GPUs."""
     element, parameters = ELEMENT[precision], network.parameters
     weights = max(4, element) * parameters
     copies = 2 * parameters if precision == "bfloat16" else 0  # autocast keeps weights in both precisions

@@ -15,13 +15,15 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common import atomic, files, seals
 from common.contracts import Cause
 from common.errors import UserError
 from common.locks import NO_LOCKS
-from stages.planning.plans import Run
+
+if TYPE_CHECKING:  # engines look at runs before every call, and wait for this import
+    from stages.planning.plans import Run
 
 # Of a run folder; raise it when the files in it change their meaning.
 LAYOUT = 2
@@ -85,6 +87,17 @@ def is_finished(folder: Path, run: Run) -> bool:
     """
     cause = _cause(folder)
     return cause is not None and cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
+
+
+def stands(folder: Path, fingerprint: str, since: int) -> bool:
+    """The same of a run that was whole at `since` (ns): a file that did not change after it is looked for, not read.
+
+    By the time of change, which no program sets back, unlike that of modification. UserError as above.
+    """
+    cause = _cause(folder)
+    if cause is None or cause["fingerprint"] != fingerprint:
+        return False
+    return all(_stands(folder / name, digest, since) for name, digest in cause["files"].items())
 
 
 def damaged_files(folder: Path, cause: Cause) -> list[str]:
@@ -177,6 +190,14 @@ def _cause(folder: Path) -> Cause | None:
 
 def _is(path: Path, digest: str) -> bool:
     return path.is_file() and files.sha256_file(path) == digest
+
+
+def _stands(path: Path, digest: str, since: int) -> bool:
+    try:
+        changed = path.stat().st_ctime_ns
+    except OSError:
+        return False
+    return (changed < since and path.is_file()) or _is(path, digest)
 
 
 def _damaged(folder: Path, broken: Sequence[str]) -> UserError:

@@ -110,7 +110,7 @@ def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tupl
         raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
     # Two runs on one GPU would share its memory, and the larger of them would fail.
     options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _end_once)
     if options.end_with_parent:
         threading.Thread(target=_watch_parent, daemon=True).start()
     return options, scales.check_scale(options.scale or scales.default())
@@ -184,6 +184,12 @@ def without_data(runs: Iterable[Run], results: Path) -> set[str]:
                 print(f"not run: {said}", flush=True)
             absent.add(run.fingerprint)
     return absent
+
+
+def _end_once(*_: object) -> None:
+    """End, and let no second signal cut off the wait for checkpoints: Slurm sends two."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _watch_parent() -> None:
