@@ -59,16 +59,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--test-fraction",
         default=0.2,
-        type=float,
+        type=_fraction,
         help="part that is held out as the test split where none is (0.2)",
     )
     parser.add_argument(
         "--validation-fraction",
         default=0.1,
-        type=float,
+        type=_fraction,
         help="the same for validation, of what remains (0.1)",
     )
-    parser.add_argument("--seed", default=0, type=int, help="which images are held out (0)")
+    parser.add_argument("--seed", default=0, type=_seed, help="which images are held out (0)")
     parser.add_argument(
         "--skip-undecodable", action="store_true", help="leave out, by name, files that cannot be decoded"
     )
@@ -77,6 +77,18 @@ def _parser() -> argparse.ArgumentParser:
         "--declarations", default=PARAMS / "datasets.yaml", type=Path, help="params/datasets.yaml"
     )
     return parser
+
+
+def _fraction(text: str) -> float:
+    if not 0 < (fraction := float(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return fraction
+
+
+def _seed(text: str) -> int:
+    if (seed := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return seed
 
 
 def check_name(name: str, declarations: Path, replace: bool) -> None:
