@@ -45,12 +45,15 @@ def values(path: Path, name: str, *fields: str) -> list[Any]:
 
 def unreadable(path: Path, expected: str, error: Exception | str) -> UserError:
     """An official list that is missing or damaged."""
+    forbidden = isinstance(error, PermissionError)
     return UserError(
         "a list of the data set is missing or cannot be read",
         expected=expected,
         found=getattr(error, "strerror", None) or error,
         where=path,
-        remedy="unpack the official archive that has it again",
+        remedy="check the owner and mode of the file"
+        if forbidden
+        else "unpack the official archive that has it again",
     )
 
 
