@@ -20,7 +20,7 @@ ifneq ($(shell test -w "$$HOME" && echo writable),writable)
 export XDG_CACHE_HOME := $(shell mktemp -d)
 endif
 
-.PHONY: help install reports repro page site test test-slurm test-remotes lint plan compare official bench bench-suite audit clean mutants coverage
+.PHONY: help install reports repro page site test test-slurm test-remotes lint plan compare rerun official bench bench-suite audit clean mutants coverage
 
 help:  ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile
@@ -83,6 +83,10 @@ plan: $(INSTALLED)  ## resolve params/ into params/plan/, for all scales or SCAL
 compare: $(INSTALLED)  ## what changed since BASE="a b c" (git revisions, results folders, scales): parameters, numbers, verdicts
 	$(PY) -m reports.compare --base $(if $(value BASE),$(call quoted,BASE),HEAD) $(SCALED) $(if $(value BASE_SCALE),--base-scale $(call quoted,BASE_SCALE)) \
 	  $(if $(value REFERENCE),--reference $(call quoted,REFERENCE)) $(if $(value IGNORE),--ignore $(foreach each,$(value IGNORE),'$(subst ','\'',$(each))')) $(if $(MARKDOWN),--markdown)
+
+rerun: $(INSTALLED)  ## three random runs of the committed evidence of SCALE, made again from nothing: the same numbers?
+	$(PY) -m stages prepare $(SCALED)
+	$(PY) -m stages rerun $(SCALED)
 
 official: $(INSTALLED)  ## TensorFlow, to read the published checkpoints (python -m stages import_official)
 	$(PY) -m uv pip install --quiet --python $(PY) --require-hashes --compile-bytecode -r requirements/official.txt

@@ -5,9 +5,12 @@ import sys
 
 import pytest
 
-from tests.bench import findings, page
+from stages.planning import plans
+from stages.running import store
+from tests.bench import findings, page, stand_ins
 from tests.bench.contenders import Contender, interleaved, ratio
 from tests.bench.findings import Finding, Report
+from tests.stages.conftest import project  # noqa: F401 - a fixture
 
 MACHINE = {
     "cores": 2,
@@ -102,3 +105,12 @@ def test_contenders_take_turns_and_their_processes_add_up():
 def test_a_contender_that_dies_is_named():
     with pytest.raises(RuntimeError, match=r"tests\.test_bench:broken ended with status 1"):
         Contender("tests.test_bench:broken").__enter__()
+
+
+def test_what_stands_in_for_a_run_is_taken_for_a_finished_one(project, monkeypatch):  # noqa: F811
+    run, other, *_ = plans.resolve("table_02", "smoke").runs("gradients")
+    stand_ins.finish(run)
+    assert store.is_finished(store.store_folder(stand_ins.RESULTS, run), run)
+    monkeypatch.setattr(store, "is_finished", lambda *_: False)
+    with pytest.raises(RuntimeError, match="not taken for a finished run"):
+        stand_ins.finish(other)

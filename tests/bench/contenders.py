@@ -25,21 +25,28 @@ READY, GO = "ready", "go"
 
 @dataclass
 class Contender:
-    """`processes` processes of `task`, "module:function", called with `arguments`."""
+    """`processes` processes of `task`, "module:function", called with `arguments`.
+
+    They keep their memory as the runs of the suite do, unless told otherwise.
+    """
 
     task: str
     arguments: dict[str, Any] = field(default_factory=dict)
     processes: int = 1
     threads: int = 1
+    keeps_memory: bool = True
     python: str | Path = sys.executable
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __enter__(self) -> Contender:
+        from stages.running.driver import KEEP_MEMORY  # not above: the peer's environment cannot import it
+
         words = [str(self.python), "-m", "tests.bench.contenders", self.task, json.dumps(self.arguments)]
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": str(self.threads),
             "MKL_NUM_THREADS": str(self.threads),
+            **({"GLIBC_TUNABLES": KEEP_MEMORY} if self.keeps_memory else {}),
         }
         for _ in range(self.processes):
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}

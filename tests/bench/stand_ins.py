@@ -15,6 +15,7 @@ from stages import run as running
 from stages.planning.declaration import exhibit_ids
 from stages.planning.plans import Run, read_plan
 from stages.running import store
+from stages.running.provenance import cause_of
 
 RESULTS = Path("results")
 FILES = ("metrics.json", "operative.gin", "curve.csv", "weights.safetensors")
@@ -28,7 +29,7 @@ def stand_in(scale: str) -> None:
     for name in exhibit_ids():
         for runs in read_plan(name, scale).stages.values():
             for each in runs:
-                _finish(each)
+                finish(each)
     running.main(["--scale", scale, "--ignore-evidence"])
     steps = {
         "tidy": [folder / "tidy" / name / "rows.csv" for name in exhibit_ids()],
@@ -44,14 +45,19 @@ def stand_in(scale: str) -> None:
     files.write_text(Path("reports/evidence") / scale / "figure_01" / "rows.csv", "stands in\n")
 
 
-def _finish(run: Run) -> None:
+def finish(run: Run) -> None:
+    """Put a run into the store that was never done."""
     destination = store.store_folder(RESULTS, run)
     if destination.is_dir():
         return
     partial = store.partial_folder(RESULTS, run)
     for name in FILES:
         files.write_text(partial / name, f"stands in for {name} of {run.fingerprint}\n")
-    store.finish(partial, destination, {"fingerprint": run.fingerprint, "stage": run.stage}, {"seconds": 0})
+    store.finish(partial, destination, cause_of(run), {"seconds": 0})
+    if not store.is_finished(destination, run):
+        raise RuntimeError(
+            f"what stands in for {destination} is not taken for a finished run: it would be made"
+        )
 
 
 def own_runs(exhibit: str) -> list[str]:

@@ -1,0 +1,133 @@
+"""Some runs whose numbers are committed, made again from nothing: do they come out the same? A stranger's check.
+
+The runs are drawn among those that the exhibits show, each with all that it reads. On the same kind of processor with
+the same libraries every number must be the same to the last bit; elsewhere accuracies may differ as those of two seeds
+do. After `adopt` this is the proof that numbers stayed. Nothing that lies in results is read but the data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError, command
+from stages.planning.plans import all_plans
+from stages.planning.runs import Run
+from stages.running.driver import carry_out
+from stages.running.finished import Finished, finished, in_evidence
+from stages.running.sweeps import parsed
+
+ACCURACIES = ("top1", "knn_top1", "online_top1", "accuracy", "mean_per_class", "map11")
+BOUND = 3.0  # percentage points: how far apart the pilots' seeds were, at most
+SAME, NEAR, APART, DIFFERENT = "the same", "within the bound", "not compared", "DIFFERENT"
+
+
+@command
+def main(arguments: list[str] | None = None) -> int:
+    """`python -m stages rerun [--scale S] [--runs 3] [--seed 0]`: 1 if a number came out otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m stages rerun", description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=3, help="how many to draw (default: 3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw: another one draws other runs")
+    options, scale = parsed(parser, arguments)
+    if options.runs < 1:
+        raise UserError("not a number of runs", expected="--runs of 1 or more", found=options.runs)
+    drawn = _drawn(scale, options.runs, options.seed)
+    data = options.results / scale / "data"
+    if not (data / "manifest.json").is_file():
+        raise UserError(
+            "the data of the scale is not prepared",
+            expected="what `prepare` leaves",
+            found="none",
+            where=data,
+            remedy=f"python -m stages prepare --scale {scale}",
+        )
+    with tempfile.TemporaryDirectory(prefix="rerun-", dir=options.results / scale) as place:
+        folder = Path(place)
+        (folder / scale).mkdir()
+        (folder / scale / "data").symlink_to(data.resolve(), target_is_directory=True)
+        outcome = carry_out(
+            "runs made again", [each for run in drawn for each in _with_reads(run)], folder, options.jobs
+        )
+        for key, failure in outcome.failures.items():
+            raise UserError("a run failed", expected="its numbers", found=failure, where=key)
+        words = [word for run in drawn for word in _beside(run, finished(run, folder))]
+    return _told(words)
+
+
+def _drawn(scale: str, count: int, seed: int) -> list[Run]:
+    """`count` runs that exhibits show and evidence knows, equal ones once, those that came from elsewhere left out."""
+    known: dict[str, Run] = {}
+    for plan in all_plans(scale):
+        for stage in {measured.split(".")[0] for measured in plan.document["measure"]}:
+            for run in plan.runs(stage):
+                evidence = in_evidence(run)
+                if evidence and not any("imported" in account for account in _accounts(run, evidence)):
+                    known.setdefault(run.fingerprint, run)
+    if not known:
+        raise UserError(
+            f"the evidence of scale {scale} has no run of today's declarations and code",
+            expected="numbers in reports/evidence/<scale>/",
+            found="none",
+            remedy="choose a scale with evidence, or adopt the code that made it (python -m stages adopt)",
+        )
+    return random.Random(seed).sample([known[key] for key in sorted(known)], min(count, len(known)))
+
+
+def _accounts(run: Run, evidence: Finished) -> Iterator[dict[str, Any]]:
+    """Its own account, and those of the runs that it reads where evidence has them."""
+    yield evidence.account
+    yield from (other.account for read in _with_reads(run)[:-1] if (other := in_evidence(read)))
+
+
+def _with_reads(run: Run) -> list[Run]:
+    """The run after all that it reads."""
+    return [*(each for read in run.reads for each in _with_reads(read)), run]
+
+
+def _beside(run: Run, now: Finished | None) -> Iterator[str]:
+    """Print every number of a run beside the committed one; what became of each."""
+    then = in_evidence(run)
+    assert then and now, "both were looked at before"
+    alike = all(
+        then.account["machine"].get(name) == now.account["machine"].get(name)
+        for name in ("processor", "versions")
+    )
+    print(
+        f"{run.stage} {run.exhibit} {run.id}: made on {then.account['machine'].get('processor')}, now "
+        f"{now.account['machine'].get('processor')}"
+    )
+    if missing := then.metrics.keys() ^ now.metrics.keys():
+        print(f"  {', '.join(sorted(missing))}: of one of the two only, {DIFFERENT}")
+        yield DIFFERENT
+    for name in sorted(then.metrics.keys() & now.metrics.keys()):
+        word = _word(name, then.metrics[name], now.metrics[name], alike)
+        print(f"  {name:<20} {then.metrics[name]!r:>22} {now.metrics[name]!r:>22}  {word}", flush=True)
+        yield word
+
+
+def _word(name: str, then: float, now: float, alike: bool) -> str:
+    if then == now:
+        return SAME
+    if alike or (name in ACCURACIES and abs(then - now) > BOUND):
+        return DIFFERENT
+    # Only for accuracies is it known how far two seeds are apart.
+    return NEAR if name in ACCURACIES else APART
+
+
+def _told(words: list[str]) -> int:
+    same, different = words.count(SAME), words.count(DIFFERENT)
+    if different:
+        print(f"{different} of {len(words)} numbers came out otherwise")
+        return 1
+    if same == len(words):
+        print(f"all {same} numbers are the same, to the last bit")
+    else:
+        print(
+            f"{same} of {len(words)} numbers are the same to the last bit; accuracies are within {BOUND:g} points, "
+            "as another processor or other libraries may have them"
+        )
+    return 0

@@ -1,0 +1,96 @@
+"""Committed numbers are made again from nothing, and one that comes out otherwise is told."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from common import files
+from common.seals import SEAL, read_sealed, sealed
+from stages import rerun
+from stages.planning import fingerprint
+from stages.running import finished
+from tests.stages.conftest import REPOSITORY
+
+SMOKE = ["--scale", "smoke", "--runs", "3"]
+ADOPTED = Path("params/adopted.yaml")
+PLACE = Path("reports/evidence/smoke/table_02")
+
+
+@pytest.fixture
+def evidence(project) -> Path:
+    """The committed numbers of Table 2, the only exhibit: its runs need no data and no seconds."""
+    for path in (project / "params" / "exhibits").glob("*.yaml"):
+        if path.stem != "table_02":
+            path.unlink()
+    shutil.copytree(REPOSITORY / PLACE, project / PLACE)
+    shutil.copy(REPOSITORY / ADOPTED, project / ADOPTED)  # the code that made them may be an older one
+    fingerprint.adoptions.cache_clear()
+    files.write_json(project / "results" / "smoke" / "data" / "manifest.json", {"missing": []})
+    forget()
+    yield project / PLACE
+    forget()
+
+
+def forget() -> None:
+    for cached in (finished._evidence, finished._gathered):
+        cached.cache_clear()
+
+
+def change(folder: Path, metrics: dict, **machine) -> None:
+    """Commit other numbers, of another machine, for every run, under a new seal."""
+    record = read_sealed(folder / "provenance.json", "")
+    for account in record["runs"].values():
+        account["metrics"] |= metrics
+        account["machine"] |= machine
+    content = {name: value for name, value in record.items() if name != SEAL}
+    files.write_json(folder / "provenance.json", sealed(content))
+    forget()
+
+
+def test_committed_numbers_come_out_again_and_a_changed_one_is_told(evidence, capsys):
+    assert rerun.main(SMOKE) == 0
+    said = capsys.readouterr().out
+    assert "to the last bit" in said and "max_error" in said
+    assert sorted(path.name for path in Path("results/smoke").iterdir()) == ["data"], "nothing is left behind"
+
+    change(evidence, {"cases": 63.0})
+    assert rerun.main(SMOKE) == 1
+    said = capsys.readouterr().out
+    assert said.count(rerun.DIFFERENT) == 3 and "3 of " in said
+
+    change(evidence, {"cases": 63.0}, processor="another")
+    assert rerun.main(SMOKE) == 0
+    assert capsys.readouterr().out.count(rerun.APART) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "then", "now", "alike", "word"),
+    [
+        ("top1", 43.21, 43.21, True, rerun.SAME),
+        ("top1", 43.21, 43.210000000000001, False, rerun.SAME),
+        ("top1", 43.21, 43.22, True, rerun.DIFFERENT),
+        ("top1", 43.21, 43.22, False, rerun.NEAR),
+        ("top1", 43.21, 46.22, False, rerun.DIFFERENT),
+        ("loss", 4.0, 4.1, True, rerun.DIFFERENT),
+        ("loss", 4.0, 4.1, False, rerun.APART),
+    ],
+)
+def test_a_number_is_the_same_or_on_another_machine_near(name, then, now, alike, word):
+    assert rerun._word(name, then, now, alike) == word
+
+
+def test_another_seed_draws_other_runs_and_the_same_one_the_same(evidence):
+    drawn = [[run.id for run in rerun._drawn("smoke", 1, seed)] for seed in range(8)]
+    assert drawn == [[run.id for run in rerun._drawn("smoke", 1, seed)] for seed in range(8)]
+    assert len({id for (id,) in drawn}) > 1
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [("reports", "has no run of today's"), ("results", "is not prepared")]
+)
+def test_without_evidence_or_data_the_user_is_told(evidence, capsys, missing, words):
+    shutil.rmtree(missing)
+    forget()
+    assert rerun.main(SMOKE) == 2
+    assert words in capsys.readouterr().err
