@@ -96,7 +96,7 @@ def test_an_archive_of_something_else_is_refused_by_name(tmp_path):
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", b"no array")
-    with pytest.raises(UserError, match="damaged|cannot be read") as caught:
+    with pytest.raises(UserError) as caught:
         files.read_npz(path)
     assert caught.value.where == str(path) and "x is no array" in str(caught.value)
     files.write_npz(path, ARRAYS)
