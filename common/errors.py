@@ -20,7 +20,7 @@ NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 PIECES = ("expected", "found", "where", "remedy")
 LABELS = {"remedy": "what to do"}
-LONGEST = 4000  # characters of what was found
+LONGEST = 2500  # characters of a piece, but for the remedy, which is ours
 INDENT = 14  # width of the longest label
 
 
@@ -40,14 +40,15 @@ class UserError(Exception):
         where: str | Path = "",
         remedy: str = "",
     ) -> None:
-        self.problem, self.expected, self.found = problem, str(expected), _readable(str(found))
+        self.problem, self.expected, self.found = problem, str(expected), str(found)
         self.where, self.remedy = str(where), remedy
         super().__init__(problem)
 
     def __str__(self) -> str:
-        lines = [self.problem] if self.problem else []
+        lines = [_readable(self.problem)] if self.problem else []
         for name in PIECES:
             if text := getattr(self, name):
+                text = text if name == "remedy" else _readable(text)
                 label = f"  {LABELS.get(name, name)}:".ljust(INDENT)
                 lines.append(label + text.replace("\n", "\n" + " " * INDENT))
         return "\n".join(lines)
@@ -58,9 +59,9 @@ class UserError(Exception):
         return _rebuild, (self.problem, pieces)
 
 
-def _readable(found: str) -> str:
-    """What was found, without its middle if it is longer than a person would read."""
-    return found if len(found) <= LONGEST else f"{found[: LONGEST - 100]} ... {found[-80:]}"
+def _readable(piece: str) -> str:
+    """A piece of a message, without the middle where it is longer than a person reads."""
+    return piece if len(piece) <= LONGEST else f"{piece[: LONGEST - 100]} ... {piece[-80:]}"
 
 
 def _rebuild(problem: str, pieces: dict[str, str]) -> UserError:

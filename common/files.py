@@ -193,8 +193,13 @@ def read_npz(path: str | Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file. UserError if it is missing or damaged."""
     try:
         with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            arrays = {name: archive[name] for name in archive.files}
+        if others := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise ValueError(f"{others[0]} is no array")
+        return arrays
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive can raise nearly anything
         raise _damaged(path, "an .npz file", error) from error
 
 

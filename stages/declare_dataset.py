@@ -63,17 +63,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--test-fraction",
         default=0.2,
-        type=float,
+        type=_fraction,
         help="the part of the images to hold out for testing, if there is no test folder (default: 0.2)",
     )
     parser.add_argument(
         "--validation-fraction",
         default=0.1,
-        type=float,
+        type=_fraction,
         help="the part of the rest to hold out for validation (default: 0.1)",
     )
     parser.add_argument(
-        "--seed", default=0, type=int, help="the seed that chooses the images to hold out (default: 0)"
+        "--seed", default=0, type=_seed, help="the seed that chooses the images to hold out (default: 0)"
     )
     parser.add_argument(
         "--skip-undecodable",
@@ -88,6 +88,18 @@ def _parser() -> argparse.ArgumentParser:
         help="the file to write to (default: params/datasets.yaml)",
     )
     return parser
+
+
+def _fraction(text: str) -> float:
+    if not 0 < (fraction := float(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return fraction
+
+
+def _seed(text: str) -> int:
+    if (seed := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return seed
 
 
 def check_name(name: str, declarations: Path, replace: bool) -> None:

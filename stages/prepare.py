@@ -77,9 +77,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def downloads() -> Path:
     """data/; in a copy that `dvc exp run --temp` works in, that of the project, because git carries none of it."""
-    exps = Path.cwd().parent
-    temporary = exps.parts[-3:] == (".dvc", "tmp", "exps")
-    return exps.parents[2] / "data" if temporary else Path("data")
+    for folder in Path.cwd().parents:  # .dvc/tmp/exps/standalone/tmpq2/, or without `standalone` from a queue
+        if folder.parts[-3:] == (".dvc", "tmp", "exps"):
+            return folder.parents[2] / "data"
+    return Path("data")
 
 
 def planned(scale: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.files import parse_csv, parse_yaml, read_text, sha256_file
+from common.files import parse_csv, parse_yaml, read_npz, read_text, sha256_file
 from common.names import dotted
 from common.seals import SEAL, read_sealed
 from reports.reading.knobs import canonical, sort_key
@@ -143,10 +142,9 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.exists():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise damaged("an .npz archive", str(error), path) from error
+        arrays = read_npz(path)
+    except UserError as error:
+        raise damaged("an .npz archive", error.found, path) from error
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not (np.abs(array) <= LARGEST).all():
             raise damaged(

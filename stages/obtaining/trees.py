@@ -10,6 +10,7 @@ from common.errors import UserError
 from stages.data import datasets, file_lists
 from stages.data.records import Declaration, Manifest, Validation
 from stages.obtaining import shards, verification
+from stages.obtaining.expectations import DECLARE_AGAIN
 from stages.obtaining.inspection import Surveyed
 
 
@@ -100,6 +101,5 @@ def compare(declared: Declaration, manifest: Manifest, where: str | Path) -> Non
                     expected=f"sha256 {expected}",
                     found=f"sha256 {actual}",
                     where=where,
-                    remedy="bring back the files as they were; or, if this is how they are to be, declare them again: "
-                    f"`python -m stages declare_dataset --name {declared['name']} --folder FOLDER --replace`",
+                    remedy=DECLARE_AGAIN.format(**declared),
                 )

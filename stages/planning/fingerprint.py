@@ -73,12 +73,15 @@ def _decisive(key: str, value: Any) -> Any:
 
 
 @functools.cache
-def declaration_of(dataset: str) -> Declaration:
-    """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times."""
+def declaration_of(dataset: str, where: str = "") -> Declaration:
+    """What params/datasets.yaml says of a data set; remembered, because a plan asks thousands of times.
+
+    where: the place at which it is called so, for a UserError if there is none of this name.
+    """
     # Not above: it brings the readers of archives and images along.
     from stages.obtaining.declarations import read_declaration
 
-    return read_declaration(dataset, PARAMS / "datasets.yaml")
+    return read_declaration(dataset, PARAMS / "datasets.yaml", where)
 
 
 def data_hash(dataset: str) -> str:

@@ -88,6 +88,22 @@ def test_npz_comes_back_with_shapes_and_types(tmp_path):
         np.testing.assert_array_equal(array, ARRAYS[name], strict=True)
 
 
+def test_an_archive_of_something_else_is_refused_by_name(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"no array")
+    with pytest.raises(UserError) as caught:
+        files.read_npz(path)
+    assert caught.value.where == str(path) and "x is no array" in str(caught.value)
+    files.write_npz(path, ARRAYS)
+    whole = path.read_bytes()
+    entry = whole.index(b"PK\x01\x02")
+    path.write_bytes(whole[: entry + 6] + b"\xff" + whole[entry + 7 :])  # made by a ZIP of the future
+    with pytest.raises(UserError) as caught:
+        files.read_npz(path)
+    assert "zip file version" in str(caught.value)
+
+
 def test_npz_bytes_know_neither_the_clock_nor_the_order(tmp_path):
     files.write_npz(tmp_path / "a.npz", ARRAYS)
     files.write_npz(tmp_path / "b.npz", dict(reversed(ARRAYS.items())))
