@@ -20,9 +20,10 @@ from common import documents, files, receipts, seals
 from common.errors import UserError
 from reports.reading import frozen, judged, paper, record, tidy
 from stages.data import datasets, splits
-from stages.obtaining import declarations
+from stages.obtaining import declarations, verification
 from stages.planning import recipes
 from stages.running import store
+from tests.stages import official
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 20
@@ -96,8 +97,21 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
         lambda path: frozen.read_frozen(path.parents[1], "smoke"),
     ),
 }
+# Official lists below the folder of a data set in miniature.
+LISTS = {
+    "food101": ("meta/classes.txt", "meta/train.txt"),
+    "birdsnap": ("images.txt", "test_images.txt"),
+    "sun397": ("ClassName.txt", "Partitions/Training_01.txt"),
+    "stanford_cars": ("devkit/cars_train_annos.mat",),
+    "fgvc_aircraft": ("data/variants.txt", "data/images_variant_train.txt"),
+    "voc2007": ("ImageSets/Main/train.txt", "Annotations/000001.xml"),
+    "dtd": ("labels/train1.txt",),
+    "oxford_pets": ("annotations/test.txt",),
+    "flowers102": ("setid.mat",),
+}
+LISTED = [(name, listed) for name, several in LISTS.items() for listed in several]
 JSON = [kind for kind in READERS if READERS[kind][0].endswith(".json")]
-TESTS = len(READERS) + len(JSON) + 1
+TESTS = len(READERS) + len(JSON) + len(LISTED) + 1
 EXAMPLES = max(12, int(os.environ.get("TRUST_FUZZ", "0")) // TESTS)
 FUZZ = settings(
     max_examples=EXAMPLES,
@@ -217,6 +231,25 @@ def test_any_bytes_and_any_shape(place, spoil, kind):
     @given(data=spoil(whole))
     def tried(data: bytes) -> None:
         outcome(path, read, data)
+
+    tried()
+
+
+@pytest.mark.parametrize(("name", "listed"), LISTED)
+def test_any_bytes_in_an_official_list(tmp_path, name, listed):
+    """The whole survey of a data set: listing, photographs, numbers. A .mat file costs a process, so fewer of them."""
+    declared, _ = official.build(name, tmp_path)
+    path = tmp_path / declared["folder"] / listed
+    whole = path.read_bytes()
+
+    @settings(FUZZ, max_examples=max(2, EXAMPLES // 10) if path.suffix == ".mat" else EXAMPLES)
+    @given(data=spoiled(whole))
+    def tried(data: bytes) -> None:
+        path.write_bytes(data)
+        try:
+            verification.survey(declared, tmp_path, {})
+        except UserError as error:
+            assert str(tmp_path) in str(error) and len(str(error)) < 8000
 
     tried()
 

@@ -1,6 +1,6 @@
 """SIGKILL of any process at any moment: the same command goes on, nothing else to type, and ends in the same bytes.
 
-A short form always; `TRUST_KILLS=100 pytest tests/test_trust_kills.py` is the long one.
+A short form always; `TRUST_KILLS=100 pytest -s tests/test_trust_kills.py` is the long one.
 """
 
 import os
@@ -38,9 +38,9 @@ def test_the_same_command_finishes_after_any_kill(tmp_path, engine):
             assert clone.products() == unbroken
             wipe(clone)
             continue
-        kind = KINDS[killed % len(KINDS)]
-        kill(kind, clone, running)
+        kind = kill(KINDS[killed % len(KINDS)], clone, running)
         killed += 1
+        print(f"{engine}, kill {killed} of {KILLS}: {kind} after {wait:.1f} s", flush=True)
         if kind not in ("engine", "group"):
             # The engine hears of it, says so, and ends by itself; or the kill came too late to matter.
             running.wait(timeout=200)

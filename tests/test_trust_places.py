@@ -13,12 +13,22 @@ from pathlib import Path
 import pytest
 
 from common import files, locks
-from tests.small_copy import Clone
+from tests.small_copy import TABLE_05, Clone, ran
+from tests.stages.test_declare_dataset import draw
 from tests.trusted import tiny, wipe
 
 pytestmark = pytest.mark.slow
 NOBODY = ("--user", "--map-user=4242", "--map-group=4242")
 UNSHARE = shutil.which("unshare")
+ON_MINE = """\
+set:
+  dataset.name: mine
+  dataset.limit: 0
+  Pretraining.batch_size: 16
+  linear_eval/dataset.name: mine
+  linear_eval/linear_evaluation.batch_size: 16
+  linear_eval/knn_scores.k: 20
+"""
 
 
 def can(*words: str) -> bool:
@@ -119,6 +129,19 @@ def test_an_edit_while_a_run_is_going_on_is_the_next_commands(made):
     assert "0.4," in rows and "0.5," not in rows
     clone.edit("params/exhibits/table_05.yaml", "    - 0.4\n", "    - 0.5\n")
     clone.reports()
+
+
+def test_an_experiment_in_a_temporary_copy_has_the_data_that_git_ignores(tmp_path):
+    """`dvc exp run --temp`, on images of one's own in data/. It refuses letters beyond ASCII in the path by itself."""
+    clone = tiny(tmp_path / "clone", "dvc")
+    draw(clone.folder / "data" / "mine")
+    clone.run(sys.executable, "-m", "stages", "declare_dataset", "--folder", "data/mine", "--name", "mine")
+    clone.edit(TABLE_05, "\nruns:\n", f"\n{ON_MINE}runs:\n")
+    clone.run(sys.executable, "-m", "stages", "plan")
+    clone.commit()
+    said = clone.run("dvc", "exp", "run", "--temp")
+    assert f"mine: prepared in results/smoke/data/mine from {clone.folder}/data/mine" in said
+    assert ran(said)["linear_eval table_05"] == "3 of 3", said
 
 
 def refusing(number: int):

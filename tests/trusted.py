@@ -68,14 +68,17 @@ def victims(clone: Clone, engine: subprocess.Popen[bytes]) -> dict[str, list[int
     return found
 
 
-def kill(kind: str, clone: Clone, engine: subprocess.Popen[bytes]) -> None:
-    """SIGKILL: the whole group, or one process of a kind."""
+def kill(kind: str, clone: Clone, engine: subprocess.Popen[bytes]) -> str:
+    """SIGKILL: the whole group, or one process of a kind (the engine if none of it lives). Returns what died."""
     if kind == "group":
         os.killpg(engine.pid, signal.SIGKILL)
-        return
+        return kind
     for pid in victims(clone, engine)[kind][:1]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+            return kind
+    engine.kill()
+    return "engine"
 
 
 def wipe(clone: Clone) -> None:

@@ -28,16 +28,20 @@ REMEDY = "mend the line; the head of params/datasets.yaml says what each key mea
 Place = list[str | int]
 
 
-def read_declaration(name: str, declarations: str | Path = DECLARATIONS) -> Declaration:
-    """What params/datasets.yaml says of the data set `name`. UserError if it says nothing, or nothing that can be."""
+def read_declaration(name: str, declarations: str | Path = DECLARATIONS, where: str = "") -> Declaration:
+    """What params/datasets.yaml says of the data set `name`; `where` is the place at which it is called so.
+
+    UserError if it says nothing, or nothing that can be.
+    """
     declared = read_declarations(declarations)
     if name not in declared:
+        shown = str(name) if str(name).isprintable() else ascii(name)
         raise UserError(
-            f"no data set is called `{name}`{nearest(name, declared)}",
+            f"no data set is called `{shown}`{nearest(str(name), declared)}",
             expected="one of " + ", ".join(sorted(declared)),
-            found=name,
-            where=declarations,
-            remedy="choose one, or declare it there (docs/own_images.md)",
+            found=shown,
+            where=where or declarations,
+            remedy=f"choose one, or declare it in {declarations} (docs/own_images.md)",
         )
     return {"name": name, **declared[name]}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -10,8 +10,15 @@ from common.errors import UserError
 from stages.data.datasets import STORED, class_count
 from stages.data.records import Declaration
 from stages.obtaining.inspection import Surveyed, some
+from stages.obtaining.official_lists import Listing
 
 WHERE = "of {name} in params/datasets.yaml"
+LONGEST_NAME = 255  # bytes, on the file systems in use
+OWN = "imagefolder"  # the layout of images that came from no archive: what to do about them is another thing
+DECLARE_AGAIN = (
+    "bring back the files as they were; or, if this is how they are to be, declare them again: "
+    "`python -m stages declare_dataset --name {name} --folder FOLDER --replace`"
+)
 
 
 def check(surveyed: dict[str, Surveyed], declared: Declaration, where: Path) -> None:
@@ -34,7 +41,9 @@ def check_sizes(sizes: dict[str, int], declared: Declaration, tree: Path) -> Non
                 expected=f"{declared['splits'][split]['size']:,}, as declared",
                 found=f"{sizes[split]:,}",
                 where=tree,
-                remedy="use the whole official distribution; or, to work with the images that are there, write "
+                remedy=DECLARE_AGAIN.format(**declared)
+                if declared["layout"] == OWN
+                else "use the whole official distribution; or, to work with the images that are there, write "
                 f"`splits: {{{asked}}}` into the entry {WHERE.format(**declared)}. "
                 "That is another data set, and its numbers are not comparable with the paper's",
             )
@@ -60,6 +69,40 @@ def _check_usable(surveyed: Surveyed, split: str, declared: Declaration, tree: P
                 f"  Write `usable: {usable}` for {split} {WHERE.format(**declared)}: "
                 "runs on another part of the set are then told apart."
             )
+
+
+def check_paths(listing: Listing, tree: Path) -> None:
+    """Every path lies below the tree, fits in a line of a list, and is named once, in one split."""
+    where: dict[str, str] = {}
+    for split in STORED:
+        for path, _ in listing[split]:
+            if problem := _problem_of(path):
+                raise UserError(
+                    "a photograph has a name that cannot be used",
+                    expected="a path below the folder of the data set, UTF-8 without line breaks",
+                    found=f"{path[:200]!a}: {problem}",
+                    where=tree,
+                    remedy="rename the file, or unpack the official lists again",
+                )
+            if path in where:
+                raise UserError(
+                    "the lists name a photograph twice",
+                    expected="every photograph once, in train or in test",
+                    found=f"{path} in {where[path]} and in {split}",
+                    where=tree,
+                    remedy="unpack the official lists again",
+                )
+            where[path] = split
+
+
+def _problem_of(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        return "it leads out of the folder"
+    if any(len(part.encode("utf-8", "replace")) > LONGEST_NAME for part in PurePosixPath(path).parts):
+        return "no file can be called so"
+    if len(path.splitlines()) != 1 or path.encode("utf-8", "replace").decode() != path:
+        return "no line of a list can hold it"
+    return ""
 
 
 def check_labels(labels: np.ndarray, split: str, declared: Declaration, tree: Path) -> None:

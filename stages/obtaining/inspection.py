@@ -102,13 +102,20 @@ def _inspected(tree: Path, hashed: bool, known: Known, verify: bool, path: str) 
 def _entry(tree: Path, path: str, hashed: bool, whole: bool) -> Entry:
     if hashed or whole:
         data = files.read_bytes(tree / path)
-        with picture(io.BytesIO(data), tree / path) as image:
+        with picture(_Bytes(data), tree / path) as image:
             rgb(image)
         return Entry(path, len(data), files.sha256_bytes(data) if hashed else UNKNOWN)
     with picture(tree / path, tree / path) as image:
         if not _ends_as_it_should(tree / path, image):
             rgb(image)
     return Entry(path, (tree / path).stat().st_size, UNKNOWN)
+
+
+class _Bytes(io.BytesIO):
+    """Bytes of a file. Pillow's messages spell out what they cannot read."""
+
+    def __repr__(self) -> str:
+        return f"of {len(self.getvalue()):,} bytes"
 
 
 def _ends_as_it_should(path: Path, image: Image.Image) -> bool:

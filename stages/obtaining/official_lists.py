@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
-
-import numpy as np
 
 from common.errors import UserError
 from stages.data.datasets import class_count
 from stages.data.records import Declaration
+from stages.obtaining import matlab
+from stages.obtaining.matlab import unreadable
 
 # Path below the data set's folder; label, or 0, 1 or UNJUDGED for every class.
 Sample = tuple[str, int | list[int]]
 Listing = dict[str, list[Sample]]
 LITTER = ("thumbs.db", "desktop.ini", "__macosx", "lost+found", "@eadir")  # hidden by name, not by a dot
+DIGITS = 18  # of a number: more than any label has, and no more than 64 bits hold
 LARGEST_XML = 1_000_000  # bytes; VOC 2007's largest has 10,000
 
 
@@ -40,13 +41,16 @@ def folders(tree: Path, below: str, suffix: str, declared: Declaration) -> list[
     folder = tree / below
     here, hidden = visible(folder)
     photographs: dict[str, list[str]] = {}
+    others = [entry.path for entry in here if not entry.is_dir()]
     for entry in here:
         if entry.is_dir():
             inside, more = visible(folder / entry.name)
-            photographs[entry.name] = [_file(one) for one in inside if one.name.endswith(suffix)]
+            photographs[entry.name] = [file_name(one) for one in inside if one.name.endswith(suffix)]
+            others += [one.path for one in inside if not one.name.endswith(suffix)]
             hidden += more
     tell_hidden(hidden, declared)
-    _check_number(folder, photographs, class_count(declared))
+    tell_others(others, f"are not called *{suffix} in a folder of a class", declared)
+    _check_number(folder, photographs, others, declared)
     return [
         (f"{below}/{name}/{file}", label)
         for label, (name, files) in enumerate(photographs.items())
@@ -73,29 +77,49 @@ def tell_hidden(hidden: list[os.DirEntry[str]], declared: Declaration) -> None:
         )
 
 
-def _file(entry: os.DirEntry[str]) -> str:
+def tell_others(others: list[str], why: str, declared: Declaration) -> None:
+    """Say which files do not count, if there are any."""
+    if others:
+        print(f"{declared['name']}: {len(others):,} files do not count, as they {why}, first {others[0]}")
+
+
+def file_name(entry: os.DirEntry[str]) -> str:
+    """The name of an entry that is called like a photograph. UserError if it is no file."""
     if entry.is_file():
         return entry.name
+    found = (
+        "a folder"
+        if entry.is_dir()
+        else "a link to nothing"
+        if entry.is_symlink()
+        else "neither file nor folder"
+    )
     raise UserError(
-        "a folder has the name of a photograph",
+        "something that is no file has the name of a photograph",
         expected="a file",
-        found="a folder",
+        found=found,
         where=entry.path,
-        remedy="move it elsewhere, or unpack the official archive again",
+        remedy="move it elsewhere, or unpack the archive again",
     )
 
 
-def _check_number(folder: Path, photographs: dict[str, list[str]], classes: int) -> None:
-    if len(photographs) == classes:
+def _check_number(
+    folder: Path, photographs: dict[str, list[str]], others: list[str], declared: Declaration
+) -> None:
+    if len(photographs) == class_count(declared):
         return
     empty = [name for name, paths in photographs.items() if not paths]
     which = f", of which these hold no photograph: {', '.join(empty[:5])}" if empty else ""
+    if not photographs:
+        which = f", but {Path(others[0]).name} and the like" if others else ", and nothing else"
     raise UserError(
         "another number of class folders",
-        expected=classes,
-        found=f"{len(photographs)}{which}",
+        expected=class_count(declared),
+        found=f"{len(photographs)}{which}" if folder.is_dir() else "no such folder",
         where=folder,
-        remedy="every class has its folder there, and nothing else has",
+        remedy="every class has its folder there, and nothing else has"
+        if photographs
+        else declared.get("by_hand", "").strip(),
     )
 
 
@@ -104,7 +128,7 @@ def lines(path: Path) -> list[str]:
     try:
         return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, "a text file of the official distribution", error) from error
+        raise unreadable(path, "a text file of the official distribution", error) from error
 
 
 def rows(path: Path, fields: int) -> list[list[str]]:
@@ -112,25 +136,33 @@ def rows(path: Path, fields: int) -> list[list[str]]:
     rows = [line.split(None, fields - 1) for line in lines(path)]
     for line, row in enumerate(rows, 1):
         if len(row) < fields:
-            raise UserError(
-                "a line of a list is cut short",
-                expected=f"{fields} fields",
-                found=f"{row}, line {line}",
-                where=path,
-            )
+            raise _cut_short(fields, row, line, path)
     return rows
 
 
-def column(header: list[str], name: str, path: Path) -> int:
-    if name not in header:
-        raise UserError("a list lacks a column", expected=name, found=", ".join(header), where=path)
-    return header.index(name)
+def columns(path: Path, *names: str) -> list[list[str]]:
+    """These columns of a table with tabs between its fields, whose first line has the names: a list for every row."""
+    header, *body = [line.split("\t") for line in lines(path)] or [[]]
+    for name in names:
+        if name not in header:
+            found = ", ".join(header) or "nothing"
+            raise UserError("a list lacks a column", expected=name, found=found, where=path)
+    places = [header.index(name) for name in names]
+    for line, row in enumerate(body, 2):
+        if len(row) <= max(places):
+            raise _cut_short(max(places) + 1, row, line, path)
+    return [[row[place] for place in places] for row in body]
 
 
-def number(text: str, path: Path) -> int:
-    if not text.isdecimal():
+def number(text: object, path: Path) -> int:
+    """A whole number, not negative, of a list."""
+    digits = str(text) if isinstance(text, int | str) else ""
+    if not digits.isdecimal() or len(digits) > DIGITS:
         raise UserError(
-            "a label is not a number", expected="0, 1, 2, ...", found=text or "nothing", where=path
+            "a label is not a number",
+            expected="0, 1, 2, ...",
+            found=str(text)[:80] or "nothing",
+            where=path,
         )
     return int(text)
 
@@ -150,27 +182,20 @@ def xml(path: Path) -> ElementTree.Element:
         return ElementTree.fromstring(path.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
     except (OSError, ValueError, ElementTree.ParseError) as error:
         expected = f"an XML file of at most {LARGEST_XML:,} bytes, without a DOCTYPE"
-        raise _unreadable(path, expected, error) from error
+        raise unreadable(path, expected, error) from error
 
 
-def matlab(path: Path, name: str) -> np.ndarray:
-    """One variable of a .mat file."""
-    from scipy.io import loadmat
-
-    try:
-        # read here, because SciPy answers a missing file with "Reader needs file name"
-        return loadmat(io.BytesIO(path.read_bytes()), squeeze_me=True)[name]
-    except KeyError as error:
-        raise _unreadable(path, f"a .mat file with {name}", f"none called {name}") from error
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise _unreadable(path, f"a .mat file with {name}", error) from error
+def records(path: Path, name: str, *fields: str) -> list[list[Any]]:
+    """These fields of an array of structs of a .mat file: a list of them for every struct."""
+    return matlab.values(path, name, *fields)
 
 
-def _unreadable(path: Path, expected: str, error: Exception | str) -> UserError:
+def numbers(path: Path, name: str) -> list[int]:
+    """An array of whole numbers of a .mat file, in one dimension."""
+    return [number(one, path) for one in matlab.values(path, name)]
+
+
+def _cut_short(fields: int, row: list[str], line: int, path: Path) -> UserError:
     return UserError(
-        "a list of the data set is missing or cannot be read",
-        expected=expected,
-        found=getattr(error, "strerror", None) or error,
-        where=path,
-        remedy="unpack the official archive that has it again",
+        "a line of a list is cut short", expected=f"{fields} fields", found=f"{row}, line {line}", where=path
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import atomic, files
 from common.errors import UserError
 from stages.data import datasets, file_lists
 from stages.data.records import Declaration, Manifest, Validation
 from stages.obtaining import shards, verification
+from stages.obtaining.expectations import DECLARE_AGAIN
 from stages.obtaining.inspection import Surveyed
 
 
@@ -19,7 +20,7 @@ def prepare_photographs(declared: Declaration, folder: Path, root: Path, verify:
     With `verify` every photograph (or archive) is read to its end and compared with what was recorded. UserError if
     the tree is missing or is not the declared one; nothing is written then.
     """
-    files.discard_partials(folder)
+    atomic.discard_partials(folder)
     packed = shards.folder_of(declared, root)
     if shards.are_in(packed):
         surveyed = shards.survey(declared, packed, verify)
@@ -100,6 +101,5 @@ def compare(declared: Declaration, manifest: Manifest, where: str | Path) -> Non
                     expected=f"sha256 {expected}",
                     found=f"sha256 {actual}",
                     where=where,
-                    remedy="bring back the files as they were; or, if this is how they are to be, declare them again: "
-                    f"`python -m stages declare_dataset --name {declared['name']} --folder FOLDER --replace`",
+                    remedy=DECLARE_AGAIN.format(**declared),
                 )

@@ -18,9 +18,14 @@ from stages.data.datasets import STORED, about_array
 from stages.data.file_lists import list_text, read_list
 from stages.data.records import Declaration, PreparedSplit
 from stages.obtaining import layouts
-from stages.obtaining.expectations import WHERE, check, check_labels, check_sizes
+from stages.obtaining.expectations import OWN, WHERE, check, check_labels, check_paths, check_sizes
 from stages.obtaining.inspection import Changed, Known, Surveyed, absent_of, inspect, some
 from stages.obtaining.official_lists import Listing, Sample
+
+OWN_UNREADABLE = (
+    "store it anew or remove it, then run `python -m stages declare_dataset` (with --replace if there is an entry "
+    "already); with --skip-undecodable it leaves out, by name, what cannot be decoded"
+)
 
 
 def survey(declared: Declaration, root: Path, known: Known, verify: bool = False) -> dict[str, Surveyed]:
@@ -46,6 +51,7 @@ def hold(
     listing: Listing, declared: Declaration, tree: Path, known: Known, verify: bool = False
 ) -> dict[str, Surveyed]:
     """Both splits of a listing, its photographs looked at and all held to the declaration."""
+    check_paths(listing, tree)
     check_sizes({split: len(listing[split]) for split in STORED}, declared, tree)
     for split in STORED:
         check_labels(labels_of(listing[split]), split, declared, tree)
@@ -122,11 +128,14 @@ def _missing(missing: list[str], of: int, tree: Path, declared: Declaration) -> 
 
 def _unreadable(bad: list[str], first: UserError, declared: Declaration) -> UserError:
     more = f"\nso too {len(bad) - 1:,} others: {some(bad[1:])}" if len(bad) > 1 else ""
+    remedy = (
+        f"{first.remedy}; or, to use the set without what cannot be decoded, write `undecodable: skip` or "
+    )
+    remedy += f"`undecodable: [{bad[0]}]` into the entry " + WHERE.format(**declared)
     return UserError(
         first.problem,
         expected=first.expected,
         found=first.found + more,
         where=first.where,
-        remedy=f"{first.remedy}; or, to use the set without what cannot be decoded, write `undecodable: skip` or "
-        f"`undecodable: [{bad[0]}]` into the entry " + WHERE.format(**declared),
+        remedy=OWN_UNREADABLE if declared["layout"] == OWN else remedy,
     )

@@ -1,4 +1,4 @@
-"""Runs that could not train are refused while planning: a batch larger than its data, labels that do not fit."""
+"""Planning refuses runs that could not train: a batch larger than the data, labels that do not fit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ SEVERAL_LABELS = "map11"  # the metric of data sets whose images have several la
 
 def check_run(run: Run, where: Callable[[str], str]) -> None:
     """UserError for a run that its data, or its own numbers, do not allow. `where` says where a binding stands."""
+    if run.dataset is not None:
+        declaration_of(run.dataset, where("dataset.name"))
     splits, work = splits_of(run), work_in(run)
     if run.dataset and 0 < run.bindings.get("dataset.limit", 0) < splits.classes:
         limit = run.bindings["dataset.limit"]

@@ -28,6 +28,12 @@ def test_message_leaves_out_what_was_not_given():
     assert str(UserError(expected="x")) == "  expected:   x"
 
 
+def test_message_has_no_piece_that_nobody_reads_to_its_end():
+    long = str(UserError("x" * 9000, expected="y" * 9000, found="z" * 9000, remedy="r" * 9000))
+    assert all(f"{letter * 2400} ... {letter * 80}\n" in long for letter in "xyz") and len(long) < 17_000
+    assert long.endswith("r" * 9000)  # the remedy is ours
+
+
 def test_message_survives_the_way_from_a_child_process():
     assert str(pickle.loads(pickle.dumps(FULL))) == str(FULL)
 

@@ -187,8 +187,7 @@ def test_a_folder_outside_is_declared_by_its_whole_path(project, tmp_path_factor
         (["--folder", "data/none"], "no such folder"),
         (["--folder", "data/mine/red"], "two or more folders"),
         (["--folder", "data"], "two or more folders"),
-        (["--test-fraction", "1.0"], "no image left"),
-        (["--validation-fraction", "0"], "no image left"),
+        (["--test-fraction", "0.99"], "no image left"),
     ],
 )
 def test_what_cannot_be_declared_is_refused_and_nothing_written(mine, project, words, says, capsys):
@@ -197,6 +196,58 @@ def test_what_cannot_be_declared_is_refused_and_nothing_written(mine, project, w
     error = capsys.readouterr().err
     assert says in error and "Traceback" not in error
     assert (project / YAML).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "others", [("train", "test", "notes"), ("train", "val", "valid"), ("Train", "train", "test")]
+)
+def test_parts_beside_other_folders_are_not_taken_for_classes(project, others, capsys):
+    for one in others:
+        draw(project / "data" / "mine" / one, 3)
+    declare(status=2)
+    assert "which folders are parts" in capsys.readouterr().err
+
+
+def test_parts_may_be_called_otherwise_and_a_class_may_be_called_train(project):
+    mine = project / "data" / "mine"
+    for part in ("Training", "Testing"):
+        draw(mine / part, 4)
+    assert declare()["classes"] == list(COLOURS)
+    (mine / "Testing").rename(mine / "bus")
+    assert declare("--replace")["classes"] == ["Training", "bus"]
+
+
+def test_links_that_go_in_a_circle_are_refused(mine, capsys):
+    (mine / "red" / "loop").symlink_to("..")
+    declare(status=2)
+    assert "leads back" in capsys.readouterr().err
+    (mine / "red" / "loop").unlink()
+    (mine / "red" / "x.png").symlink_to("/nowhere")
+    declare(status=2)
+    assert "a link to nothing" in capsys.readouterr().err
+
+
+def test_what_to_do_about_own_images_is_not_that_of_an_archive(mine, project, capsys):
+    (mine / "red" / "00.png").write_bytes(b"x")
+    declare(status=2)
+    error = capsys.readouterr().err
+    assert "--skip-undecodable" in error and "official" not in error
+    (mine / "red" / "00.png").unlink()
+    declare()
+    (mine / "red" / "07.png").unlink()
+    with pytest.raises(UserError, match="another number") as caught:
+        prepared(project)
+    assert "--replace" in caught.value.remedy and "official" not in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "words", [("--seed", "-1"), ("--test-fraction", "nan"), ("--validation-fraction", "-1")]
+)
+def test_numbers_that_prepare_would_refuse_are_not_written(mine, project, words, capsys):
+    before = (project / YAML).read_bytes()
+    with pytest.raises(SystemExit):
+        declare(*words)
+    assert words[1] in capsys.readouterr().err and (project / YAML).read_bytes() == before
 
 
 def test_an_unknown_class_in_the_test_folder_is_named(project, capsys):

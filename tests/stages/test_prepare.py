@@ -344,10 +344,11 @@ def test_what_needs_no_download_is_prepared_without_importing_torch(name, tmp_pa
 
 
 def test_a_temporary_copy_of_an_experiment_reads_the_downloads_of_its_project(tmp_path, monkeypatch):
-    """`dvc exp run --temp` works in <project>/.dvc/tmp/exps/<name>, a checkout without what git ignores."""
+    """`dvc exp run --temp` works in .dvc/tmp/exps/standalone/<name>, a queue without `standalone`."""
     monkeypatch.chdir(tmp_path)
     assert prepare.downloads() == Path("data")
-    copy = tmp_path / ".dvc" / "tmp" / "exps" / "tmpx1"
-    copy.mkdir(parents=True)
-    monkeypatch.chdir(copy)
-    assert prepare.downloads() == tmp_path.resolve() / "data"
+    for name in ("tmpx1", "standalone/tmpx2"):
+        copy = tmp_path / ".dvc" / "tmp" / "exps" / name
+        copy.mkdir(parents=True)
+        monkeypatch.chdir(copy)
+        assert prepare.downloads() == tmp_path.resolve() / "data"

@@ -15,11 +15,8 @@ from stages.obtaining.official_lists import Listing
 
 def listing(tree: Path, declared: Declaration) -> Listing:
     folder = next((name for name in ("images", "download/images") if (tree / name).is_dir()), "images")
-    header, *rows = (line.split("\t") for line in official_lists.lines(tree / "images.txt"))
-    path, species = (
-        official_lists.column(header, name, tree / "images.txt") for name in ("path", "species_id")
-    )
-    of = {row[path]: official_lists.number(row[species], tree / "images.txt") - 1 for row in rows}
+    rows = official_lists.columns(tree / "images.txt", "path", "species_id")
+    of = {path: official_lists.number(species, tree / "images.txt") - 1 for path, species in rows}
     test = set(official_lists.lines(tree / "test_images.txt")[1:])
     if not test <= of.keys():
         raise UserError(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from common.errors import UserError
 from stages.data.records import Declaration
 from stages.obtaining import official_lists
@@ -13,17 +11,17 @@ from stages.obtaining.official_lists import Listing, Sample
 
 
 def listing(tree: Path, declared: Declaration) -> Listing:
-    labels = np.atleast_1d(official_lists.matlab(tree / "imagelabels.mat", "labels"))
+    labels = official_lists.numbers(tree / "imagelabels.mat", "labels")
 
     def samples(name: str) -> list[Sample]:
-        numbers = np.atleast_1d(official_lists.matlab(tree / "setid.mat", name)).astype(int)
-        if len(numbers) and not 1 <= numbers.min() <= numbers.max() <= len(labels):
+        numbers = official_lists.numbers(tree / "setid.mat", name)
+        if numbers and not 1 <= min(numbers) <= max(numbers) <= len(labels):
             raise UserError(
                 "a split names an image without a label",
                 expected=f"1 to {len(labels)}",
-                found=f"{numbers.min()} to {numbers.max()}",
+                found=f"{min(numbers)} to {max(numbers)}",
                 where=tree / "setid.mat",
             )
-        return [(f"jpg/image_{i:05d}.jpg", int(labels[i - 1]) - 1) for i in numbers]
+        return [(f"jpg/image_{i:05d}.jpg", labels[i - 1] - 1) for i in numbers]
 
     return {"train": samples("trnid") + samples("valid"), "test": samples("tstid")}

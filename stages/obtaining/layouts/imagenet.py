@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from common.errors import UserError
 from stages.data.records import Declaration
 from stages.obtaining import official_lists
@@ -31,9 +29,18 @@ ANNOTATIONS = "Annotations/CLS-LOC/val"
 
 def listing(tree: Path, declared: Declaration) -> Listing:
     train = official_lists.folders(tree, "train", SUFFIX, declared)
-    loose = [entry for entry in official_lists.visible(tree / "val")[0] if entry.name.endswith(SUFFIX)]
-    if not (loose := [entry.name for entry in loose if entry.is_file()]):
+    here = official_lists.visible(tree / "val")[0]
+    loose = [entry.name for entry in here if entry.name.endswith(SUFFIX) and entry.is_file()]
+    if not loose:
         return {"train": train, "test": official_lists.folders(tree, "val", SUFFIX, declared)}
+    if sorted_too := [entry.name for entry in here if entry.is_dir()]:
+        raise UserError(
+            "some validation images lie loose, others in folders",
+            expected="all of them in val/, or each in the folder of its class",
+            found=f"{loose[0]} and {len(loose) - 1:,} more beside {sorted_too[0]}/",
+            where=tree / "val",
+            remedy="finish the sorting, or move all of them back to val/",
+        )
     classes = Classes(sorted({path.split("/")[1] for path, _ in train}))
     return {"train": train, "test": _flat(tree, loose, classes)}
 
@@ -75,9 +82,12 @@ def _truth(tree: Path, names: list[str]) -> tuple[dict[str, str], Path]:
 
 def _by_devkit(path: Path, names: list[str]) -> dict[str, str]:
     """Line i has the ILSVRC2012_ID of the image number i; meta.mat says which WordNet id that is."""
-    synsets = np.atleast_1d(official_lists.matlab(path.with_name("meta.mat"), "synsets"))
+    meta = path.with_name("meta.mat")
+    synsets = official_lists.records(meta, "synsets", "ILSVRC2012_ID", "WNID", "num_children")
     wordnet = {
-        int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets if int(row["num_children"]) == 0
+        official_lists.number(one, meta): str(name)
+        for one, name, children in synsets
+        if official_lists.number(children, meta) == 0
     }
     truth = [official_lists.number(line, path) for line in official_lists.lines(path)]
     if unknown := sorted(set(truth) - wordnet.keys()):

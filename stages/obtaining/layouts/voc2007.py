@@ -38,7 +38,12 @@ def listing(tree: Path, declared: Declaration) -> Listing:
         return row
 
     def samples(split: str) -> list[Sample]:
-        images = official_lists.lines(tree / "ImageSets" / "Main" / f"{split}.txt")
+        path = tree / "ImageSets" / "Main" / f"{split}.txt"
+        images = official_lists.lines(path)
+        if odd := [image for image in images if "/" in image]:
+            raise UserError(
+                "a list names no image", expected="names without folders", found=odd[0][:80], where=path
+            )
         return [(f"JPEGImages/{image}.jpg", labels(image)) for image in images]
 
     return {"train": samples("train") + samples("val"), "test": samples("test")}

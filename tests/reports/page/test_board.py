@@ -100,6 +100,8 @@ def test_a_kind_is_said_in_words(tmp_path):
 
 def test_counts_and_exact_comparisons_are_written_as_such(tmp_path):
     assert one(tmp_path, effect=9.0, low=6.0, high=11.0, unit="of 12").numbers == ["effect 9 of 12"]
+    counted = one(tmp_path, effect=1.0, unit="of 2", paper_effect=9.0, paper_unit="of 12")
+    assert counted.numbers == ["effect 1 of 2", "paper 9 of 12"]  # each over its own denominator
     assert one(tmp_path, type="A", effect=1e-15, unit="", p=0.0).numbers == [f"effect +1e{board.MINUS}15"]
     assert one(tmp_path, effect="none", paper_effect="exact", unit="points").numbers == [
         "effect none",

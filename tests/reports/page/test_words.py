@@ -5,8 +5,8 @@ import json
 import pytest
 
 from reports.page import board, summary
+from reports.reading.completion import Made
 from reports.reading.declarations import load_all
-from reports.reading.progress import Made
 from reports.reading.words import read_words
 from tests.reports.conftest import ROOT, refused
 

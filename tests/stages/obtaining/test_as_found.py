@@ -1,6 +1,8 @@
 """Data sets as people have them: hidden files, loose validation images, damaged and missing photographs."""
 
+import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -61,6 +63,78 @@ def test_a_folder_with_the_name_of_a_photograph_is_refused_by_name(root):
     folder.mkdir()
     error = refused(declared, root)
     assert error.where == str(folder) and "name of a photograph" in error.problem
+
+
+def test_what_is_no_file_is_told_as_what_it_is(root):
+    declared, expected = official.build("imagenet", root)
+    path = tree_of(declared, root) / expected["train"][0][0]
+    path.unlink()
+    path.symlink_to("/nowhere")
+    assert refused(declared, root).found == "a link to nothing"
+    path.unlink()
+    os.mkfifo(path)
+    assert refused(declared, root).found == "neither file nor folder"
+
+
+def test_files_of_other_names_do_not_count_and_are_told(root, capsys):
+    declared, expected = official.build("imagenet", root)
+    path = tree_of(declared, root) / expected["train"][0][0]
+    path.rename(path.with_suffix(".jpeg"))
+    assert refused(declared, root).problem == "train has another number of images"
+    said = capsys.readouterr().out
+    assert (
+        f"1 files do not count, as they are not called *.JPEG in a folder of a class, first {path.parent}"
+        in said
+    )
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_part_that_is_missing_or_was_not_unpacked_says_how_to_get_it(part, root):
+    declared, _ = official.build("imagenet", root)
+    folder = tree_of(declared, root) / part
+    shutil.rmtree(folder)
+    error = refused(declared, root)
+    assert (error.where, error.found) == (str(folder), "no such folder") and "image-net.org" in error.remedy
+    official.text(folder / "n01.tar")
+    assert refused(declared, root).found == "0, but n01.tar and the like"
+
+
+def test_validation_images_that_were_sorted_in_part_are_refused(root):
+    declared, expected = official.build("imagenet", root)
+    path = tree_of(declared, root) / expected["test"][0][0]
+    path.rename(tree_of(declared, root) / "val" / path.name)
+    error = refused(declared, root)
+    assert "loose" in error.problem and error.found.startswith(path.name) and error.where.endswith("val")
+
+
+@pytest.mark.parametrize(
+    ("name", "listed", "lines", "says"),
+    [
+        (
+            "food101",
+            "meta/test.txt",
+            ["waffles/7", "apple_pie/4"],
+            "images/waffles/7.jpg in train and in test",
+        ),
+        ("food101", "meta/train.txt", ["waffles/7", "waffles/7", "apple_pie/3"], "in train and in train"),
+        ("food101", "meta/test.txt", ["waffles/9", "apple_pie/../../../x"], "leads out of the folder"),
+        ("food101", "meta/test.txt", ["waffles/9", f"apple_pie/{'x' * 300}"], "no file can be called so"),
+        ("voc2007", "ImageSets/Main/test.txt", ["/000004"], "/000004"),
+        ("birdsnap", "images.txt", ["path\tspecies_id", "Wren/1.jpg"], "['Wren/1.jpg'], line 2"),
+        ("birdsnap", "images.txt", [], "nothing"),
+        ("birdsnap", "images.txt", ["path\tspecies_id", f"Wren/1.jpg\t{'9' * 5000}"], "9" * 80),
+    ],
+)
+def test_lists_that_cannot_be_right_are_refused(name, listed, lines, says, root):
+    declared, _ = official.build(name, root)
+    official.text(tree_of(declared, root) / listed, *lines)
+    assert says in refused(declared, root).found
+
+
+def test_bytes_that_are_no_image_are_told_by_their_number(root):
+    declared, expected = official.build("food101", root)
+    (tree_of(declared, root) / expected["train"][0][0]).write_bytes(b"<html>")
+    assert refused(declared, root).found == "cannot identify image file of 6 bytes"
 
 
 def test_a_stray_class_folder_is_named(root):

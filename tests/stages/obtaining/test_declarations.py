@@ -170,5 +170,8 @@ def test_whatever_stands_at_any_place_is_read_or_refused(tmp_path, data):
 
 def test_a_layout_is_hashed_with_what_it_reaches_and_no_other():
     found = fingerprint.listing_code("imagenet")
-    assert found == ("stages.obtaining.layouts.imagenet", "stages.obtaining.official_lists")
-    assert {code_hashes.module_path(name).name for name in found} == {"imagenet.py", "official_lists.py"}
+    assert found == tuple(
+        f"stages.obtaining.{name}" for name in ("layouts.imagenet", "matlab", "official_lists")
+    )
+    files = {code_hashes.module_path(name).name for name in found}
+    assert files == {"imagenet.py", "matlab.py", "official_lists.py"}

@@ -227,14 +227,14 @@ def test_an_annotation_that_cannot_be_is_refused_by_name(content, says, root):
     assert says in error.problem and error.where == str(path)
 
 
-def test_cars_without_test_labels_say_which_file_has_them(root):
+def test_cars_without_test_labels_are_refused_by_the_name_of_the_list(root):
     declared, _ = official.build("stanford_cars", root)
     path = tree_of(declared, root) / "cars_test_annos_withlabels.mat"
     rows = np.zeros((1, 2), dtype=[("bbox_x1", object), ("fname", object)])
     rows["fname"], rows["bbox_x1"] = "00001.jpg", 1
     savemat(path, {"annotations": rows})
     error = refused(declared, root)
-    assert error.where == str(path) and "withlabels" in error.remedy
+    assert error.where == str(path) and error.found == "annotations without class"
 
 
 def test_birdsnaps_download_folder_is_found_too(root):

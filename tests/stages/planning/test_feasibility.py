@@ -50,6 +50,20 @@ def test_what_does_not_fit_is_refused_with_its_line(project, chain, key, value, 
     assert "params/exhibits/table_05.yaml, line 9" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("cifar10_subse", "`cifar10_subse`"), ("\\x01cifar10_subset", "`'\\x01cifar10_subset'`")],
+)
+def test_a_data_set_that_is_not_declared_is_told_where_it_is_named(project, name, shown):
+    text = refused(project, "pretrain", "dataset.name", f'"{name}"')
+    assert shown in text and "did you mean `cifar10_subset`?" in text
+    assert "params/exhibits/table_05.yaml, line 9" in text
+    path = project / "params" / "recipes" / "pretrain_smoke.gin"
+    path.write_text(path.read_text().replace("dataset.name = 'cifar10_subset'", f"dataset.name = '{name}'"))
+    text = refused(project, "pretrain", "Pretraining.epochs", 1)
+    assert shown in text and "params/recipes/pretrain_smoke.gin, line " in text
+
+
 def test_what_the_recipe_binds_is_told_with_the_recipes_line(project, edit):
     path = project / "params" / "recipes" / "pretrain_smoke.gin"
     lines = path.read_text().splitlines()
