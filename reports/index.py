@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     records = [entry.record for entry in entries if entry.record]
     write_text(folder / "index.html", page(scale, entries, folder, folders))
     if not folders.committed:
-        keep(options.metrics / f"{scale}.json", scale, folders, records)
+        declared = [entry.id for entry in entries]
+        keep(options.metrics / f"{scale}.json", scale, folders, records, declared)
     receipts.write(folders.results / scale, "page", [folder / "index.html"])
 
 

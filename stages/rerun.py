@@ -1,4 +1,4 @@
-"""Some runs whose numbers are committed, made again from nothing: do they come out the same? A stranger's check.
+"""Make some runs again, from nothing, whose numbers are committed, and compare: a check for strangers.
 
 The runs are drawn among those that the exhibits show, each with all that it reads. On the same kind of processor with
 the same libraries every number must be the same to the last bit; elsewhere accuracies may differ as those of two seeds

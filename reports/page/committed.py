@@ -16,16 +16,20 @@ from reports.reading.summary import cell_means
 Tree = dict[str, dict[str, dict[str, float]]]
 
 
-def keep(metrics: Path, scale: str, folders: Folders, records: Sequence[Record]) -> None:
-    """Write the file `metrics`, and the tidy folder of each exhibit into the evidence of the scale; others go."""
+def keep(
+    metrics: Path, scale: str, folders: Folders, records: Sequence[Record], declared: Iterable[str]
+) -> None:
+    """Write the file `metrics`, and the tidy folder of each exhibit that has results into the evidence of the scale.
+
+    Of the other exhibits that are `declared`, what another sitting committed stays; what is not declared goes.
+    """
     write_text(metrics, json_text(digest(records)), only_if_changed=True)
     committed = folders._replace(committed=True)
-    kept = {record["exhibit"] for record in records if record["raw"]}
-    for exhibit in sorted(kept):
+    for exhibit in sorted(record["exhibit"] for record in records if record["raw"]):
         _copy(folders.tidy(exhibit, scale), committed.tidy(exhibit, scale))
-    place = folders.evidence / scale
+    place, known = folders.evidence / scale, {*declared, RECORDS}
     for path in place.iterdir() if place.is_dir() else ():
-        if path.name not in (*kept, RECORDS):
+        if path.name not in known:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
