@@ -1,6 +1,6 @@
-"""Text and YAML that people write, read as plain types: bounded in memory and time, every complaint with its place.
+"""Text and YAML that people write, read as plain types, within bounds of memory and time. Every error names its place.
 
-A declaration is small, flat and UTF-8. What is not (a bomb of aliases, three thousand brackets, another encoding) is
+A declaration is small, flat and UTF-8. Anything else (a bomb of aliases, three thousand brackets, another encoding) is
 refused before anything is built from it.
 """
 
@@ -48,7 +48,7 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def read_yaml_with_lines(path: str | Path) -> Any:
-    """The same document with nodes that know their lines (`line_of`), for complaints; `plain` makes it plain."""
+    """The same document with nodes that know their lines (`line_of`), for error messages; `plain` makes it plain."""
     return _loaded(path, "rt")
 
 
@@ -72,7 +72,8 @@ def plain(node: Any, path: str | Path, *place: str) -> Any:
         return [plain(value, path, *place, str(number)) for number, value in enumerate(node, start=1)]
     if node is None or isinstance(node, bool):
         return node
-    for kind in (int, float, str):  # ruamel's subclasses of these remember their spelling; we do not
+    # ruamel's subclasses of these remember how they were written; plain values do not.
+    for kind in (int, float, str):
         if isinstance(node, kind) and not (kind is float and not math.isfinite(node)):
             return kind(node)
     raise UserError(
@@ -96,26 +97,23 @@ def _loaded(path: str | Path, kind: str) -> Any:
     except MarkedYAMLError as error:
         at = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError("not YAML", expected="YAML", found=error.problem, where=f"{path}{at}") from error
-    except (
-        Exception
-    ) as error:  # a parser meets text with every kind of exception, and each is the text's fault
+    # A parser may answer bad text with any kind of exception, and each is the fault of the text.
+    except Exception as error:
         raise UserError("not YAML", expected="YAML", found=str(error) or error, where=path) from error
 
 
 def _bound(text: str, path: str | Path) -> None:
-    """UserError for a document that nests too deeply or that its aliases would blow up, seen from its events alone."""
+    """UserError for a document that nests too deeply, or that its aliases would blow up. Looks at its events alone."""
     if _is_flat(text):
         return
     sizes: dict[str, int] = {}
-    opened: list[
-        tuple[str | None, int]
-    ] = []  # collections not closed yet: their anchor, and the nodes before them
+    # Collections that are not closed yet: their anchor, and the number of nodes before them.
+    opened: list[tuple[str | None, int]] = []
     nodes = 0
     for name, anchor, line in _events(text):
         if name == "AliasEvent":
-            nodes += sizes.get(
-                anchor or "", 0
-            )  # one inside its own anchor has no size yet: plain() would not end
+            # An alias inside its own anchor has no size yet: plain() would not end.
+            nodes += sizes.get(anchor or "", 0)
             if any(anchor == outer for outer, _ in opened):
                 raise _too_much("an alias of what it stands in", path, line)
         elif name.endswith("StartEvent") and name.startswith(("Sequence", "Mapping")):
@@ -134,8 +132,9 @@ def _bound(text: str, path: str | Path) -> None:
 
 
 def _is_flat(text: str) -> bool:
-    """Whether a look at its characters is enough: no anchor, few brackets, little indentation. Events take as long as
-    loading does, and a plan file is flat.
+    """Whether a look at the characters is enough: no anchor, few brackets, little indentation.
+
+    To look at events takes as long as loading does, and a plan file is flat.
     """
     steepest = max((len(line) - len(line.lstrip(" -?")) for line in text.splitlines()), default=0)
     return "&" not in text and text.count("[") + text.count("{") + steepest < DEEPEST

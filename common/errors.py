@@ -27,8 +27,8 @@ INDENT = 14  # width of the longest label
 class UserError(Exception):
     """Something outside the code is not as it must be: a file, a setting, a disk.
 
-    `problem` is one sentence; the pieces say what was expected, what was found instead, where, and what to
-    do. Every piece is optional, and the message shows those that were given, one a line.
+    `problem` is one sentence. The other pieces say what was expected, what was found instead, where, and what to do.
+    Every piece is optional; the message shows those that were given, each on its own line.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ def _rebuild(problem: str, pieces: dict[str, str]) -> UserError:
 
 
 def command(main: Callable[..., int | None]) -> Callable[..., int]:
-    """Make `main` return an exit status, with what a user can mend printed to stderr without a traceback.
+    """Make `main` return an exit status, and print an error that a user can mend to stderr, without a traceback.
 
     0 (or what main returns) on success, 2 for a UserError, a full disk or a missing permission, 130 for an
     interrupt. Any other exception is a bug of ours and keeps its traceback. Use: `sys.exit(main())`.
@@ -77,7 +77,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
 
     @functools.wraps(main)
     def run(*args: object, **kwargs: object) -> int:
-        # A name that the terminal's character set lacks is spelled out, as Python does on stderr.
+        # A character that the terminal cannot show is spelled out, as Python does on stderr.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
@@ -85,7 +85,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
         except UserError as error:
             return _fail(str(error), USER_ERROR_STATUS)
         except KeyboardInterrupt:
-            message = "interrupted; finished files are kept, run the same command again to go on"
+            message = "interrupted; finished files are kept, and the same command goes on from them"
             return _fail(message, INTERRUPTED_STATUS)
         except BrokenPipeError:  # the reader of our output has gone, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,64 +1,32 @@
-"""Files that are either whole or absent: write to a temporary name, flush, rename.
+"""The formats of files: text, JSON, YAML, CSV, arrays and tensors, written and read, and their checksums.
 
-Every writer here leaves the old file untouched until the new one is complete on disk, gives equal bytes for
-equal values, and returns whether it wrote. With `only_if_changed=True` a file that already holds these bytes
-keeps its modification time, so that a workflow engine sees no change.
+Every writer leaves a file that is whole or absent (common.atomic), gives equal bytes for equal values, and returns
+whether it wrote. With `only_if_changed=True` a file that already holds these bytes keeps its modification time, so that
+a workflow engine sees no change. Every reader raises UserError for a file that is missing or damaged.
 """
 
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import io
 import json
-import os
-import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.atomic import whole_file
 from common.documents import read_yaml as read_yaml  # YAML is read where its limits are
-from common.errors import FULL_DISK, UserError
+from common.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-PARTIAL = ".partial"
-NO_FOLDER_SYNC = (errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.ENOTSUP, errno.ENOSYS)
 RUN_AGAIN = "run the stage that makes it"
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip entry can carry: no clock in our bytes
-
-
-@contextmanager
-def whole_file(path: str | Path, needed: int | None = None) -> Iterator[BinaryIO]:
-    """A binary file for writing that becomes `path` only if the block ends without an exception.
-
-    `needed` is the expected size in bytes, for the message if the disk is full (UserError). Parent folders
-    are made.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    try:
-        with open(temporary, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno in FULL_DISK:
-            raise _full_disk(path, needed) from error
-        raise
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_bytes(path: str | Path, data: bytes, *, only_if_changed: bool = False) -> bool:
@@ -72,7 +40,7 @@ def write_bytes(path: str | Path, data: bytes, *, only_if_changed: bool = False)
 
 
 def write_text(path: str | Path, text: str, *, only_if_changed: bool = False) -> bool:
-    """Write `text` as UTF-8 with its line ends as they are."""
+    """Write `text` as UTF-8, with its line ends unchanged."""
     return write_bytes(path, text.encode(), only_if_changed=only_if_changed)
 
 
@@ -152,7 +120,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def read_bytes(path: str | Path, remedy: str = RUN_AGAIN) -> bytes:
-    """The content of a file. UserError, with the remedy, if there is none."""
+    """The content of a file. UserError, with this remedy, if there is no such file."""
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -180,7 +148,7 @@ def read_json(path: str | Path, remedy: str = "") -> Any:
 
 
 def parse_yaml(text: str | bytes, where: str | Path) -> Any:
-    """The value of a YAML text (plain types only). UserError, naming `where`, if it is none."""
+    """The value of a YAML text (plain types only). UserError, naming `where`, if the text is not YAML."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -246,88 +214,8 @@ def sha256_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def link_tree(source: str | Path, destination: str | Path) -> None:
-    """Make `destination` a second copy of the folder `source`, by hard links where the file system can.
-
-    The folder appears by one rename, whole; an existing destination is moved aside for that moment and then
-    removed. Linked files share their bytes, which is safe because every writer of this module replaces a file
-    and none changes one in place.
-    """
-    source, destination = Path(source), Path(destination)
-    if not source.is_dir():
-        raise UserError("nothing to link", expected="a folder", found="none", where=source)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(destination)
-    try:
-        ignore = shutil.ignore_patterns("*" + PARTIAL)
-        shutil.copytree(source, temporary, copy_function=_link_or_copy, ignore=ignore)
-        _replace_folder(temporary, destination)
-    except (OSError, shutil.Error) as error:
-        # copytree gathers the errors of single files as text, so a full disk is asked for, not recognised
-        if getattr(error, "errno", None) in FULL_DISK or os.strerror(errno.ENOSPC) in str(error):
-            raise _full_disk(destination, None) from error
-        raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def discard_partials(folder: str | Path) -> None:
-    """Remove what killed writers left in a folder that this process alone writes to."""
-    for leftover in Path(folder).glob(".*" + PARTIAL):
-        shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
-
-
-def _beside(path: Path, kind: str = "new") -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.{kind}{PARTIAL}")
-
-
-def _replace_folder(new: Path, destination: Path) -> None:
-    old = _beside(destination, "old")
-    if destination.exists():
-        os.rename(destination, old)  # a folder cannot be renamed over a full one
-    try:
-        os.rename(new, destination)
-    except OSError:
-        if old.exists():
-            os.rename(old, destination)
-        raise
-    _sync_folder(destination.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _holds(path: Path, data: bytes) -> bool:
     return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
-
-
-def _link_or_copy(source: str, destination: str) -> None:
-    try:
-        os.link(source, destination)
-    except OSError:  # another device, or a file system without links
-        shutil.copy2(source, destination)
-
-
-def _sync_folder(folder: Path) -> None:
-    # Without this a power cut can undo the rename that the caller has already built upon. Some file systems know no
-    # such thing for folders (CIFS, WSL); a disk that fails says EIO, and that is told.
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        if error.errno not in NO_FOLDER_SYNC:
-            raise
-
-
-def _full_disk(path: Path, needed: int | None) -> UserError:
-    return UserError(
-        "the disk is full; nothing half-written was kept",
-        expected="room to write" if needed is None else f"room for {needed:,} bytes",
-        found=f"{shutil.disk_usage(path.parent).free:,} bytes free",
-        where=path,
-        remedy="free some space or choose another folder, then run the same command again",
-    )
 
 
 def _damaged(path: str | Path, expected: str, error: Exception, remedy: str = "") -> UserError:

@@ -1,4 +1,4 @@
-"""Locks that the kernel keeps: held by one process, free as soon as it is gone, however it went."""
+"""Locks that the kernel keeps: a lock is free as soon as the process that holds it ends, in whatever way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def take(path: str | Path) -> IO[str] | None:
     Raises Held. None, with a warning, on a file system without locks (Lustre mounted without `flock`).
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # Not "w", which would wipe who holds it; closed by whoever gets it.
+    # Not "w", which would erase the name of the holder. Whoever gets the file closes it.
     file = open(path, "a+", encoding="utf-8")  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,7 +36,9 @@ def take(path: str | Path) -> IO[str] | None:
         file.close()
         if error.errno not in NO_LOCKS:
             raise
-        print(f"warning: no locks in {Path(path).parent}; let no two commands work on it", file=sys.stderr)
+        print(
+            f"warning: no locks in {Path(path).parent}; do not let two commands work on it", file=sys.stderr
+        )
         return None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")

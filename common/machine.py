@@ -1,4 +1,4 @@
-"""What this process may use: cores by its mask, GPUs by what is visible to it. Without importing torch."""
+"""What this process may use: the cores of its mask and the GPUs that are visible to it. It does not import torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def cores() -> int:
 def devices() -> list[str]:
     """The GPUs that are visible here, as CUDA_VISIBLE_DEVICES may name them: numbers or UUIDs.
 
-    As in CUDA a name that stands for no device ends the list.
+    As in CUDA, a name that stands for no device ends the list.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
@@ -32,9 +32,9 @@ def devices() -> list[str]:
 
 
 def devices_of_slots(slots: list[int]) -> list[str]:
-    """The visible GPUs that a run in these slots of a driver gets: the k-th for slot k; none without any.
+    """The visible GPUs that a run in these slots of a driver gets: the k-th for slot k; none where there is no GPU.
 
-    Slots take turns where they are more than GPUs.
+    Where there are more slots than GPUs, several slots share one.
     """
     visible = devices()
     return list(dict.fromkeys(visible[slot % len(visible)] for slot in slots)) if visible else []

@@ -1,8 +1,8 @@
-"""Receipts: what says that a step of a scale was done, results/<scale>/receipts/<step>.json.
+"""Receipts, results/<scale>/receipts/<step>.json: each says that a step of a scale was done.
 
-A receipt lists the files that the step left, with their SHA-256. Both engines look at receipts; if the files of one are
-not as they were, all are discarded before an engine looks, so that every step looks again. The steps themselves know
-what of it is left to do.
+A receipt lists the files that the step left, with their SHA-256. Both engines look at receipts. If a listed file has
+changed, all receipts are discarded before an engine looks, so that every step runs again. The steps themselves know
+what is left to do.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ PLACE = "receipts"
 
 
 def write(scale_folder: Path, step: str, left: Iterable[Path]) -> None:
-    """Write the receipt of a step that left these files. Also if unchanged: engines that compare times look at it."""
+    """Write the receipt of a step that left these files; also an unchanged one, because some engines compare times."""
     listed = {path.as_posix(): files.sha256_file(path) for path in sorted(left)}
     files.write_json(Path(scale_folder) / PLACE / f"{step}.json", seals.sealed({"files": listed}))
 
 
 def discard_broken(scale_folder: str | Path) -> list[str]:
-    """The names of the steps whose receipts are not true any more. If there are any, all receipts of the scale go.
+    """The names of the steps whose receipts are no longer true. If there are any, all receipts of the scale go.
 
-    Snakemake does not make again what is missing between two files that are there: the later steps have to look, too.
+    Snakemake does not remake a file that is missing between two that are there, so the later steps have to run, too.
     """
     receipts = sorted((Path(scale_folder) / PLACE).rglob("*.json"))
     broken = [path for path in receipts if not _is_true(path)]

@@ -1,6 +1,6 @@
-"""The scales at which the exhibits run, from the smallest to the paper's own: one file each in params/scales/.
+"""The scales at which the exhibits run, from the smallest to the paper's own. Each is one file in params/scales/.
 
-A scale with a parent says only what differs from it: bindings of recipes, seeds, exhibits.
+A scale with a parent says only what differs from its parent: bindings of recipes, seeds, exhibits.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def default() -> str:
 
 
 def roots() -> tuple[str, ...]:
-    """The scales without a parent, which have recipes and are spoken of by every exhibit."""
+    """The scales without a parent: they have recipes of their own, and every exhibit has an entry for each of them."""
     return tuple(name for name, scale in _declared().items() if scale.parent is None)
 
 
@@ -96,9 +96,10 @@ def value_at(scale: str, by_scale: Mapping[str, Any]) -> Any:
 
 
 def entry_of(exhibit: Mapping[str, Any], scale: str) -> dict[str, Any]:
-    """What an exhibit differs by at a scale: `thinned`, `set`, `runs`, `seeds`, each from the nearest that says it.
+    """How an exhibit differs at a scale: `thinned`, `set`, `runs` and `seeds`, each from the nearest place that has it.
 
-    The nearest is the scale's own file, then the exhibit's `scales:`, then both for the parent. `set` is merged.
+    The places are the scale's own file, then `scales:` of the exhibit, and then the same two for the parent. `set` is
+    merged over all of them.
     """
     merged: dict[str, Any] = {}
     for name in reversed(lineage(scale)):
@@ -111,7 +112,7 @@ def entry_of(exhibit: Mapping[str, Any], scale: str) -> dict[str, Any]:
 
 def _declared() -> dict[str, Scale]:
     paths = sorted(path for path in FOLDER.glob("*.yaml") if not path.name.startswith("."))
-    # Called a thousand times a plan; the files' times are asked each time, because tests and editors change them.
+    # A plan calls this a thousand times. It looks at the files' times each time, because tests and editors change them.
     return _read_all(tuple((path.absolute(), path, path.stat().st_mtime_ns) for path in paths))
 
 

@@ -1,4 +1,6 @@
-"""Declarations held to the JSON schemas under params/schema/: the line, what may stand there, and the nearest name."""
+"""Declarations checked by the JSON schemas under params/schema/. An error says the line, what may stand there, and the
+nearest name that exists.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def read_checked(path: Path, schema: str) -> tuple[Any, Any]:
     content = plain(document, path)
     errors = list(_validator(schema).iter_errors(content))
     if errors:
-        # A misspelled key is also a missing one: the misspelling says more.
+        # A misspelled key is also a missing key; the misspelling says more.
         error = min(errors, key=lambda error: error.validator != "additionalProperties")
         raise _complaint(error, document, path, schema)
     return content, document

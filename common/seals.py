@@ -1,4 +1,4 @@
-"""JSON records that carry a hash of their own content: the next reader finds a changed digit."""
+"""JSON records that carry a hash of their own content, so that their next reader notices a changed digit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_whole(record: Any) -> bool:
     """Whether the record is an object that holds the seal of its content."""
     try:
         return isinstance(record, dict) and record.get(SEAL) == _digest(record)
-    except ValueError:  # 1e999 is a number of JSON and none that we write
+    except ValueError:  # 1e999 is a number in JSON, but no number that we write.
         return False
 
 
@@ -34,7 +34,7 @@ def read_sealed(path: str | Path, remedy: str) -> dict[str, Any]:
         return record
     raise UserError(
         "a record was changed after it was written",
-        expected="the content that its seal was made of",
+        expected="the content from which its seal was made",
         found="another content" if isinstance(record, dict) else f"a JSON {type(record).__name__}",
         where=path,
         remedy=remedy,

@@ -1,1 +1,1 @@
-"""Ink and judgement: what a run measured, drawn beside what the paper printed."""
+"""Judging and drawing: what the runs measured, tested and shown beside what the paper printed."""

@@ -1,6 +1,7 @@
-"""The list of the paper's claims: `python -m reports.claims` writes docs/claims.md.
+"""Write the list of the paper's claims, docs/claims.md.
 
-What each says, where it is tested, and the paper's own effect, computed from params/paper by the code that judges ours.
+The list has for each claim what it says, where it is tested, and the paper's own effect, which the code that judges our
+numbers computes from params/paper.
 """
 
 from __future__ import annotations
@@ -34,25 +35,26 @@ INTRODUCTION = """# The paper's claims
 Made by `python -m reports.claims` from `claims:` in `params/exhibits/` and the numbers in `params/paper/`; edit those.
 {count} claims of the paper are declared.
 
-*Paper's effect* is computed from the paper's numbers by the code that judges ours: of a claim about every cell the
-weakest difference, of one with several conditions the weakest of them, of a trend the rise of the straight line through
-all its cells, which is not quite the difference of the outermost. *Supported* says whether these numbers alone
-would confirm the claim, tested at 5 % as if a repeat of one of them varied by 0.15 points, as the paper's repeats of
-one setting do (64.4, 64.5, 64.6). *From* is the smallest scale at which a claim makes sense; below, it is *not run*.
+*Paper's effect* is computed from the paper's numbers by the code that judges ours. For a claim about every cell it is
+the weakest difference; for a claim with several conditions, the weakest of them; for a trend, the rise of the
+straight line through all its cells, which is not quite the difference of the outermost. *Supported* says whether
+these numbers alone would confirm the claim, tested at 5 % as if a repeat of one of them varied by 0.15 points, as the
+paper's repeats of one setting do (64.4, 64.5, 64.6). *From* is the smallest scale at which a claim makes sense;
+below, it is *not run*.
 
 ## How a claim is judged
 
-- **One family.** Every claim is tested from both sides. All these tests of a scale are one family, in which Benjamini
-  and Hochberg's procedure keeps the expected share of wrong ones among the verdicts at 5 % or less. A verdict that
-  stands by Holm's procedure too bears a mark of its own: with that one alone, 95 % of such boards would have no wrong
-  verdict at all. Claims of exhibits that the paper does not have are a family apart.
-- **A training that diverged is no number.** A seed in which one of the cells that are compared diverged is left out of
-  that comparison, and the claim names the cell. If fewer than two seeds are left (or none of one), the claim is *not
-  run*, and its reason is *diverged*. Where validation chooses among settings, one of which a seed diverged is no
-  candidate.
-- **What is ours changes no claim of the paper.** `others` are the paper's others where the paper prints the values that
-  the claim names: a temperature or a loss of one's own, beside them, is drawn and not judged. A block of runs with
-  `label: {{own: yes}}` is left out of the exhibit's claims altogether.
+- **One family.** Every claim is tested from both sides. All these tests of a scale are one family. The procedure of
+  Benjamini and Hochberg keeps the expected share of wrong verdicts at 5 % or less. A verdict that Holm's procedure
+  would also let stand has a mark: if those were the only verdicts, 95 % of such boards would have no wrong one at
+  all. Claims of exhibits that the paper does not have are a family apart.
+- **A training that diverged gives no number.** If one of the compared cells diverged in a seed, that seed is left out
+  of the comparison, and the claim names the cell. If fewer than two seeds are left (or none, where there was one),
+  the claim is *not run*, and its reason is *diverged*. Where validation chooses among settings, a setting that
+  diverged in any seed is no candidate.
+- **What you add changes no claim of the paper.** Where the paper prints the values that a claim names, `others` means
+  the other values that the paper prints: a temperature or a loss of your own is drawn beside them, and not judged. A
+  block of runs with `label: {{own: yes}}` is left out of the exhibit's claims altogether.
 """
 GRAMMAR = """## How a claim is declared
 
@@ -70,7 +72,7 @@ C1:
 ```
 
 The steps (`minus`, `swap`, `pairs`, `mean`, `trend`) and the words that select cells at every scale (`first`, `second`,
-`last`, `any`, `others`) are explained in `reports/judging/contrast.py`, the tests in
+`last`, `any`, `others`) are explained in `reports/judging/contrast.py` and `selection.py`, the tests in
 `reports/judging/inference.py`.
 """
 

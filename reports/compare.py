@@ -1,9 +1,12 @@
-"""What changed between runs of the suite: `make compare BASE="<revision, folder or scale> ..."`.
+"""Compare runs of the suite: which parameters, numbers, verdicts and drawings changed.
 
-Parameters that differ, then metrics that moved (with intervals), then verdicts that changed, and both drawings of
-every exhibit whose numbers moved, side by side. A base is a git revision whose evidence was committed, the results
-folder of another clone or machine, or a scale. Each is compared with one reference, by default the results that lie
-here. All sides are drawn and judged by the code of this checkout. With --markdown the same for a pull request.
+    make compare BASE="<revision, folder or scale> ..."
+
+The page lists the parameters that differ, the metrics that moved (with intervals) and the verdicts that changed, and
+shows both drawings of every exhibit whose numbers moved, side by side. A base is a git revision whose evidence was
+committed, the results folder of another clone or machine, or a scale. Each base is compared with one reference, by
+default the results that lie here. The code of this checkout draws and judges all sides. With --markdown the same is
+written for a pull request.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from markupsafe import Markup
 
 from common.errors import command
 from common.files import write_bytes, write_text
+from common.options import add_results
 from common.scales import check_scale, default, names
 from reports import draw
 from reports.comparing.changes import differences, moves
@@ -74,16 +78,24 @@ def _parser() -> argparse.ArgumentParser:
         "--base",
         required=True,
         action="append",
-        help="git revisions, folders of results, scales; with blanks between",
+        help="git revisions, folders of results, or scales, separated by blanks",
     )
-    parser.add_argument("--reference", help="what every base is compared with (the results that lie here)")
-    parser.add_argument("--scale", help="of the reference (default: params/scale.yaml)")
-    parser.add_argument("--base-scale", help="of a base that is no scale itself (the same)")
     parser.add_argument(
-        "--ignore", nargs="+", default=[], metavar="PATTERN", help="parameters or metrics, as Lars.*"
+        "--reference", help="the side that every base is compared with (default: the results that lie here)"
     )
-    parser.add_argument("--markdown", action="store_true", help="write changes.md too, for a pull request")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--scale", help="the scale of the reference (default: params/scale.yaml)")
+    parser.add_argument(
+        "--base-scale", help="the scale of a base that is a revision or a folder (default: --scale)"
+    )
+    parser.add_argument(
+        "--ignore",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="parameters or metrics to leave out, for example Lars.*",
+    )
+    parser.add_argument("--markdown", action="store_true", help="also write changes.md, for a pull request")
+    add_results(parser)
     parser.add_argument("--params", type=Path, default=Path("params"))
     parser.add_argument("--out", type=Path, default=Path("reports/out"))
     return parser
@@ -109,7 +121,7 @@ def _side(name: str | None, scale: str, options: argparse.Namespace) -> Side | N
 
 
 def _here(options: argparse.Namespace, scale: str) -> Side:
-    """The results of a scale that lie here; without any its committed evidence."""
+    """The results of a scale that lie here, or its committed evidence if there are none."""
     exhibits = _exhibits(options.params)
     has_results = any((options.results / scale / "tidy").glob("*/rows.csv"))
     if not has_results and (Path(EVIDENCE) / scale).is_dir() and options.results == Path("results"):

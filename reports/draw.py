@@ -1,10 +1,9 @@
-"""Draw exhibits: `python -m reports.draw --scale smoke` all of them, with `--exhibit figure_08` one.
+"""Draw the exhibits of a scale that have changed, or one exhibit.
 
-Reads the exhibit's declaration, its results, the paper's values, and what `reports.verdict` tested on them; writes to
-<out>/<scale>/<exhibit>.*: a figure as svg and png, a table as html and tex, and for both a csv (ours beside the
-paper's) and a json record. Last it writes <results>/<scale>/drawn/<exhibit>.json, the checksums of these files and of
-what they were made from. Of all exhibits those are drawn that have results and whose drawings are not the ones that
-this receipt names.
+The command reads an exhibit's declaration, its results, the paper's values, and what `reports.verdict` tested on them.
+It writes <out>/<scale>/<exhibit>.*: a figure as svg and png, a table as html and tex, and for both a csv (ours beside
+the paper's) and a json record. Last it writes <results>/<scale>/drawn/<exhibit>.json, the checksums of these files and
+of everything they were made from. An exhibit whose drawings and inputs still have these checksums is not drawn again.
 """
 
 from __future__ import annotations
@@ -30,15 +29,16 @@ from reports.drawing.standing import banner, standing
 from reports.drawing.tables import spread_note, to_html, to_latex
 from reports.reading.declarations import load_all, load_declaration
 from reports.reading.exhibit import Evidence, load
-from reports.reading.folders import Folders, add_folders, code_hash, folders_of, hashes
+from reports.reading.folders import Folders, add_folders, check_collected, code_hash, folders_of, hashes
 from reports.reading.judged import read_fresh
 from reports.reading.plain import json_text, record_text
 from reports.reading.record import record
 from reports.reading.summary import beside
 
 ENDINGS = {"figure": ("svg", "png", "csv", "json"), "table": ("html", "tex", "csv", "json")}
-INK = ("matplotlib", "seaborn", "pandas", "numpy", "jinja2", "pillow")  # whose versions decide how it looks
-FEW = 3  # exhibits for which no further process is started: it costs a second of imports
+# Their versions decide how a drawing looks.
+INK = ("matplotlib", "seaborn", "pandas", "numpy", "jinja2", "pillow")
+FEW = 3  # exhibits for each further process, which costs a second of imports
 CURVES = "_curves"  # ends the name of a drawing that every kind of exhibit may have
 Files = dict[str, bytes]
 
@@ -48,16 +48,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.draw", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--exhibit", help="for example figure_08 or table_b1; the default is all that have changed"
+        "--exhibit", help="only this exhibit, for example figure_08 (default: all that have changed)"
     )
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     if options.exhibit:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
+        check_collected(scale, folders, options.exhibit)
         left = write(options.exhibit, scale, folders, options.out / scale)
         receipts.write(folders.results / scale, f"drawn/{options.exhibit}", left)
         return
+    check_collected(scale, folders)
     declared = {exhibit.id: exhibit for exhibit in load_all(folders.params, scale)}
     with_results = [name for name in declared if folders.rows(name, scale).exists()]
     stale = [name for name in with_results if not is_drawn(name, scale, folders, options.out / scale)]
@@ -95,7 +97,7 @@ def write(exhibit: str, scale: str, folders: Folders, out: Path) -> list[Path]:
 
 
 def write_all(exhibits: Sequence[str], scale: str, folders: Folders, out: Path) -> None:
-    """Draw exhibits, as many at a time as there are cores; drawings that are one by one the same bytes."""
+    """Draw exhibits, as many at a time as there are cores. The bytes are the same as drawn one by one."""
     jobs = min(machine.cores(), len(exhibits) // FEW)
     one = functools.partial(write, scale=scale, folders=folders, out=out)
     if jobs < 2:
@@ -103,7 +105,7 @@ def write_all(exhibits: Sequence[str], scale: str, folders: Folders, out: Path) 
             one(exhibit)
         return
     importlib.import_module("reports.drawing.style")  # before they fork, or each would import matplotlib
-    # Of an interrupt the parent tells.
+    # Only the parent reports an interrupt.
     ignore = (signal.SIGINT, signal.SIG_IGN)
     with concurrent.futures.ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ignore) as pool:
         for _ in pool.map(one, exhibits):
@@ -116,7 +118,7 @@ def file_name(exhibit: str, ending: str) -> str:
 
 
 def is_drawn(exhibit: str, scale: str, folders: Folders, out: Path) -> bool:
-    """Whether the drawings lie there that its receipt names, made from what lies there now."""
+    """Whether the drawings that its receipt names are there, and were made from what is there now."""
     path = _receipt(exhibit, scale, folders)
     try:
         receipt: dict[str, Any] = read_json(path)
@@ -163,7 +165,7 @@ def _module(exhibit: str) -> ModuleType:
 
 
 def _figure(evidence: Evidence) -> tuple[Files, list[str]]:
-    from reports.drawing import style  # matplotlib: a table without formulae does not pay for it
+    from reports.drawing import style  # imports matplotlib, which a table without formulae does not need
 
     with style.style(evidence.exhibit.id):
         drawing = style.Drawing.of(_module(evidence.exhibit.id).draw(evidence))
@@ -171,12 +173,12 @@ def _figure(evidence: Evidence) -> tuple[Files, list[str]]:
 
 
 def _curves(evidence: Evidence) -> Files:
-    """The learning curves, by the ending "_curves.svg"; none of an exhibit whose runs recorded none."""
+    """The learning curves, by the ending "_curves.svg"; nothing for an exhibit whose runs recorded none."""
     if evidence.curves.empty:
         return {}
     from reports.drawing import curves, style
 
-    # Words stay words: as outlines they would be most of the bytes of a drawing that has few of them.
+    # Text stays text here: as outlines it would be most of the bytes of such a drawing.
     with style.style(evidence.exhibit.id + CURVES), style.words_as_text():
         figure = curves.draw_curves(evidence)
         return {f"{CURVES}.svg": style.svg_bytes(figure)} if figure else {}

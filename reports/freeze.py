@@ -1,7 +1,7 @@
-"""Freeze a scale before it is run: `python -m reports.freeze --scale reduced` writes params/frozen/<scale>.yaml.
+"""Freeze a scale before it is run: write hashes of its claims and runs, with the date, to params/frozen/<scale>.yaml.
 
-Its claims and its resolved runs are put down by their hashes, with the date. Commit the file; then run. The page says
-when that was, and names every claim and every exhibit that is not what was frozen.
+Commit that file, and then run the scale. Its page says when it was frozen, and marks every claim and every exhibit that
+has changed since.
 """
 
 from __future__ import annotations
@@ -27,20 +27,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.freeze", description=__doc__.splitlines()[0])
     parser.add_argument("--scale", required=True, help="one of params/scales/")
-    parser.add_argument("--params", type=Path, default=Path("params"))
-    parser.add_argument("--again", action="store_true", help="freeze anew what was frozen before")
+    parser.add_argument(
+        "--params", type=Path, default=Path("params"), help="declarations and plans (default: params)"
+    )
+    parser.add_argument("--again", action="store_true", help="replace an earlier freeze")
     options = parser.parse_args(arguments)
     path = frozen_path(options.params, check_scale(options.scale))
     if path.exists() and not options.again:
         raise UserError(
-            "the scale is frozen",
-            expected="a scale that never was, or --again",
-            found=f"{path}",
-            remedy="its history shows when and why; --again freezes what is declared now, and the page says so",
+            f"scale {options.scale} is frozen already",
+            expected="a scale that was never frozen, or --again",
+            found="an earlier freeze",
+            where=path,
+            remedy="add --again to freeze what is declared now; the page then has the new date",
         )
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     write_yaml(path, content(options.params, options.scale, today), header=HEADER)
-    print(f"{options.scale}: frozen in {path}; commit it before the first run")
+    print(f"{options.scale}: frozen in {path}; commit this file before the first run")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""One page that shows every exhibit of a scale: `python -m reports.index --scale smoke`.
+"""Make the page of a scale, which shows its verdicts and every exhibit: reports/out/<scale>/index.html.
 
-Reads what reports.draw and reports.verdict left in <out>/<scale>; writes index.html there, <metrics>/<scale>.json for
-DVC and <evidence>/<scale>/<exhibit>/ for comparisons and for those who have no runs, both small enough to be committed.
-Drawings are embedded by relative address; the rest is in the page, which loads nothing from a network.
+The command reads what reports.draw and reports.verdict left in <out>/<scale>, and writes index.html there. It also
+writes <metrics>/<scale>.json for DVC, and <evidence>/<scale>/<exhibit>/ for comparisons and for readers without runs;
+both are small enough to be committed. Drawings are linked by relative address. Everything else is in the page, which
+loads nothing from a network.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from reports.page import board, summary
 from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, NOT_RUN, PARTIAL, Entry, contents
 from reports.page.numbers import numbers
-from reports.reading import progress, provenance
-from reports.reading.folders import Folders, add_folders, folders_of
+from reports.reading import completion, lineage
+from reports.reading.folders import Folders, add_folders, check_collected, folders_of
 from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
 from reports.reading.verdicts import SPOKEN
@@ -37,12 +38,18 @@ from reports.reading.words import read_words
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.index", description=__doc__.splitlines()[0])
-    parser.add_argument("--metrics", type=Path, default=Path("reports/metrics"), help="one JSON per scale")
+    parser.add_argument(
+        "--metrics",
+        type=Path,
+        default=Path("reports/metrics"),
+        help="where <scale>.json goes, the means that DVC compares (default: reports/metrics)",
+    )
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     folder = options.out / scale
     entries = contents(scale, folder, folders.params)
+    check_collected(scale, folders)
     records = [entry.record for entry in entries if entry.record]
     write_text(folder / "index.html", page(scale, entries, folder, folders))
     if not folders.committed:
@@ -64,7 +71,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         entry.id: [claim for claim in claims or [] if claim.found["exhibit"] == entry.id] for entry in entries
     }
     statuses = (COMPLETE, PARTIAL, NOT_RUN, NOT_DRAWN)
-    made, left = _progress(scale, entries, folders)
+    made, left = _completion(scale, entries, folders)
     return render(
         "index.html.j2",
         scale=scale,
@@ -91,24 +98,24 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
     )
 
 
-def _progress(
+def _completion(
     scale: str, entries: Sequence[Entry], folders: Folders
-) -> tuple[progress.Made | None, progress.Left | None]:
-    """The runs that are made, as far as their records were kept, and those that are left."""
-    records = progress.read_records(folders.evidence / scale / progress.RECORDS)
+) -> tuple[completion.Made | None, completion.Left | None]:
+    """The runs that are made, as far as their records were kept, and the runs that are left."""
+    records = completion.read_records(folders.evidence / scale / completion.RECORDS)
     drawn = {entry.id: entry.record for entry in entries if entry.record}
     runs = {
         str(run.get("fingerprint")): run
         for record in drawn.values()
-        for run in provenance.runs_of(record).values()
+        for run in [*lineage.runs_of(record).values(), *lineage.searched_of(record).values()]
     }
     missing = {name: record["missing"] for name, record in drawn.items()}
-    left = progress.left(folders.params, scale, missing, records, runs)
-    return progress.made(records, runs), left
+    left = completion.left(folders.params, scale, missing, records, runs)
+    return completion.made(records, runs), left
 
 
 def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
-    """What the template needs of one exhibit: drawn, with numbers and their runs; or only its name and claims."""
+    """What the template needs of one exhibit: drawing, numbers and runs; only name and claims if it is not drawn."""
     item = {"entry": entry, "record": entry.record, "claims": claims, "again": entry.again}
     if entry.record is None:
         return item
@@ -118,14 +125,14 @@ def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str
         "drawing": _drawing(entry, folder),
         "knobs": knobs,
         "numbers": rows,
-        "trails": provenance.trails(entry.record),
-        "absent": provenance.absent(entry.record),
+        "trails": lineage.trails(entry.record),
+        "absent": lineage.absent(entry.record),
         **_causes(entry.record),
     }
 
 
 def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
-    """A figure's width and height, so that a page keeps its place while it loads; or a table's markup."""
+    """A figure's width and height, so that the page does not jump while it loads; or a table's markup."""
     if entry.kind == "table":
         # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
         return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}
@@ -141,11 +148,11 @@ def _curves(entry: Entry) -> str | None:
 
 def _causes(record: Record) -> dict[str, Any]:
     """What all runs of an exhibit have in common, and what the plan says of their cost."""
-    runs = provenance.runs_of(record) | provenance.searched_of(record)
+    runs = lineage.runs_of(record) | lineage.searched_of(record)
     return {
-        "stages": provenance.stage_causes(runs),
-        "shared": provenance.shared(runs),
-        "varies": provenance.varying_by_stage(runs),
+        "stages": lineage.stage_causes(runs),
+        "shared": lineage.shared(runs),
+        "varies": lineage.varying_by_stage(runs),
         "data": sorted({str(run["data"]) for run in runs.values() if run.get("data")}),
         "cost": {name: _amount(value) for name, value in _cost(record["provenance"]).items()},
     }

@@ -1,7 +1,7 @@
-"""The page of a scale as one PDF: `python -m reports.pdf --scale smoke`, printed by a headless Chromium.
+"""Print the page of a scale as one PDF, by a headless Chromium.
 
-Reads <out>/<scale>/index.html; writes report.pdf beside it. The dates that the browser stamps are set to 1970, so that
-one browser prints one page to the same bytes; another version may print others.
+The command reads <out>/<scale>/index.html and writes report.pdf beside it. Dates in the PDF are set to 1970, so that
+one browser always prints a page to the same bytes; another version of the browser may print other bytes.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from common.errors import UserError, command
 from common.files import read_bytes, write_bytes
+from common.options import add_scale
 from common.scales import default
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -24,18 +25,23 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 EPOCH = b"19700101000000"
-SECONDS = 120  # for one page, on a slow machine
+SECONDS = 120  # that one page may take, on a slow machine
 
 
 @command
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.pdf", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
+    add_scale(parser)
     parser.add_argument(
-        "--out", type=Path, default=Path("reports/out"), help="the page lies in <out>/<scale>"
+        "--out",
+        type=Path,
+        default=Path("reports/out"),
+        help="the page lies in <out>/<scale> (default: reports/out)",
     )
-    parser.add_argument("--browser", help="a Chromium; without it $CHROMIUM, or one on the PATH")
+    parser.add_argument(
+        "--browser", help="the Chromium to use (default: $CHROMIUM, or the first on the PATH)"
+    )
     options = parser.parse_args(arguments)
     options.scale = options.scale or default()
     page = options.out / options.scale / "index.html"
@@ -68,18 +74,18 @@ def printed(page: Path, browser: str) -> bytes:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise _unprinted(browser, page, error) from error
         if not target.exists():
-            last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
+            last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
             raise _unprinted(browser, page, f"no PDF (status {done.returncode}, {last})")
         return target.read_bytes()
 
 
 def _unprinted(browser: str, page: Path, found: object) -> UserError:
     return UserError(
-        "the page was not printed",
+        "the browser printed no page",
         expected=f"a PDF by {browser}",
         found=found,
         where=page,
-        remedy="try it by hand with --print-to-pdf",
+        remedy="try the browser by hand: <browser> --headless --print-to-pdf <page>",
     )
 
 

@@ -1,11 +1,11 @@
-"""From a number back to what made it: `python -m reports.trace --scale smoke --exhibit table_05`.
+"""Trace numbers back to what made them: each run with its parameters, its folder and the command that makes it again.
 
-With `--claim D6` a verdict's history: the committed revisions of the evidence in which it changed, and the numbers
-that moved it. Each revision is judged anew by the code of this checkout, so that only the evidence differs.
+For each run of a cell the command prints what it measured and, stage by stage, its folder, its parameters, the git
+commit, seconds and images/s of its record.json, and the command that makes exactly this run. The page shows the same
+except for commit and cost, which may differ between two makings of equal numbers.
 
-Prints what each run of a cell measured and, stage by stage, its folder, its parameters, the git commit, seconds and
-images/s of its record.json, and the command that makes exactly it. The page shows the same but for commit and cost,
-which differ from one making of equal numbers to another.
+With `--claim D6` it prints a verdict's history: the committed revisions of the evidence in which the verdict changed,
+and the numbers that moved it. The code of this checkout judges each revision again, so that only the evidence differs.
 """
 
 import argparse
@@ -20,9 +20,10 @@ from common.names import cell_name, nearest
 from common.scales import check_scale, default
 from reports.comparing import history
 from reports.reading.declarations import load_declaration
+from reports.reading.folders import add_folders, check_collected, folders_of
 from reports.reading.knobs import canonical, sort_key
+from reports.reading.lineage import Trail, Tried, absent, trails
 from reports.reading.notation import metric
-from reports.reading.provenance import Trail, Tried, absent, trails
 from reports.reading.tidy import load_collected
 
 
@@ -30,25 +31,32 @@ from reports.reading.tidy import load_collected
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.trace", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
-    parser.add_argument("--exhibit", help="for example figure_08 or table_b1")
-    parser.add_argument("--claim", help="for example D6: when its verdict changed, and by which numbers")
-    parser.add_argument("--run", help="one run, or with its seed left out those of all seeds")
+    parser.add_argument("--exhibit", help="the exhibit to trace, for example figure_08")
     parser.add_argument(
-        "--cell", nargs="+", default=[], metavar="KNOB=VALUE", help="of the cells to trace (all)"
+        "--claim",
+        help="instead of an exhibit, a claim, for example D6: when its verdict changed, and because of which numbers",
     )
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--params", type=Path, default=Path("params"))
+    parser.add_argument("--run", help="only this run, or without the seed in its name the runs of all seeds")
+    parser.add_argument(
+        "--cell",
+        nargs="+",
+        default=[],
+        metavar="KNOB=VALUE",
+        help="only the cells with these values (default: all)",
+    )
+    add_folders(parser, has_products=False)
     options = parser.parse_args(arguments)
+    folders = folders_of(options)
     options.scale = check_scale(options.scale or default())
     if (options.claim is None) == (options.exhibit is None):
         parser.error("one of --exhibit and --claim is needed")
     if options.claim:
         print("\n".join(history.told(options.claim, options.scale, options.params)))
         return
-    # For its refusal of a misspelled exhibit.
+    # Only for its error about a misspelled exhibit.
     load_declaration(options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale)
-    folder = options.results / options.scale / "tidy" / options.exhibit
+    check_collected(options.scale, folders, options.exhibit)
+    folder = folders.tidy(options.exhibit, options.scale)
     measured, provenance = load_collected(folder, options.exhibit, options.scale)
     record = {
         "exhibit": options.exhibit,
@@ -65,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _chosen(matching: Sequence[Trail], run: str | None, cell: Sequence[str]) -> list[Trail]:
-    """The trails of a run, or of the cells with these values. UserError, with what there is, if there are none."""
+    """The trails of a run, or of the cells with these values. If there are none, a UserError lists what there is."""
     for word in cell:
         knob, equals, value = word.partition("=")
         known = sorted({name for trail in matching for name in trail.cell})
@@ -118,15 +126,15 @@ def _told_search(tried: Sequence[Tried]) -> Iterator[str]:
     """The runs among which a run chose: their settings, what validation said, and their commands."""
     for place, each in enumerate(tried):
         settings = ", ".join(f"{name} {value}" for name, value in each.own.items())
-        found = ", ".join(f"{name} {value:{metric(name).format}}" for name, value in each.found.items())
-        yield f"    {'' if place else 'chosen of':11}{settings}: {found or 'diverged'}; {each.command}"
+        measured = ", ".join(f"{name} {value:{metric(name).format}}" for name, value in each.metrics.items())
+        yield f"    {'' if place else 'chosen of':11}{settings}: {measured or 'diverged'}; {each.command}"
 
 
 def _own_record(path: Path) -> dict[str, str]:
-    """Commit and cost of a run. They are of the machine that ran it, so that a copy of the numbers may lack them."""
+    """Commit and cost of a run. They belong to the machine that ran it, so a copy of the numbers may lack them."""
     if not path.exists():
         return {"commit": f"not known: there is no {path.name} in this folder"}
-    record = read_json(path, "run it again, by the command of its stage")
+    record = read_json(path, "make the run again, by the command of its stage")
     git, seconds, speed = record.get("git") or {}, record.get("seconds"), record.get("images_per_second")
     edited = (
         f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"

@@ -1,8 +1,9 @@
-"""Does a claim of the paper hold here? `python -m reports.verdict --scale smoke` tests all claims and prints verdicts.
+"""Test the claims of the paper on the results of a scale, and print the verdicts.
 
-Reads tidy results, or with `--from evidence` the committed ones, and needs no drawing. Writes for every exhibit
-<results>/<scale>/judged/<exhibit>.json, what was tested on its evidence, and for the scale <out>/<scale>/verdicts.json,
-where all its claims are one family. An exhibit whose inputs are those that its record names is not judged again.
+The command reads tidy results, or with `--from evidence` the committed ones, and needs no drawing. For every exhibit it
+writes <results>/<scale>/judged/<exhibit>.json, what was tested on its evidence. For the scale it writes
+<out>/<scale>/verdicts.json, where all claims are one family. An exhibit whose inputs have not changed since its record
+was written is not judged again.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from common import receipts
 from common.errors import UserError, command
 from common.files import write_text
 from common.scales import check_scale, default
+from reports.judging.decision import Document, document
 from reports.judging.testing import judged, untested
-from reports.judging.verdicts import Document, document
 from reports.reading.declarations import Declaration, load_all, load_declaration
 from reports.reading.exhibit import load
-from reports.reading.folders import Folders, add_folders, folders_of, hashes
+from reports.reading.folders import Folders, add_folders, check_collected, folders_of, hashes
 from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged, write_judged
 from reports.reading.paper import load_paper
 from reports.reading.plain import record_text
@@ -32,16 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m reports.verdict", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--exhibit", help="test the claims of this one; the default is all, and their verdicts"
+        "--exhibit",
+        help="only test the claims of this exhibit; verdicts need all of them (default: all, with verdicts)",
     )
-    parser.add_argument("--markdown", action="store_true", help="print them as the table of a README")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the verdicts as a Markdown table, as in the README"
+    )
     add_folders(parser)
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     if options.exhibit:
         load_declaration(folders.params / "exhibits" / f"{options.exhibit}.yaml", scale)
+        check_collected(scale, folders, options.exhibit)
         update(options.exhibit, scale, folders)
         return
+    check_collected(scale, folders)
     verdicts = judge_scale(scale, folders)
     path = options.out / scale / FILE
     write_text(path, record_text(verdicts), only_if_changed=True)
@@ -69,8 +75,8 @@ def not_run(exhibit: Declaration, folders: Folders) -> list[Tested]:
 
 
 def update(exhibit: str, scale: str, folders: Folders) -> Judged:
-    """What was tested on an exhibit's evidence: as it lies there, or tested anew if it was made from other inputs."""
-    # A file that is absent, damaged or made from other inputs is made again.
+    """What was tested on an exhibit's evidence: the record that lies there, or a new one if the inputs have changed."""
+    # A record that is absent, damaged or made from other inputs is made again.
     with suppress(UserError):
         return read_fresh(exhibit, scale, folders)
     path, inputs = folders.judged(exhibit, scale), made_from(exhibit, scale, folders)

@@ -4,7 +4,7 @@
     embed = simclr.pretrained("results/cifar10/pretrain/figure_b7/part1-...")
     h = embed(images)
 
-Its names are those of __init__.pyi, where type checkers read them too. Each is imported when it is asked for.
+Its names are listed in __init__.pyi, which type checkers read too. Each is imported when it is first used.
 """
 
 import ast

@@ -1,8 +1,8 @@
-"""Batch normalization as the official code does it: global over processes, biased running variance.
+"""Batch normalization as in the official code: global over processes, with a biased running variance.
 
-torch differs in two ways that matter here. Its running variance is the unbiased estimate, a visible
-difference for the small batches of a late layer; and its momentum is the weight of the NEW value (0.1),
-TensorFlow's of the old (0.9).
+torch differs in two ways that matter here. Its running variance is the unbiased estimate, which is a visible
+difference for the small batches of a late layer. And its momentum is the weight of the NEW value (0.1), where
+TensorFlow's is the weight of the old one (0.9).
 """
 
 from typing import Annotated, Any
@@ -26,12 +26,12 @@ class BatchNorm(nn.Module):
     projection head. With `global_statistics` mean and variance are those of all processes' rows together:
     Section 2.2's remedy against a local information leak (all processes must hold equally many rows).
 
-    groups > 1 is that leak on one device: statistics over `groups` equal parts of the batch apart, as that many
-    devices without global batch norm have them. The batch counts as two halves of N rows, view a and view b, and
+    groups > 1 makes that leak on one device: each of `groups` equal parts of the batch has its own statistics, as on
+    that many devices without global batch norm. The batch counts as two halves of N rows, view a and view b, and
     group g is rows g N / groups up to (g + 1) N / groups of EACH half, so that both views of an image meet in one
     group, as they do on a device. (Of a batch that is no pair of halves this is still a division into equal
     parts.) The running statistics take the mean over the groups of their means and of their variances: once per
-    call, whatever `groups`. Evaluation knows no groups. Over several processes, each with its slice of both halves,
+    call, whatever `groups`. Evaluation has no groups. Over several processes, each with its slice of both halves,
     these are the groups of the whole batch: parts of a process where there are more groups than processes, several
     processes together where there are fewer. Without `global_statistics` they are groups of each process's rows.
     """
@@ -71,7 +71,7 @@ class BatchNorm(nn.Module):
         return out
 
     def _normalize_locally(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x normalized by its own mean and biased variance, and these two (c,)."""
+        """x normalized by its own mean and biased variance; then these two, (c,) each."""
         count = self._check_count(x)
         # With momentum 1 the fused kernel stores this batch's own statistics: no second pass over x.
         mean, unbiased = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)

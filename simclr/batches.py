@@ -8,11 +8,11 @@ from simclr.randomness import permutation
 
 
 class Batches:
-    """Every epoch is a fresh order of n images, cut into whole batches; what fills none is left out (official code).
+    """Every epoch is a new order of n images, cut into whole batches; the rest is left out (official code).
 
-    purpose, and the seed that `at` is given, address the orders. With several processes each gets its part of every
-    batch: they must be equally large. Raises ValueError for a batch that the images cannot fill or that the processes
-    cannot share.
+    `purpose`, and the seed that `at` is given, address the orders. With several processes each gets its part of every
+    batch, and the parts must be equally large. Raises ValueError for a batch that the images cannot fill or that the
+    processes cannot share.
     """
 
     def __init__(self, purpose: str, n: int, batch_size: int) -> None:
@@ -33,7 +33,7 @@ class Batches:
 
 
 def whole_batches(n: int, batch_size: int) -> int:
-    """How many whole batches n images fill. Raises ValueError for none."""
+    """How many whole batches n images fill. Raises ValueError if they fill none."""
     if not 0 < batch_size <= n:
         raise ValueError(f"batch_size must be between 1 and the {n} images, found {batch_size}")
     return n // batch_size

@@ -28,7 +28,7 @@ from simclr.wrapped import feature_dim, not_averaged, wrapped
 
 @dataclass(frozen=True)
 class Schedule:
-    """So many updates of one batch size, and the rate of each: a linear warm-up, then half a cosine to zero."""
+    """The number of updates, their batch size, and the rate of each: a linear warm-up, then half a cosine to zero."""
 
     batch_size: int
     steps_per_epoch: int
@@ -45,9 +45,9 @@ class Schedule:
 def schedule_in_epochs(
     n: int, *, batch_size: int, epochs: int, base_lr: float, warmup_epochs: float = 0
 ) -> Schedule:
-    """Whole epochs over n images at the official code's rates: a peak of base_lr x batch_size / 256.
+    """Whole epochs over n images at the rates of the official code, with a peak of base_lr x batch_size / 256.
 
-    Raises ValueError for a batch that the images cannot fill, and for no epochs.
+    Raises ValueError for a batch that the images cannot fill, and for less than one epoch.
     """
     steps_per_epoch = whole_batches(n, batch_size)
     if epochs < 1:
@@ -68,10 +68,10 @@ class Classification:
     images: uint8 (n, 3, H, W), a list of uint8 (3, h, w), or another simclr.views.ImageCollection; labels: int64 (n,),
     or (n, classes) of 0, 1 and UNJUDGED for several, on the device that trains. With `frozen` the encoder stays in
     evaluation mode and outside the graph: neither its weights nor its batch-norm statistics change. A batch that an
-    epoch cannot fill is dropped, as in the official code. weight_decay: the optimizer's own if None.
+    epoch cannot fill is dropped, as in the official code. weight_decay: None leaves it to the optimizer.
 
-    views: gin's ViewPolicy by default. optimizer: makes one of (name, parameter) pairs, gin's Sgd by default.
-    precision: of the encoder, see simclr.precision; the classifier and the loss are never in bfloat16. With several
+    views: by default gin's ViewPolicy. optimizer: makes an optimizer of (name, parameter) pairs, by default gin's Sgd.
+    precision: that of the encoder, see simclr.precision; classifier and loss are never in bfloat16. With several
     processes each makes its part of every batch, and all end as one process would, up to rounding.
 
     Updates raise simclr.divergence.Diverged within 50 of a loss or a weight that is not finite, `logits` at once.
@@ -225,8 +225,8 @@ def supervised(
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over the images of softmax cross-entropy for labels (n,), or of the classes' sigmoid cross-entropies.
 
-    The latter for labels (n, classes) of 0 and 1, summed over the classes: each is a logistic regression of its own,
-    which no number of others dilutes. An UNJUDGED label costs nothing.
+    The latter is for labels (n, classes) of 0 and 1, summed over the classes. Each class is then a logistic regression
+    of its own, which no number of others dilutes. An UNJUDGED label costs nothing.
     """
     if labels.dim() == 1:
         return F.cross_entropy(logits, labels)

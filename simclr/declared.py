@@ -1,8 +1,8 @@
-"""What a parameter may be, declared beside it: `temperature: Annotated[float, Above(0)]`.
+"""Which values a parameter may have, declared beside it: `temperature: Annotated[float, Above(0)]`.
 
-The planner reads these marks from source and refuses a binding before anything runs; `enforce` holds a call by
-keyword arguments to the same marks. Of a list or tuple every item is held to the range. None passes: whether a
-parameter may be None is for its type to say.
+The planner reads these marks from the source, and refuses a wrong binding before anything runs. `enforce` checks a
+call by keyword arguments against the same marks. In a list or tuple every item must be in the range. None passes,
+because the type of a parameter says whether it may be None.
 """
 
 import functools
@@ -15,10 +15,10 @@ from typing import Any
 
 
 class Mark:
-    """One thing that holds for every allowed value."""
+    """A condition that every allowed value meets."""
 
     def check(self, value: Any) -> str | None:
-        """What was expected, if `value` is not it; None if it is."""
+        """What was expected, if `value` does not meet the condition; None if it does."""
         items = value if isinstance(value, list | tuple) else [value]
         return None if all(item is None or self._holds(item) for item in items) else self.expected()
 
@@ -72,7 +72,7 @@ class Between(Mark):
 
 @dataclass(frozen=True)
 class Rising(Mark):
-    """A list or tuple whose items do not fall, as the two ends of a range."""
+    """A list or tuple whose items do not fall, such as the two ends of a range."""
 
     def check(self, value: Any) -> str | None:
         """What was expected, if `value` is not it; None if it is."""
@@ -98,7 +98,7 @@ class OneOf(Mark):
         return "one of " + ", ".join(map(repr, self.values))
 
     def _holds(self, value: Any) -> bool:
-        # True == 1: without their types a switch would pass for a number
+        # True == 1, so without a look at types a switch would pass for a number.
         return any(type(value) is type(each) and value == each for each in self.values)
 
 
@@ -120,7 +120,7 @@ class ModuleIn(Mark):
 
 
 def marks_of(function: Callable[..., Any]) -> dict[str, tuple[Mark, ...]]:
-    """The marks of each parameter of a function, or of a class's __init__, that has some."""
+    """The marks of the parameters of a function, or of a class's __init__, as far as they have any."""
     hints = typing.get_type_hints(
         function.__init__ if isinstance(function, type) else function, include_extras=True
     )
@@ -132,7 +132,7 @@ def marks_of(function: Callable[..., Any]) -> dict[str, tuple[Mark, ...]]:
 
 
 def enforce(function: Callable[..., Any], **arguments: Any) -> None:
-    """ValueError for the first of `arguments` that the marks of `function` do not allow."""
+    """Raise ValueError for the first of `arguments` that the marks of `function` do not allow."""
     marks = _remembered(function)
     for name, value in arguments.items():
         for mark in marks.get(name, ()):

@@ -1,4 +1,4 @@
-"""A training that has diverged ends, instead of reaching its end with numbers that mean nothing."""
+"""A training that has diverged is ended, so that it does not go on with numbers that mean nothing."""
 
 import math
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ EVERY = 50  # updates between two looks: each makes a GPU wait for the host
 
 
 class Diverged(ArithmeticError):
-    """A loss, a weight or a score is no finite number, or weights are so large that their norm is none.
+    """A loss, a weight or a score is not a finite number, or weights are so large that their norm is not.
 
-    step: updates made when it was first seen so: for a loss the very update, counted from 1; for weights that went
-    wrong without it the update after which they were looked at.
-    last_finite_loss: the loss of the last update before that had a finite one; None if the first had none.
+    step: the number of updates when that was noticed. For a loss it is the very update, counted from 1; for weights
+    alone it is the update after which they were looked at.
+    last_finite_loss: the last finite loss before that; None if the first loss was not finite.
     """
 
     def __init__(self, step: int, last_finite_loss: float | None, what: str = "the loss") -> None:
@@ -29,10 +29,10 @@ class Diverged(ArithmeticError):
 
 
 class Watch:
-    """Keeps the losses of a training until its next look at them, and at the weights of its networks.
+    """Keeps the losses of a training until it looks at them, and at the weights of the networks.
 
-    Looks are at fixed updates: a resumed training ends as an unbroken one does, and several processes, which have the
-    same losses, end together. They change nothing.
+    It looks after fixed updates, so that a resumed training ends where an unbroken one does, and several processes,
+    which have the same losses, end together. A look changes nothing.
     """
 
     def __init__(self, *networks: nn.Module) -> None:
@@ -57,16 +57,16 @@ class Watch:
                 raise Diverged(step, self.last_finite_loss, "a weight")
 
     def require_finite(self, scores: Tensor, step: int) -> Tensor:
-        """`scores` as they are. Raises Diverged if one is not finite: no metric orders it."""
+        """`scores` unchanged. Raises Diverged if one is not finite, because no metric can order it."""
         self._require_finite_losses()
         if not bool(scores.isfinite().all()):
             raise Diverged(step, self.last_finite_loss, "a score")
         return scores
 
     def state(self) -> dict[str, Tensor]:
-        """What a resumed training needs to say the same: the last finite loss, and the update of the first other one.
+        """What a resumed training needs: the last finite loss, and the update of the first loss that was not finite.
 
-        It raises nothing: of several processes one alone may write a checkpoint, and the others would wait for it.
+        It never raises: one of several processes may write a checkpoint alone, and the others would wait for it.
         """
         self._read()
         return {"divergence": torch.tensor([self._last, self._wrong], dtype=torch.float64)}

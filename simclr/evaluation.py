@@ -1,4 +1,4 @@
-"""A network over a whole data set without augmentation, a part at a time."""
+"""The output of a network on a whole data set without augmentation, a part at a time."""
 
 from collections.abc import Callable, Iterator
 
@@ -26,8 +26,8 @@ def evaluated_parts(
     """What `network`, in evaluation mode, gives for uint8 images under the test preprocessing `view`: parts (p, d).
 
     images: (n, 3, H, W), or photographs of different sizes, read a part at a time. size: of the views, pixels;
-    batch: images at a time. precision: see simclr.precision; the result is float32 but for "float64". index: the
-    numbers of the images that are asked for, int64 (m,), all of them by default.
+    batch: images at a time. precision: see simclr.precision; the result is float32, except for "float64". index: the
+    numbers of the wanted images, int64 (m,); by default all.
     """
     network.eval()
     images = as_images(images)

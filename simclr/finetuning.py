@@ -1,6 +1,6 @@
 """Fine-tuning a whole pretrained network: on few labels (Appendix B.5), and on another data set (Appendix B.8.2).
 
-The authors never published this part of their code; where the text is silent, FIDELITY.md says what is done.
+The authors never published this part of their code. Where the text is silent, FIDELITY.md says what is done here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from simclr.views.feed import begun
 
 
 class Rows:
-    """Some of the images of a collection that is read by index; what is not asked for is not read."""
+    """Some of the images of a collection that is read by index. The others are not read."""
 
     def __init__(self, images: ImageCollection, index: Tensor) -> None:
         self.images, self.index = images, index
@@ -34,7 +34,7 @@ class Rows:
         return self.images[self.index[rows]]
 
     def split(self, size: int) -> Iterator[Images]:
-        """Consecutive parts of `size` images, the last one with what is left."""
+        """Consecutive parts of `size` images; the last one has the rest."""
         return (self.images[part] for part in self.index.split(size) if len(part))
 
     def ahead(self, updates: Iterator[Update], begin: Begin) -> Iterator[Tensor]:
@@ -66,8 +66,8 @@ def fine_tuning(
     """Appendix B.5: all weights learn from the labelled images; no warm-up, crop and flip only, no weight decay.
 
     The rate starts at base_lr x batch / 256 (0.05 in the paper, at batch size 4096) and falls as a cosine; the head
-    starts at zero on h. Fewer images than batch_size are one batch of all of them, and the rate is that of this
-    smaller batch: at small scales 1 % of the labels is less than a batch. views, optimizer and precision: see
+    starts at zero on h. If there are fewer images than batch_size, all of them are one batch, with the rate of this
+    smaller batch. At small scales 1 % of the labels is less than a batch. views, optimizer and precision: see
     Classification.
     """
     batch_size = min(batch_size, len(images))

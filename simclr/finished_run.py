@@ -1,6 +1,6 @@
 """The encoder of a finished run, from its folder, ready to embed images.
 
-The one module of the library that reads files: a folder is what a user of a pretrained network has in hand.
+This is the only module of the library that reads files, because a user of a pretrained network has a folder in hand.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ class Embedding(nn.Module):
 def pretrained(folder: str | Path, size: int | None = None) -> Embedding:
     """The encoder of the finished run in `folder`, verified: embed = pretrained(folder); h = embed(images).
 
-    size: side of the views in pixels; None: what the run's own views had. Any run that keeps an encoder will do:
+    size: side of the views in pixels; None takes that of the run's own views. Any run that keeps an encoder will do:
     pretraining, supervised, fine-tuning, imported weights. Raises FileNotFoundError where there is no finished run, and
     ValueError for weights that are not as run.json lists them, without an encoder, or where no size is known.
     """
@@ -60,7 +60,7 @@ def pretrained(folder: str | Path, size: int | None = None) -> Embedding:
 
 
 def architecture(state: dict[str, Tensor]) -> dict[str, Any]:
-    """The arguments of `resnet` for which these are the weights: of a fine-tuned network no binding says them.
+    """The arguments of `resnet` that fit these weights, because the bindings of a fine-tuned network do not have them.
 
     Raises ValueError where no architecture fits.
     """

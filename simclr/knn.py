@@ -1,6 +1,6 @@
 """Weighted nearest neighbours on frozen features (Wu et al., 2018, Section 3.4): no training, so it can run everywhere.
 
-Not in the SimCLR paper; later work reports it beside the linear evaluation, with k = 200 and temperature 0.1.
+It is not in the SimCLR paper; later work reports it beside the linear evaluation, with k = 200 and temperature 0.1.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def knn_scores(
     bank: its rows in consecutive parts (p, d), each of which is used once and let go: the features of ImageNet's
     training images would be 42 GB. Similarity is the cosine s; a neighbour votes for its class with weight
     exp(s / temperature); of equally similar rows the first ones are neighbours. With fewer than k rows all of them
-    vote. first: with several processes `bank` may be one's consecutive share of the rows, of which this is the first.
+    vote. first: with several processes `bank` may be a process's consecutive share of the rows; this is its first row.
     Raises ValueError for k below 1.
     """
     if k < 1:

@@ -1,5 +1,5 @@
-"""What a label of an image with several labels can say besides 0, absent, and 1, present."""
+"""The value of a label, beside 0 (absent) and 1 (present), in a data set whose images have several labels."""
 
-# Neither is certain, so it is not learnt from and not counted: PASCAL VOC's scorer so skips an image, for one class,
-# where all of its objects of that class are marked difficult.
+# Neither is certain, so the label is not learnt from and not counted. PASCAL VOC's scorer skips an image like this for
+# a class, if all of its objects of that class are marked difficult.
 UNJUDGED = 2

@@ -35,7 +35,7 @@ CHUNK = 4096  # examples that are converted to float64 at a time
 HISTORY = 20  # steps that L-BFGS remembers
 SLOPE = 0.5  # a line search ends where the slope is at most this share of where it began
 TRIALS = 40  # points of one line search
-TINY = 1e-12  # keeps what never varies and is hardly penalised from a division by zero
+TINY = 1e-12  # prevents a division by zero for what never varies and is hardly penalised
 GRADIENT = 1e-4  # scikit-learn's own bound on the largest entry of the gradient of the mean objective
 
 
@@ -128,7 +128,7 @@ class Problem:
 
 
 class InverseHessian:
-    """What L-BFGS knows of the inverse Hessian, around a diagonal start (d + 1, 1 or classes).
+    """The inverse Hessian as L-BFGS knows it, from a diagonal start (d + 1, 1 or classes).
 
     In the compact form of Byrd, Nocedal and Schnabel (1994, equation 3.1): a few matrix products instead of two loops
     over the steps, which for small problems would take longer than the data do.

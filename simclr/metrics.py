@@ -19,7 +19,7 @@ def score(metric: str, logits: Tensor, labels: Tensor, classes: int) -> float:
 def predicted(logits: Tensor, labels: Tensor) -> Tensor:
     """The likeliest class int64 (n,); for labels (n, classes) the likelier of 0 and 1 of each, uint8 (n, classes).
 
-    Where a label is UNJUDGED so is the prediction, whatever the logit: no two models differ there.
+    Where a label is UNJUDGED, so is the prediction, whatever the logit. No two models differ there.
     """
     if labels.dim() == 1:
         return logits.argmax(dim=1)
@@ -57,8 +57,8 @@ def map11(scores: Tensor, labels: Tensor) -> Tensor:
 def average_precision11(scores: Tensor, positive: Tensor) -> Tensor:
     """The mean over recalls t = 0, 0.1, ..., 1 of the best precision at a recall of at least t (float64 in [0, 1]).
 
-    scores, positive: (n,); examples whose label is UNJUDGED do not count. Examples of equal score are above or below a
-    threshold together, so their order is nothing.
+    scores, positive: (n,). Examples whose label is UNJUDGED do not count. Examples of equal score are above or below a
+    threshold together, so their order does not matter.
     """
     judged = positive != UNJUDGED
     scores, positive = scores[judged], positive[judged]

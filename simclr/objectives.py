@@ -1,6 +1,6 @@
 """All losses and their parts under one name, for interactive use and for tests.
 
-Nothing that trains imports this: it reaches every loss, so an edit of one would retrain the runs of all others.
+Nothing that trains may import this module: it imports every loss, so an edit of one would retrain the runs of all.
 """
 
 from simclr.losses import loss_named, loss_names

@@ -20,7 +20,7 @@ BATCH_NORM = {
     "moving_variance": "running_var",
 }
 ENCODER, HEAD, CLASSIFIER = "base_model", "head_contrastive", "head_supervised/linear_layer/dense"
-# What an optimizer keeps beside each variable, and averages of variables: no part of the network.
+# Variables of the optimizer, and averages of variables, which are no part of the network.
 NOT_WEIGHTS = ("Momentum", "LARSOptimizer", "ExponentialMovingAverage")
 
 
@@ -74,7 +74,7 @@ def from_official_layout(value: Tensor) -> Tensor:
 
 
 def left_over(variables: Mapping[str, Tensor], names: Mapping[str, str]) -> list[str]:
-    """Encoder variables of the checkpoint that our encoder has no place for: it is then another architecture."""
+    """Encoder variables of the checkpoint without a place in our encoder; any of them means another architecture."""
     ours = set(names)
     return sorted(
         name

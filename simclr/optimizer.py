@@ -1,6 +1,6 @@
 """What Lars and Sgd share: named parameters, weight decay by name, momentum.
 
-The interface is torch.optim's, with two differences. Parameters have names, because LARS excludes by name.
+The interface is that of torch.optim, with two differences. Parameters have names, because LARS excludes by name.
 And nothing here derives from torch.optim.Optimizer: its constructor imports torch._dynamo, three seconds that
 every process of a sweep of short runs would pay.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class Optimizer(Protocol):
-    """What the trainings here ask of an optimizer."""
+    """What the trainings here need from an optimizer."""
 
     weight_decay: float
 

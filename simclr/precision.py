@@ -1,4 +1,4 @@
-"""In which floating-point numbers a network computes.
+"""The floating-point numbers in which a network computes.
 
 The official code computes everything in float32. "bfloat16" runs the encoder alone in bfloat16, where nearly all the
 operations are: its parameters, h itself, the projection head and the loss stay in float32, because the loss divides
@@ -30,7 +30,7 @@ def encoded(encoder: nn.Module, images: Tensor, precision: str) -> Tensor:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
-    """Within it bfloat16 is used for what bears it, if `precision` asks for that."""
+    """A context in which suitable operations use bfloat16, if `precision` asks for that."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 

@@ -1,4 +1,4 @@
-"""What a frozen vector knows of the transformation that its image went through (Table 3)."""
+"""What a frozen vector tells about the transformation of its image (Table 3)."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ losses.register()
 
 
 class Networks(nn.Module):
-    """Encoder f, projection head g and, optionally, a linear classifier that learns beside them."""
+    """Encoder f, projection head g, and optionally a linear classifier that learns beside them."""
 
     def __init__(self, encoder: nn.Module, head: nn.Module, seed: int, n_classes: int = 0):
         super().__init__()
@@ -59,7 +59,8 @@ class Pretraining:
         "float64" (tests).
     views, encoder, head: by default what gin binds of ViewPolicy, resnet and projection_head, weights drawn by `seed`.
         The encoder maps images (n, 3, size, size) in [0, 1] to h (n, d), the head h to z.
-    optimizer: makes one of (name, parameter) pairs, as partial(Lars, weight_decay=1e-6); by default gin's Lars.
+    optimizer: makes an optimizer of (name, parameter) pairs, such as partial(Lars, weight_decay=1e-6); by default gin's
+    Lars.
 
     An epoch is n // batch_size updates over a fresh order of the images; the n % batch_size last ones of that
     order are left out. The rate follows the official schedule of n * epochs // batch_size + 1 updates, so the

@@ -9,7 +9,7 @@ from simclr.distributed import replicated
 
 
 def feature_dim(encoder: nn.Module) -> int:
-    """How wide its h is, wrapped or not. Raises ValueError for an encoder that does not say."""
+    """The width of h of an encoder, wrapped or not. Raises ValueError for an encoder that does not say."""
     inner = encoder.module if isinstance(encoder, DistributedDataParallel) else encoder
     if not hasattr(inner, "feature_dim"):
         raise ValueError(f"{type(inner).__name__} has no feature_dim: set it to the width of its h")

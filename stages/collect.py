@@ -1,11 +1,11 @@
-"""Gather what an exhibit's runs measured into one tidy folder: the only thing that judging and drawing read.
+"""Gather what an exhibit's runs measured into one tidy folder; judging and drawing read nothing else.
 
 results/<scale>/tidy/<exhibit>/ holds
-    rows.csv         a row per run and metric: knobs, seed, metric, value, run; of one that diverged, at which step
+    rows.csv         a row per run and metric: knobs, seed, metric, value, run; for a run that diverged, the step
     curves.csv       the learning curves: run, epoch, metric, value
-    arrays.npz       where runs leave pictures
-    provenance.json  what decided each number, and the checksums of the others; sealed, written last
-What is the same as before keeps its time.
+    arrays.npz       the pictures and outcomes that runs leave, if any
+    provenance.json  what decided each number, and the checksums of the other files; sealed, written last
+A file whose content has not changed keeps its modification time.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from common import files, receipts, scales, seals
 from common.errors import UserError, command
 from common.names import cell_name, nearest
+from common.options import add_results, add_scale
 from stages.planning.declaration import exhibit_ids
 from stages.planning.fingerprint import adoption_of
 from stages.planning.plans import Plan, Run, datasets_of, read_plan
@@ -37,9 +38,9 @@ Known = dict[str, dict[str, Finished]]  # by stage and run
 def main(arguments: list[str] | None = None) -> int:
     """`python -m stages collect [--exhibit figure_08] [--scale S]`: every exhibit without --exhibit."""
     parser = argparse.ArgumentParser(prog="python -m stages collect", description=__doc__.splitlines()[0])
-    parser.add_argument("--exhibit")
-    parser.add_argument("--scale")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--exhibit", help="only this exhibit, for example figure_08 (default: all)")
+    add_scale(parser)
+    add_results(parser)
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())
     for name in [options.exhibit] if options.exhibit else exhibit_ids():
@@ -56,7 +57,7 @@ PROVENANCE = "provenance.json"
 
 
 def collect(plan: Plan, results: Path) -> None:
-    """Write the tidy folder of one exhibit. Runs that are not there are listed as missing, not left out in silence."""
+    """Write the tidy folder of one exhibit. Runs without a result are listed as missing, not left out silently."""
     known = {stage: dict(_known(plan, stage, results)) for stage in plan.stages}
     _check_measures(plan, known)
     folder = results / plan.scale / "tidy" / plan.exhibit
@@ -74,17 +75,17 @@ def collect(plan: Plan, results: Path) -> None:
 
 
 def _known(plan: Plan, stage: str, results: Path) -> Iterator[tuple[str, Finished]]:
-    """The finished runs of one stage. UserError if one is not what the plan describes now."""
+    """The finished runs of one stage. UserError if one of them is not what the plan describes now."""
     for run in plan.runs(stage):
         run_there = finished(run, results)
         if run_there and run_there.account["fingerprint"] != run.fingerprint:
             raise UserError(
-                "a result is not of this plan and this code",
+                "a result belongs to another plan or to other code",
                 expected=f"fingerprint {run.fingerprint} for run {run.id}",
                 found=run_there.account["fingerprint"],
                 where=run.folder(results),
-                remedy=f"run `python -m stages {stage} --scale {plan.scale} --sweep {plan.exhibit}` again; if only the "
-                "code changed and the numbers cannot have, `python -m stages adopt --reason ...` says so",
+                remedy=f"run `python -m stages {stage} --scale {plan.scale} --sweep {plan.exhibit}` again. If only the "
+                "code changed, and the numbers cannot have, declare that: `python -m stages adopt --reason ...`",
             )
         if run_there:
             yield run.id, run_there
@@ -101,7 +102,7 @@ def _table(plan: Plan, known: Known) -> str:
 
 
 def _values(plan: Plan, known: Known, run: Run) -> Iterator[tuple[str, float]]:
-    """What a cell's runs measured, in the order of `measure`; of one that diverged only at which step."""
+    """What a cell's runs measured, in the order of `measure`; for a run that diverged, only the step."""
     diverged = {stage: ended for stage in plan.stages if (ended := _divergence(known, stage, run.id))}
     for stage, metric in _measured(plan):
         entry = known.get(stage, {}).get(run.id)
@@ -129,7 +130,7 @@ def _curves(known: Known) -> str:
 
 
 def _thinned(curve: list[dict[str, str]]) -> list[dict[str, str]]:
-    """At most EPOCHS rows at even distances, the last one among them."""
+    """At most EPOCHS rows at even distances, always with the last one."""
     stride = math.ceil(len(curve) / EPOCHS) or 1
     return curve[::-1][::stride][::-1]
 
@@ -143,21 +144,21 @@ def _csv(header: list[str], rows: Iterable[list[Any]]) -> str:
 
 
 def _measured(plan: Plan) -> Iterator[tuple[str, str]]:
-    """Stage and metric of every measure. "logistic.top1|map11" is whichever a run has: data sets have their own."""
+    """Stage and metric of every measure. "logistic.top1|map11" stands for either: it depends on the data set."""
     for measured in plan.document["measure"]:
         stage, _, metrics = measured.partition(".")
         yield from ((stage, metric) for metric in metrics.split("|"))
 
 
 def _check_measures(plan: Plan, known: Known) -> None:
-    """UserError for a measure that no stage of the exhibit gives: it would leave an exhibit without numbers.
+    """UserError for a measure that no stage of the exhibit gives: it would leave the exhibit without numbers.
 
-    A measure may be one that only some runs have: while others are missing, its absence says nothing.
+    Only some runs may have a measure, so nothing is said as long as runs are missing.
     """
     searches = _searches(plan)
     for measured in plan.document["measure"]:
         stage, _, metrics = measured.partition(".")
-        # The runs of a search are of no cell: they have no row.
+        # The runs of a search belong to no cell, and have no row.
         entries = {} if stage in searches else known.get(stage, {})
         names = {name for entry in entries.values() for name in entry.metrics}
         whole = all(run.id in entries for run in plan.runs(stage))
@@ -200,7 +201,7 @@ def _knob_names(plan: Plan) -> list[str]:
 
 
 def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
-    # What a run chose among has no row of its own, and where the run that chose is there nothing is missing.
+    # The runs among which another chose have no rows. Once the run that chose is there, none of them is missing.
     searches = _searches(plan)
     stages = [stage for stage in plan.stages if stage not in searches]
     runs, searched = dict(_accounts(plan, known, stages)), dict(_accounts(plan, known, searches))
@@ -211,7 +212,7 @@ def _provenance(plan: Plan, known: Known) -> dict[str, Any]:
         "dataset": ", ".join(datasets_of([plan])),
         "missing": [name for name in _names(plan, stages) if name not in runs],
         "diverged": {name: own["diverged"] for name, own in runs.items() if "diverged" in own},
-        # A run that two cells show was paid for once.
+        # A run that two cells show is counted once.
         "cost": {name: sum(cost.get(name, 0) for cost in costs.values()) for name in ("images", "flops")},
         "runs": runs,
         **({"searched": searched} if searched else {}),
@@ -232,8 +233,8 @@ def _accounts(plan: Plan, known: Known, stages: Iterable[str]) -> Iterator[tuple
     """What decided the numbers of each run that is there, by "<stage>/<run>"."""
     for stage in stages:
         for run in plan.runs(stage):
-            if found := known[stage].get(run.id):
-                yield f"{stage}/{run.id}", found.account | {"adopted": adoption_of(stage, run.code)}
+            if one := known[stage].get(run.id):
+                yield f"{stage}/{run.id}", one.account | {"adopted": adoption_of(stage, run.code)}
 
 
 def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:
@@ -246,7 +247,7 @@ def _versions(accounts: Iterable[dict[str, Any]]) -> dict[str, str]:
 
 
 def _arrays(known: Known) -> Iterator[tuple[str, Any]]:
-    """The pictures and outcomes of each cell's first run: exhibits show one seed's."""
+    """The pictures and outcomes of each cell's first run: exhibits show those of one seed."""
     for runs in known.values():
         shown: set[str] = set()
         for run, one in runs.items():

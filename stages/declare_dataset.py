@@ -2,10 +2,10 @@
 
     python -m stages declare_dataset --folder data/mine --name mine
 
-The folder has a folder per class, or train/, val/ and test/ with a folder per class each (layout `imagefolder`; the
-page docs/own_images.md says more). Every image is decoded once. The entry has the sizes of the splits and the checksums
-of their lists, which hold the SHA-256 of every file: `prepare` refuses a folder that is no longer the declared one, and
-runs on other images are other runs. All else in the file stays as it is.
+The folder has a folder per class, or train/, val/ and test/ with a folder per class each (layout `imagefolder`, see
+docs/own_images.md). Every image is decoded once. The entry has the sizes of the splits and the checksums of their
+lists, which hold the SHA-256 of every file. So `prepare` refuses a folder that has changed since, and runs on other
+images are other runs. Everything else in the file stays as it is.
 """
 
 from __future__ import annotations
@@ -50,31 +50,42 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stages declare_dataset", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--folder", required=True, type=Path, help="the images")
-    parser.add_argument("--name", required=True, help="what recipes call them: small letters, digits and _")
-    parser.add_argument("--title", help="what figures and messages call them (the name)")
     parser.add_argument(
-        "--root", default=Path("data"), type=Path, help="where `prepare` looks for data (data)"
+        "--folder", required=True, type=Path, help="the folder of your images, with a folder per class"
+    )
+    parser.add_argument(
+        "--name", required=True, help="the name that recipes use: small letters, digits and _"
+    )
+    parser.add_argument("--title", help="the name that figures and messages use (default: --name)")
+    parser.add_argument(
+        "--root", default=Path("data"), type=Path, help="where `prepare` looks for data (default: data)"
     )
     parser.add_argument(
         "--test-fraction",
         default=0.2,
         type=_fraction,
-        help="part that is held out as the test split where none is (0.2)",
+        help="the part of the images to hold out for testing, if there is no test folder (default: 0.2)",
     )
     parser.add_argument(
         "--validation-fraction",
         default=0.1,
         type=_fraction,
-        help="the same for validation, of what remains (0.1)",
+        help="the part of the rest to hold out for validation (default: 0.1)",
     )
-    parser.add_argument("--seed", default=0, type=_seed, help="which images are held out (0)")
     parser.add_argument(
-        "--skip-undecodable", action="store_true", help="leave out, by name, files that cannot be decoded"
+        "--seed", default=0, type=_seed, help="the seed that chooses the images to hold out (default: 0)"
+    )
+    parser.add_argument(
+        "--skip-undecodable",
+        action="store_true",
+        help="leave out the files that cannot be decoded, and list them",
     )
     parser.add_argument("--replace", action="store_true", help="replace your earlier entry of this name")
     parser.add_argument(
-        "--declarations", default=PARAMS / "datasets.yaml", type=Path, help="params/datasets.yaml"
+        "--declarations",
+        default=PARAMS / "datasets.yaml",
+        type=Path,
+        help="the file to write to (default: params/datasets.yaml)",
     )
     return parser
 
@@ -112,7 +123,7 @@ def check_name(name: str, declarations: Path, replace: bool) -> None:
 
 
 def declaration(options: argparse.Namespace) -> Declaration:
-    """What the folder is, its images looked at: the entry with `name`."""
+    """The entry for the folder, with `name`. Every image is looked at."""
     tree = options.folder
     if not tree.is_dir():
         raise UserError(
@@ -121,7 +132,7 @@ def declaration(options: argparse.Namespace) -> Declaration:
     parts, classes = imagefolder.parts_of(tree), imagefolder.class_names(tree)
     if len(classes) < 2:
         raise UserError(
-            "no classes to tell apart",
+            "there are no classes to tell apart",
             expected="two or more folders, each with the images of one class",
             found=", ".join(classes) or "no folder",
             where=tree / parts["train"],
@@ -147,7 +158,7 @@ def declaration(options: argparse.Namespace) -> Declaration:
 
 
 def _with_splits(declared: Declaration, tree: Path) -> Declaration:
-    """The declaration with sizes and checksums as they are, and the official validation split if there is one."""
+    """The declaration with the actual sizes and checksums, and with the validation split if the folder has one."""
     listing = imagefolder.listing(tree, declared)
     declared["splits"] = {split: {"size": len(samples)} for split, samples in listing.items()}
     parts = imagefolder.parts_of(tree)
@@ -160,32 +171,33 @@ def _with_splits(declared: Declaration, tree: Path) -> Declaration:
     if declared.pop("undecodable", None) and (
         left_out := [path for one in surveyed.values() for path in one.left_out]
     ):
-        declared["undecodable"] = left_out  # these, and no other that breaks later
+        # These may be left out; a file that breaks later is still an error.
+        declared["undecodable"] = left_out
     _check_validation(surveyed["train"], declared["validation"], tree)
     return declared
 
 
 def _check_validation(train: Surveyed, validation: Validation, tree: Path) -> None:
-    """UserError if training or validation would have no image: found now, not amid a training."""
+    """UserError if training or validation would have no image. Better now than in the middle of a training."""
     parts = datasets.validation_split(train.labels, validation)
     if not all(map(len, parts)):
         raise UserError(
-            "train and validation need images each",
-            expected="one or more",
+            "training and validation both need images",
+            expected="one or more in each",
             found=" and ".join(str(len(part)) for part in parts),
             where=tree,
         )
 
 
 def _below(folder: Path, root: Path) -> str:
-    """The folder as the declaration has it: below root where it lies there, else by its whole path."""
-    # not resolved: data/mine may be a link to a larger disk, and is data/mine all the same
+    """The folder as the declaration names it: relative to root if it lies there, else by its whole path."""
+    # Links are not resolved: data/mine may be a link to a larger disk, and still be called data/mine.
     whole, above = Path(os.path.abspath(folder)), Path(os.path.abspath(root))
     return str(whole.relative_to(above)) if whole.is_relative_to(above) and whole != above else str(whole)
 
 
 def write_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
-    """Put the entry at the end of the file, or in the place of the one of this name; every other byte stays."""
+    """Put the entry at the end of the file, or replace the entry of this name. Every other byte stays."""
     from ruamel.yaml import YAML
 
     text = path.read_text("utf-8")
@@ -207,7 +219,7 @@ def write_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
 
 
 def _lines_of(path: Path, name: str, lines: list[str]) -> tuple[int, int]:
-    """The lines [start, end) of an entry; comments above the next entry belong to that. The end of the file if none."""
+    """The lines [start, end) of an entry, or the end of the file. Comments above the next entry belong to that one."""
     document = read_yaml_with_lines(path)
     if name not in document:
         return len(lines), len(lines)

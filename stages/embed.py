@@ -2,8 +2,8 @@
 
     python -m stages embed --full results/data/cifar10 --out data/cifar10_subset
 
-For each class and split one lossless WebP sheet of tiles, index.csv (which image of the full set each one
-is) and manifest.json. Images are chosen by address (seed and index), class-balanced, and keep the order of
+It writes one lossless WebP sheet of tiles for each class and split, index.csv (which image of the full set each tile
+is) and manifest.json. Images are chosen by address (seed and index), balanced over the classes, and keep the order of
 the full set.
 """
 
@@ -32,7 +32,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--full", required=True, type=Path, help="the prepared full data set")
     parser.add_argument("--out", required=True, type=Path, help="where the subset goes")
     parser.add_argument("--dataset", default="cifar10_subset", help="its name in params/datasets.yaml")
-    parser.add_argument("--declarations", default=DECLARATIONS, type=Path, help="params/datasets.yaml")
+    parser.add_argument(
+        "--declarations",
+        default=DECLARATIONS,
+        type=Path,
+        help="the file that declares it (default: params/datasets.yaml)",
+    )
     options = parser.parse_args(arguments)
     subset = read_declaration(options.dataset, options.declarations)
     full = read_declaration(subset["subset"]["of"], options.declarations)
@@ -108,11 +113,10 @@ def check_channels(images: np.ndarray, published: dict[str, list[float]]) -> Non
         [math.sqrt(count @ values**2 / count.sum() - m**2) for count, m in zip(counts, mean, strict=True)]
     )
     for name, measured in (("mean", mean), ("std", std)):
-        if (
-            np.abs(measured - published[name]).max() > 5.1e-9
-        ):  # half a unit of the last digit, and rounding here
+        # Half a unit of the last published digit, and a little for rounding.
+        if np.abs(measured - published[name]).max() > 5.1e-9:
             raise UserError(
-                f"the channels have another {name} than was published",
+                f"the channels do not have the published {name}",
                 expected=published[name],
                 found=measured.tolist(),
                 remedy="prepare the full data set again",

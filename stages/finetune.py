@@ -1,4 +1,4 @@
-"""Stage finetune: what a pretrained network makes of few labels (Appendix B.5; Tables 7, B.2, B.4, Figure B.5)."""
+"""Stage finetune: what a pretrained network learns from few labels (Appendix B.5; Tables 7, B.2, B.4, Figure B.5)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def label_subset(
 
 
 def cost(bound: Bindings, images: Splits) -> Work:
-    """The chosen images forwards and backwards; test images once."""
+    """The chosen images pass forwards and backwards, test images once."""
     chosen = images.train_and_validation * bound["label_subset.fraction"]
     return Work(
         trained=chosen * bound["fine_tuning.epochs"],

@@ -1,27 +1,26 @@
-"""Take a published TensorFlow checkpoint in the place of a pretraining, so that its evaluations run without one.
+"""Import a published TensorFlow checkpoint in the place of a pretraining, so that its evaluations run without one.
 
     python -m stages import_official --checkpoint 1x/model.ckpt-225206 --exhibit table_06 --run RUN --scale paper
 
-The checkpoint is read by TensorFlow (`make official` installs it). The plan's run says which network is expected. What
-it holds afterwards are the official weights, and its run.json, its provenance and every drawing that shows it say so.
-With --parity the network's logits are held to those that the official code gave for the same images. A checkpoint whose
-projection head was never trained (the published supervised networks) is refused without it.
+TensorFlow reads the checkpoint (`make official` installs it). The run of the plan says which network is expected.
+Afterwards the run holds the official weights; its run.json, its provenance and every drawing that shows it say so. With
+--parity the network's logits are compared with those that the official code gave for the same images. A checkpoint
+whose projection head was never trained (the published supervised networks) is refused without --parity.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import files, scales
+from common import atomic, files, scales
 from common.errors import UserError, command
 from common.names import nearest
-from stages.planning.code_hashes import ROOT
+from common.options import add_results, add_scale
+from stages.obtaining.checkpoints import checksums, read_checkpoint
 from stages.planning.plans import Run, read_plan
 
 if TYPE_CHECKING:
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STAGE = "pretrain"
-WITHOUT_TENSORFLOW, UNREADABLE = 3, 4  # exit statuses of the process that reads a checkpoint
-READ = (
-    "import sys; from stages.import_official import read_variables; sys.exit(read_variables(*sys.argv[1:]))"
-)
 PARITY = 1e-3  # of the largest logit: float32 sums in another order, through up to 152 layers
 
 
@@ -44,14 +39,23 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m stages import_official", description=__doc__.splitlines()[0]
     )
     parser.add_argument(
-        "--checkpoint", required=True, type=Path, help="its prefix, without .index or .data-..."
+        "--checkpoint",
+        required=True,
+        type=Path,
+        help="the path of the checkpoint, without .index or .data-...",
     )
-    parser.add_argument("--exhibit", required=True, help="an exhibit that pretrains this network")
-    parser.add_argument("--run", required=True, help="which of its pretrainings; a wrong one lists them")
-    parser.add_argument("--scale")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--exhibit", required=True, help="an exhibit that has a pretraining of this network")
     parser.add_argument(
-        "--parity", type=Path, help=".npz with images (n, H, W, 3) in [0, 1] and logits (n, classes)"
+        "--run",
+        required=True,
+        help="which of its pretrainings the weights stand for; an unknown name lists them",
+    )
+    add_scale(parser)
+    add_results(parser)
+    parser.add_argument(
+        "--parity",
+        type=Path,
+        help="an .npz file with images (n, H, W, 3) in [0, 1] and the official logits (n, classes), to compare with",
     )
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())
@@ -61,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | None = None) -> None:
-    """Seal `run` with the checkpoint's weights. UserError if they are of another network, or fail the parity check."""
+    """Seal `run` with the checkpoint's weights. UserError if they belong to another network or fail parity."""
     from simclr.encoder import millions
     from simclr.official import classifier_from
     from stages.running import store
@@ -78,12 +82,12 @@ def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | 
     said = check_parity(encoder, classifier, parity)
     if not is_trained:
         head, said = None, f"{said}; its projection head was never trained and is left out"
-        print(f"warning: {checkpoint.name} is no contrastive pretraining: {said}", file=sys.stderr)
+        print(f"warning: {checkpoint.name} is not a contrastive pretraining: {said}", file=sys.stderr)
     parts = {"encoder": encoder, "head": head, "classifier": classifier}
     job.save_weights(**{name: part for name, part in parts.items() if part is not None})
-    imported = {"checkpoint": checkpoint.name, "sha256": _checksums(checkpoint), "parity": said}
+    imported = {"checkpoint": checkpoint.name, "sha256": checksums(checkpoint), "parity": said}
     job.finish({"params": millions(encoder)}, imported=imported)
-    files.link_tree(store.store_folder(results, run), run.folder(results))
+    atomic.link_tree(store.store_folder(results, run), run.folder(results))
     print(f"{run.exhibit} {run.id}: imported {checkpoint.name}; parity {said}")
 
 
@@ -108,7 +112,7 @@ def _networks(
     except ValueError as error:
         network = [f"{key} = {value}" for key, value in sorted(run.bindings.items()) if "resnet." in key]
         raise UserError(
-            "the checkpoint is of another network",
+            "the checkpoint belongs to another network",
             expected=f"the variables of run {run.id} of {run.exhibit} ({', '.join(network)})",
             found=str(error),
             where=checkpoint,
@@ -120,19 +124,19 @@ def _never_trained(run: Run, checkpoint: Path) -> UserError:
     return UserError(
         "the projection head of this checkpoint was never trained",
         expected="the checkpoint of a contrastive pretraining",
-        found="scale 1 and shift 0 in all of the head's batch norms, as before the first step: the published "
-        "supervised networks are so",
+        found="scale 1 and shift 0 in all batch norms of the head, as before the first step; the published "
+        "supervised networks are like this",
         where=checkpoint,
-        remedy=f"choose the checkpoint of a pretraining. If {run.id} is to have this network all the same, show with "
-        "--parity that its logits are the official ones: it is then imported without a head, and says so",
+        remedy=f"choose the checkpoint of a pretraining. To give {run.id} this network all the same, show with "
+        "--parity that its logits are the official ones; it is then imported without a head, and its record says so",
     )
 
 
 def head_was_trained(variables: Mapping[str, Tensor]) -> bool:
     """Whether training has touched the projection head: any scale of its batch norms is not 1, or any shift not 0.
 
-    The official supervised networks carry a head that no loss saw. Weight decay and averages of activations change the
-    rest of it all the same; scale and shift have no decay and stay as initialized.
+    The official supervised networks carry a head that no loss ever reached. Weight decay and averages of activations
+    change the rest of it all the same, but scale and shift have no decay and stay as initialized.
     """
     from simclr.official import HEAD
 
@@ -142,75 +146,8 @@ def head_was_trained(variables: Mapping[str, Tensor]) -> bool:
     return not scales or any((one != 1).any() for one in scales) or any((one != 0).any() for one in shifts)
 
 
-def read_checkpoint(prefix: Path) -> dict[str, Tensor]:
-    """Every variable of a TensorFlow checkpoint by name. UserError without TensorFlow, or if it cannot be read."""
-    import torch
-
-    if not prefix.with_name(prefix.name + ".index").is_file():
-        siblings = sorted(path.name for path in prefix.parent.glob("*")) if prefix.parent.is_dir() else []
-        raise UserError(
-            "no checkpoint here",
-            expected=f"{prefix.name}.index and {prefix.name}.data-00000-of-00001",
-            found=", ".join(siblings[:6]) or "nothing",
-            where=prefix.parent,
-            remedy="unpack the published archive, and give the path up to the step number",
-        )
-    from simclr.official import CLASSIFIER, ENCODER, HEAD, NOT_WEIGHTS
-
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "variables.npz"
-        parts = [f"{part}/" for part in (ENCODER, HEAD, CLASSIFIER)]
-        # A process of its own: TensorFlow and PyTorch bring compilers that do not live in one.
-        command = [sys.executable, "-c", READ, str(prefix.absolute()), str(out), *parts]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        _check_reading(done, prefix)
-        arrays = files.read_npz(out)
-    return {
-        name: torch.from_numpy(array)
-        for name, array in arrays.items()
-        if not any(word in name for word in NOT_WEIGHTS)
-    }
-
-
-def read_variables(prefix: str, out: str, *beginnings: str) -> int:
-    """Write a checkpoint's variables whose names begin so to an .npz; returns the exit status, the reason on stderr."""
-    import numpy as np
-
-    try:
-        import tensorflow
-    except ImportError as error:
-        print(error, file=sys.stderr)
-        return WITHOUT_TENSORFLOW
-    try:
-        reader = tensorflow.train.load_checkpoint(prefix)
-        names = [name for name in reader.get_variable_to_shape_map() if name.startswith(beginnings)]
-        arrays = {name: reader.get_tensor(name) for name in names}
-    except (tensorflow.errors.OpError, LookupError, RuntimeError, ValueError, TypeError) as error:
-        print(str(error).splitlines()[0], file=sys.stderr)
-        return UNREADABLE
-    np.savez(out, **arrays)
-    return 0
-
-
-def _check_reading(done: subprocess.CompletedProcess[str], prefix: Path) -> None:
-    """UserError with the last words of the process that read a checkpoint, if it failed."""
-    said = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
-    if done.returncode == WITHOUT_TENSORFLOW:
-        raise UserError(
-            "TensorFlow is needed to read its checkpoints", found=said[0], remedy="run `make official`"
-        )
-    if done.returncode:
-        raise UserError(
-            "the checkpoint cannot be read",
-            expected="a whole TensorFlow checkpoint",
-            found=said[0],
-            where=prefix,
-            remedy="download it again",
-        )
-
-
 def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | None) -> str:
-    """Compare logits (or, without a classifier, h) with the official code's; returns what was found, in words."""
+    """Compare logits (or, without a classifier, h) with those of the official code; returns the result in words."""
     import numpy as np
     import torch
 
@@ -220,7 +157,7 @@ def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | 
     name = "logits" if classifier else "features"
     if absent := {"images", name} - arrays.keys():
         raise UserError(
-            "nothing to compare with",
+            "there are no official numbers to compare with",
             expected=f"arrays images and {name}",
             found=f"no {', '.join(absent)}",
             where=path,
@@ -238,11 +175,11 @@ def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | 
     )
     if not worst <= PARITY:
         raise UserError(
-            "our network does not give the official numbers",
+            "the imported network does not give the official numbers",
             expected=f"{name} {official.shape} within {PARITY:g} of the largest",
             found=f"{ours.shape}, off by {worst:.2g}",
             where=path,
-            remedy="the images must be what the official network saw: [0, 1], resized and cropped",
+            remedy="give the images as the official network saw them: in [0, 1], resized and cropped",
         )
     return f"{name} of {len(official)} images agree within {worst:.1e} of the largest"
 
@@ -257,8 +194,3 @@ def _run_of(exhibit: str, scale: str, name: str) -> Run:
             where=f"params/plan/{scale}/{exhibit}.yaml",
         )
     return runs[name]
-
-
-def _checksums(prefix: Path) -> dict[str, str]:
-    paths = sorted(prefix.parent.glob(f"{prefix.name}.*"))
-    return {path.name: files.sha256_file(path) for path in paths if path.suffix != ".meta"}

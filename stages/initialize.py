@@ -6,7 +6,7 @@ from stages.running.job import Job
 
 
 def cost(bound: Bindings, images: Splits) -> Work:
-    """Weights are drawn; no image is read."""
+    """Only weights are drawn; no image is read."""
     return Work(keeps=1)
 
 

@@ -1,7 +1,7 @@
-"""Keep with the committed evidence when, where and how fast its runs were made: reports/evidence/<scale>/records.csv.
+"""Record when, where and how fast runs were made, beside the committed evidence: reports/evidence/<scale>/records.csv.
 
-The rest of the evidence is the same from every machine; this is not, so no step of the graph writes it. Runs that an
-earlier sitting or another machine made, and that this one does not have, keep their lines.
+The rest of the evidence is the same from every machine. This file is not, so no step of the graph writes it. Runs that
+another machine or an earlier working copy made, and that are not here, keep their lines.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from common import files, scales
 from common.errors import command
+from common.options import add_results, add_scale
 from stages.planning.plans import all_plans
 from stages.running import store
 from stages.running.finished import EVIDENCE
@@ -38,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m stages keep_records", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_scale(parser)
+    add_results(parser)
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())
     path = EVIDENCE / scale / "records.csv"
@@ -62,7 +63,7 @@ def _kept(path: Path) -> list[dict[str, str]]:
 
 
 def _here(scale: str, results: Path) -> Iterator[dict[str, str]]:
-    """The records of the scale's finished runs on this machine; one without a whole record is left out."""
+    """The records of the scale's finished runs on this machine; runs without a whole record are left out."""
     runs = {
         run.fingerprint: run for plan in all_plans(scale) for some in plan.stages.values() for run in some
     }

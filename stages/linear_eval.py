@@ -1,6 +1,6 @@
 """Stage linear_eval: how well a linear classifier reads the frozen representation (Appendix B.6).
 
-Beside it runs a weighted kNN classifier on the same frozen features. It is not in the paper.
+A weighted kNN classifier runs beside it on the same frozen features; it is not in the paper.
 """
 
 from typing import Annotated

@@ -1,5 +1,7 @@
-"""Stage logistic: transfer by a linear classifier on frozen features (Appendix B.8, "transfer learning via a linear
-classifier"). The penalty is chosen on validation, the classifier retrained on train and validation, test read once.
+"""Stage logistic: transfer by a linear classifier on frozen features (Appendix B.8).
+
+The penalty is chosen on the validation split. The classifier is then trained again on train and validation together,
+and the test split is read once.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Write a new exhibit: its declaration and the function that draws it, from a form of drawing and forms of claims.
+r"""Write a new exhibit: its declaration and the function that draws it, from a form of drawing and forms of claims.
 
     python -m stages new_exhibit figure_x1 --form bars --claim difference \
         --vary projection_head.out_dim=16,32 --vary nt_xent.temperature=0.1,0.5
 
-Two files, params/exhibits/<id>.yaml and reports/exhibits/<id>.py, are all that an exhibit is: no registry, graph or
-list knows it. They plan, run and draw as they are, and are meant to be edited; docs/adding.md is a walk through it.
+An exhibit is two files, params/exhibits/<id>.yaml and reports/exhibits/<id>.py. No registry or list has to know it.
+Both files work at once, and you are meant to edit them; docs/adding.md is a walk through it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
         for path, text in texts.items():
             files.write_text(path, text)
         plans = {scale: resolve(request.id, scale) for scale in scales.names()}
-    except BaseException:  # what cannot be planned is not left lying about
+    except BaseException:  # files that cannot be planned are not left behind
         for path in texts:
             path.unlink(missing_ok=True)
         raise
@@ -50,23 +50,35 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("id", help="figure_x1, table_x1, ...: a letter and a number, or two digits")
-    parser.add_argument("--form", help=f"of drawing: {' | '.join(FORMS)} (bars, or table)")
+    parser.add_argument(
+        "id", help="figure_ or table_, and then a letter and a number (figure_x1) or two digits (table_09)"
+    )
+    parser.add_argument(
+        "--form", help=f"the form of the drawing: {' | '.join(FORMS)} (default: bars for a figure)"
+    )
     parser.add_argument(
         "--claim",
         action="append",
-        help=f"form of a claim: {' | '.join(CLAIMS)}; may be repeated (none)",
+        help=f"the form of a claim: {' | '.join(CLAIMS)} (may be repeated; default: no claim)",
     )
     parser.add_argument(
         "--vary",
         action="append",
         metavar="BINDING=VALUES",
-        help=f"what is varied, along the first axis first (--vary {' --vary '.join(VARY)})",
+        help=f"a parameter and its values; the first one goes along the axis (default: --vary {' --vary '.join(VARY)})",
     )
-    parser.add_argument("--chain", default=CHAIN, help=f"the stages of a run ({CHAIN})")
-    parser.add_argument("--measure", default=MEASURE, help=f"<stage>.<metric>, .. ({MEASURE})")
-    parser.add_argument("--seeds", default=SEEDS, help=f"({SEEDS})")
-    parser.add_argument("--title", help="of the page and the drawing")
+    parser.add_argument(
+        "--chain", default=CHAIN, help=f"the stages of each cell, in order (default: {CHAIN})"
+    )
+    parser.add_argument(
+        "--measure",
+        default=MEASURE,
+        help=f"what to measure: <stage>.<metric>, separated by commas (default: {MEASURE})",
+    )
+    parser.add_argument("--seeds", default=SEEDS, help=f"the seeds of each cell (default: {SEEDS})")
+    parser.add_argument(
+        "--title", help="the title on the page and the drawing (default: made of the parameters)"
+    )
     return parser
 
 
@@ -92,24 +104,24 @@ def _request(options: argparse.Namespace) -> Request:
 
 
 def _check_id(name: str, form: str) -> None:
-    """UserError if an exhibit cannot have this id, or has it."""
+    """UserError if no exhibit can have this id, or one has it already."""
     pattern = files.read_json(PARAMS / "schema" / "exhibit.json")["properties"]["id"]["pattern"]
     if not re.fullmatch(pattern, name):
         raise UserError(
-            "not an id of an exhibit",
+            "not an id for an exhibit",
             expected="figure_ or table_, then a letter and a number (figure_x1), or two digits (table_09)",
             found=name,
         )
     if not name.startswith(f"{FORMS[form]}_"):
         raise UserError(
-            f"a {FORMS[form]} is not called {name}",
+            f"a {FORMS[form]} cannot be called {name}",
             expected=f"{FORMS[form]}_{name.partition('_')[2]}, or another --form",
             found=f"{name} --form {form}",
         )
     for path in (PARAMS / "exhibits" / f"{name}.yaml", DRAWINGS / f"{name}.py"):
         if path.exists():
             raise UserError(
-                f"there is a {name} already", expected="a new id", found=path, remedy="choose another id"
+                f"{name} exists already", expected="a new id", found=path, remedy="choose another id"
             )
 
 
@@ -119,8 +131,8 @@ def _knob(text: str) -> Knob:
     written = _split(values)
     if not re.fullmatch(r"([a-z_]+/)?\w+\.[a-z][a-z0-9_]*", binding) or not written:
         raise UserError(
-            "not a parameter and its values",
-            expected="--vary nt_xent.temperature=0.1,0.5; for a later stage linear_eval/evaluate.split=test",
+            "--vary needs a parameter and its values",
+            expected="--vary nt_xent.temperature=0.1,0.5, or for a later stage linear_eval/evaluate.split=test",
             found=text,
         )
     return Knob(binding.rpartition(".")[2], binding, written)
@@ -130,22 +142,22 @@ def _check_knobs(knobs: Sequence[Knob], form: str, claims: Sequence[str]) -> Non
     names = [knob.name for knob in knobs]
     if len(set(names)) < len(names):
         raise UserError(
-            "two knobs of one name", expected="parameters of different names", found=", ".join(names)
+            "two knobs have the same name", expected="parameters of different names", found=", ".join(names)
         )
     if form != "table" and len(knobs) != 2:
         raise UserError(
             f"{form.replace('_', ' ')} are drawn over two knobs",
             expected="--vary twice",
             found=", ".join(names),
-            remedy="vary two, or draw a --form table",
+            remedy="vary two parameters, or choose --form table",
         )
     compared = {"difference", "best", "equivalence", "report"} & set(claims)
     lonely = [knob.name for knob in knobs if len(knob.written) < 2]
     if (compared and knobs[-1].name in lonely) or ("trend" in claims and knobs[0].name in lonely):
         raise UserError(
-            "a claim compares two values",
+            "this form of claim compares two values",
             expected=f"two or more values of {knobs[-1].name if compared else knobs[0].name}",
-            found=", ".join(lonely) + " with one",
+            found=", ".join(lonely) + " with one value",
         )
 
 

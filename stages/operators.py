@@ -75,7 +75,7 @@ def _pixels(views: Tensor) -> np.ndarray:
 
 
 def cost(bound: Bindings, images: Splits) -> Work:
-    """Views of a few images, and no network. What it reads must hold the image that is shown."""
+    """Views of a few images, and no network. The data must hold the image that is shown."""
     shown = bound["illustration.image"] + 1
     return Work(fits={"illustration.image": (shown, images.train_and_validation, "images to show one of")})
 

@@ -1,7 +1,8 @@
 """Resolve every declared exhibit into runs: params/plan/<scale>/<exhibit>.yaml, and params/plan/index.yaml.
 
-Files are written only when their content changes, so that an engine reruns what an edit touches. The index lists the
-sweeps of all scales (a scale changes numbers, not which sweeps there are); both engines read their graph from it.
+A file is written only when its content changes, so that an engine reruns what an edit touches and nothing else. The
+index lists the sweeps of all scales (a scale changes numbers, not which sweeps there are). Both engines read their
+graph from it.
 """
 
 from __future__ import annotations
@@ -9,23 +10,23 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from common import files, scales
+from common.contracts import Index
 from common.errors import UserError, command
-from common.records import Index
-from stages.planning import cost
+from common.options import add_results
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
 from stages.planning.code_hashes import code_hash, drawing_hash, judging_hash, page_hash
 from stages.planning.declaration import PARAMS, exhibit_ids
 from stages.planning.fingerprint import accepted_code
-from stages.planning.plans import Plan, Run, all_plans, datasets_of, plan_path, resolve, write_plan
+from stages.planning.plans import Plan, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
 from stages.planning.searches import search_of, stages_with_runs
 from stages.planning.stamp import is_current, remember
+from stages.planning.totals import cost_line, distinct_runs, summary
 
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
@@ -39,13 +40,13 @@ TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`: or all scales."""
+    """`python -m stages plan [--scale S ... | --current] [--cost [--exhibit E ...]] [--quiet]`; default: all scales."""
     options = _parser().parse_args(arguments)
     if options.exhibit:
         return _price_alone(options)
     asked = [scales.default()] if options.current else options.scale or scales.names()
     names = [scales.check_scale(name) for name in asked]
-    # Engines ask before each call; an unchanged plan is then known by a look at its files.
+    # Engines run this before each call; a look at the times of its files shows that a plan is unchanged.
     if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
         return 0
     for scale in names:
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
-    """Write all that is planned of one scale, and say what it is; returns the plans."""
+    """Write the plans of one scale, print a summary, and return the plans."""
     plans = all_plans(scale)
     if retrained := changed_runs(plans, options.results):
         print(notice(scale, retrained), file=sys.stderr, flush=True)
@@ -72,7 +73,7 @@ def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
         print(summary(scale, plans))
         if options.cost:
             print(cost_line(scale, plans, options.results))
-            print(bill(scale, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
+            print(bill(scale, distinct_runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
         if changed:
             print(f"  changed: {', '.join(changed)}")
     return plans
@@ -80,81 +81,38 @@ def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stages plan", description=__doc__.splitlines()[0])
-    parser.add_argument("--scale", action="append", help="only this scale (may be repeated)")
-    parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
-    parser.add_argument("--results", type=Path, default=Path("results"))
-    parser.add_argument("--quiet", action="store_true")
-    parser.add_argument("--cost", action="store_true", help="the price: GPUs, memory, hours and storage")
     parser.add_argument(
-        "--exhibit", action="append", help="with --cost: of this exhibit alone (may be repeated)"
+        "--scale", action="append", help="only this scale (may be repeated; default: all scales)"
+    )
+    parser.add_argument("--current", action="store_true", help="only the scale that params/scale.yaml names")
+    add_results(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing unless something is wrong")
+    parser.add_argument(
+        "--cost", action="store_true", help="print the price too: GPUs, memory, hours and storage"
     )
     parser.add_argument(
-        "--hardware", help="with --cost: an entry of params/hardware.yaml (default: its first)"
+        "--exhibit",
+        action="append",
+        help="print the price of this exhibit alone, and write nothing (may be repeated)",
+    )
+    parser.add_argument(
+        "--hardware", help="price it on this entry of params/hardware.yaml (default: the first)"
     )
     return parser
 
 
 def _price_alone(options: argparse.Namespace) -> int:
-    """What some exhibits cost, upstream runs included; nothing is written."""
+    """Print what some exhibits cost, upstream runs included. Nothing is written."""
     for scale in map(scales.check_scale, options.scale or [scales.default()]):
         plans = [resolve(name, scale) for name in options.exhibit]
         title = f"{', '.join(options.exhibit)} at {scale}"
         print(cost_line(scale, plans, options.results))
-        print(bill(title, _runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
+        print(bill(title, distinct_runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
     return 0
 
 
-def summary(scale: str, plans: list[Plan]) -> str:
-    """Cells shown against distinct runs by stage, and what sharing saves."""
-    runs = {stage: [run for plan in plans for run in plan.runs(stage)] for stage in _stages(plans)}
-    lines = [f"{scale}: {len(plans)} exhibits"]
-    for stage, of_stage in runs.items():
-        lines.append(f"  {stage}: {_distinct(of_stage)} runs for {len(of_stage)} cells")
-    # What opens a chain and learns; a chain may also open with weights that nobody trained.
-    every = [run for some in runs.values() for run in some if run.upstream is None]
-    trainings = [run for run in every if cost.work_in(run).trained]
-    if trainings:
-        own = sum(_distinct(run for run in trainings if run.exhibit == plan.exhibit) for plan in plans)
-        distinct = _distinct(trainings)
-        lines.append(
-            f"  sharing: {distinct} trainings; one for each cell would be {len(trainings)} "
-            f"({1 - distinct / len(trainings):.0%} saved), one for each setting of each exhibit {own} "
-            f"({1 - distinct / own:.0%} saved)"
-        )
-    return "\n".join(lines)
-
-
-def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
-    """Images, operations, and hours at the rate of finished runs: those of this scale, or else of another."""
-    whole = cost.total(_runs(plans))
-    said = (
-        f"  cost: {whole.images:.2g} images through the encoder, {whole.flops:.2g} floating-point operations"
-    )
-    for other in (scale, *(each for each in scales.names() if each != scale)):
-        if not (results / other / "store").is_dir():
-            continue
-        rate = cost.measured_rate(_runs(plans if other == scale else all_plans(other)), results)
-        if rate:
-            hours = f"{whole.flops / rate / 3600:.2g} hours of one process"
-            return f"{said}; {hours} at {rate / 1e9:.2g} GFLOP/s, as measured here at scale {other}"
-    return f"{said}; hours: no run was measured here yet"
-
-
-def _runs(plans: list[Plan]) -> list[Run]:
-    every = [run for plan in plans for runs in plan.stages.values() for run in runs]
-    return list({run.fingerprint: run for run in every}.values())
-
-
-def _stages(plans: list[Plan]) -> list[str]:
-    return sorted({stage for plan in plans for stage, runs in plan.stages.items() if runs})
-
-
-def _distinct(runs: Iterable[Run]) -> int:
-    return len({run.fingerprint for run in runs})
-
-
 def index_of(plans: list[Plan]) -> Index:
-    """The exhibits, the sweeps of every stage, which stages open a chain, and which choose among another's runs."""
+    """The exhibits, the sweeps of every stage, and which stages open a chain or choose among another stage's runs."""
     names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_runs()}
     searches = {stage: search.stage for stage in sweeps if (search := search_of(stage))}
     opens, evaluates = set(), set()
@@ -168,9 +126,9 @@ def index_of(plans: list[Plan]) -> Index:
 
 
 def single_exhibits() -> dict[str, Any]:
-    """workflows/dvc.yaml: a stage for each exhibit, without outputs: its files are outputs of the whole graph.
+    """workflows/dvc.yaml: a stage for each exhibit. It has no outputs: those belong to the whole graph.
 
-    Every id that stands in a command here has the declared form of an exhibit's id, and nothing else.
+    Every id in these commands was checked to have the form of an exhibit's id.
     """
     figures = [name for name in exhibit_ids() if name.startswith("figure")]
     return {
@@ -190,11 +148,11 @@ def _single_exhibit(name: str) -> dict[str, Any]:
 
 
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:
-    """results/<scale>/code/: small files whose change tells both engines that something else may now be the outcome.
+    """results/<scale>/code/: small files that change when code changes, so that both engines see it.
 
-    stages/<stage>, prepare, collect: hashes of the code that decides its numbers, one a line for each that a run of
-    this scale has (runs that name another loss have another); datasets: those that this scale's runs read; judging,
-    drawing/<exhibit>, page: hashes of the code that judges, draws, and makes the page.
+    stages/<stage>, prepare, collect: hashes of the code that decides numbers, a line for each (runs that name another
+    loss have another hash). datasets: what this scale's runs read. judging, drawing/<exhibit>, page: hashes of the code
+    that judges, draws, and makes the page.
     """
     written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_runs()}
     written |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
@@ -216,7 +174,7 @@ def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
     hardware, work, shown_by = hardware_named(), {}, {}
     for run in (run for plan in plans for runs in plan.stages.values() for run in runs):
         shown_by.setdefault(run.fingerprint, []).append(run.exhibit)
-    for run in _runs(plans):
+    for run in distinct_runs(plans):
         price = price_of(run, hardware)
         work[f"{run.stage}/{run.fingerprint}"] = {
             "exhibit": run.exhibit,
@@ -235,7 +193,7 @@ def _codes(stage: str, plans: list[Plan]) -> str:
 
 
 def _discard_scales() -> None:
-    """Plans of scales that are no longer declared."""
+    """Remove the plans of scales that are no longer declared."""
     for folder in (PARAMS / "plan").iterdir():
         if folder.is_dir() and folder.name not in scales.names():
             shutil.rmtree(folder)

@@ -1,13 +1,13 @@
 """Obtain data sets, verify them, and store them as plain arrays that can be memory-mapped, or list their photographs.
 
-    python -m stages prepare --scale smoke                 what its plan reads, to results/smoke/data/
+    python -m stages prepare --scale smoke                 the data sets of a scale, to results/smoke/data/
     python -m stages prepare --dataset cifar10 --out DIR   one data set, to DIR/cifar10/
     python -m stages prepare --dataset imagenet --shards   its photographs to tar archives, data/imagenet.shards/
 
-Sources are tried in the order of params/datasets.yaml; the first whose arrays have the declared checksums is
-taken. Photographs of all sizes stay in the folder that their official archive unpacks to, below --root; what is
-written is the list of their splits. What is already there and whole is kept, so the command may be repeated at any
-time. With --verify every photograph is read again and compared with what was recorded of it.
+Sources are tried in the order of params/datasets.yaml, and the first whose arrays have the declared checksums is taken.
+Photographs of all sizes stay in the folder that their official archive unpacks to, below --root; only the list of their
+splits is written. Whatever is there and whole is kept, so the command may be repeated at any time. With --verify every
+photograph is read again and compared with its recorded checksum.
 """
 
 from __future__ import annotations
@@ -31,23 +31,33 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m stages prepare", description=__doc__.splitlines()[0])
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
-        "--scale", help="prepare what its plan reads, into RESULTS/<scale>/data/ (params/scale.yaml)"
+        "--scale",
+        help="prepare the data sets of this scale, into RESULTS/<scale>/data/ (default: params/scale.yaml)",
     )
-    what.add_argument("--dataset", help="prepare this one of params/datasets.yaml, into OUT/<dataset>/")
-    parser.add_argument("--out", type=Path, help="with --dataset: where it goes; not needed with --shards")
-    parser.add_argument("--results", default=Path("results"), type=Path, help="with --scale (results)")
-    parser.add_argument("--root", default=downloads(), type=Path, help="where your own downloads are (data)")
+    what.add_argument("--dataset", help="prepare this data set of params/datasets.yaml, into OUT/<dataset>/")
+    parser.add_argument("--out", type=Path, help="the folder for --dataset; not needed with --shards")
+    parser.add_argument(
+        "--results", default=Path("results"), type=Path, help="the folder for --scale (default: results)"
+    )
+    parser.add_argument(
+        "--root", default=downloads(), type=Path, help="where your own downloads are (default: data)"
+    )
     parser.add_argument(
         "--verify",
         action="store_true",
-        help="read every photograph to its end, and compare it with what was recorded",
+        help="read every photograph to its end, and compare it with the recorded checksum",
     )
     parser.add_argument(
         "--shards",
         action="store_true",
-        help="copy photographs to tar archives in ROOT, which are read from then on",
+        help="copy the photographs to tar archives in ROOT, and read them from there from now on",
     )
-    parser.add_argument("--declarations", default=DECLARATIONS, type=Path, help="params/datasets.yaml")
+    parser.add_argument(
+        "--declarations",
+        default=DECLARATIONS,
+        type=Path,
+        help="the file that declares data sets (default: params/datasets.yaml)",
+    )
     options = parser.parse_args(arguments)
     if options.dataset and options.out is None and not options.shards:
         parser.error("--dataset needs --out, or --shards")
@@ -79,7 +89,7 @@ def planned(scale: str) -> list[str]:
 
 
 def _photographs(declared: Declaration) -> Declaration:
-    """The declaration, if it is one of photographs."""
+    """The declaration, if it declares photographs. UserError otherwise."""
     if "layout" not in declared:
         raise UserError(
             "only photographs can be put into shards",
@@ -91,7 +101,7 @@ def _photographs(declared: Declaration) -> Declaration:
 
 
 def pack_all(names: list[str], root: Path, declarations: Path = DECLARATIONS) -> None:
-    """Put into shards what of these data sets are photographs and lie below root."""
+    """Copy to shards the photographs of these data sets, as far as they lie below root."""
     for name in names:
         declared = read_declaration(name, declarations)
         if "layout" in declared and (root / declared["folder"]).is_dir():
@@ -103,7 +113,7 @@ def prepare_all(
 ) -> None:
     """Prepare each data set into folder/<name>/, and say in folder/manifest.json which: {prepared, missing}.
 
-    One that cannot be had is named there and its exhibits stay partial; UserError only if none can be had.
+    A data set that cannot be obtained is named there, and its exhibits stay partial. UserError only if none can be.
     """
     prepared, missing = {}, {}
     for name in names:
@@ -115,15 +125,15 @@ def prepare_all(
             missing[name] = error
     if missing and not prepared:
         raise next(iter(missing.values()))
-    # written even if unchanged: an engine that compares times must see that the stage has run
+    # Written even if unchanged: an engine that compares times must see that the stage has run.
     files.write_json(folder / "manifest.json", {"prepared": prepared, "missing": sorted(missing)})
 
 
 def prepare(declared: Declaration, folder: Path, root: Path, verify: bool = False) -> None:
-    """Make `folder` hold the declared data set, by keeping what is whole or by obtaining it from a source.
+    """Make `folder` hold the declared data set: keep what is whole, or obtain it from a source.
 
-    Arrays are always compared with their checksums, photographs with `verify` too. UserError, with a line for every
-    source, if none has it.
+    Arrays are always compared with their checksums, photographs only with `verify`. UserError, with a line for every
+    source, if none of them has it.
     """
     if "layout" in declared:
         prepare_photographs(declared, folder, root, verify)

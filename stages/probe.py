@@ -1,4 +1,4 @@
-"""Stage probe: what h and g(h) know of the transformation that was applied (Table 3)."""
+"""Stage probe: what h and g(h) tell about the transformation that was applied (Table 3)."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ TRAIN_VIEW, TEST_VIEW = 0, 1  # draws of the two splits are independent
 
 @gin.configurable
 def probing(operator: Annotated[str, OneOf(*DRAWS)] = gin.REQUIRED) -> str:
-    """What is predicted: a name of simclr.probing.DRAWS, which the view policy must draw."""
+    """What is predicted: a name in simclr.probing.DRAWS, which the view policy must draw."""
     return operator
 
 

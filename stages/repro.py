@@ -1,7 +1,7 @@
-"""`dvc repro`, which a kill at any moment cannot stop from going on: what DVC was killed at is taken away first.
+"""Run `dvc repro`, after removing the files of DVC that an earlier kill left half-written.
 
-DVC empties dvc.lock and its own lock file before it writes them, and does not start with a half of one. Without them it
-asks every step anew; the steps know what is left to do, so nothing is trained again.
+DVC empties dvc.lock and its own lock file before it writes them, and refuses to start with half of one. Without them
+it runs every step again. The steps know what is left to do, so nothing is trained again.
 """
 
 from __future__ import annotations
@@ -15,23 +15,26 @@ from typing import Any
 from common.errors import UserError, command
 from common.files import parse_yaml
 
-# Beside each dvc.yaml, and DVC's note on who reads and writes.
+# One beside each dvc.yaml, and DVC's note on which processes read and write.
 LOCKS = (Path("dvc.lock"), Path("workflows/dvc.lock"))
 READERS = Path(".dvc/tmp/rwlock")
 
 
 @command
 def main(arguments: list[str] | None = None) -> int:
-    """`python -m stages repro [what dvc repro takes]`: ends as DVC does, in the same process."""
+    """`python -m stages repro [options of dvc repro]`: becomes DVC, in the same process, and ends as DVC does."""
     words = sys.argv[2:] if arguments is None else arguments
     for path in broken_notes():
         path.unlink()
-        print(f"{path}: DVC was killed at it; every step looks again at what is left to do", flush=True)
+        print(
+            f"{path}: DVC was killed at it, so it was removed; every step now looks at what is left to do",
+            flush=True,
+        )
     os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *words])
 
 
 def broken_notes() -> list[Path]:
-    """Those of DVC's files that it would refuse to read."""
+    """The files of DVC that it would refuse to read."""
     return [path for path in (*LOCKS, READERS) if path.is_file() and not _is_whole(path)]
 
 
@@ -48,7 +51,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _read(path: Path) -> Any:
-    """ValueError for what is neither JSON nor YAML."""
+    """The value in a file. ValueError if it is neither JSON nor YAML."""
     text = path.read_bytes()
     try:
         return json.loads(text) if path == READERS else parse_yaml(text, path)

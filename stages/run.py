@@ -1,4 +1,4 @@
-"""Bring all runs of a scale, or of some exhibits, to their place: every stage, by one driver.
+"""Carry out all runs of a scale, or of some exhibits: every stage, by one driver.
 
 A run starts as soon as the runs that it reads are finished, so that no core waits for a stage to end.
 """
@@ -20,7 +20,11 @@ from stages.running.sweeps import Sweep, bring, ignore_evidence, parsed, runs_of
 def main(arguments: list[str] | None = None) -> int:
     """`python -m stages run [--exhibit figure_08 ...] [--scale S] [--jobs N]`: all exhibits without --exhibit."""
     parser = argparse.ArgumentParser(prog="python -m stages run", description=__doc__.splitlines()[0])
-    parser.add_argument("--exhibit", action="append", help="only what this exhibit shows (may be repeated)")
+    parser.add_argument(
+        "--exhibit",
+        action="append",
+        help="only the runs of this exhibit (may be repeated; default: all)",
+    )
     ignore_evidence(parser)
     options, scale = parsed(parser, arguments)
     plans = [read_plan(name, scale) for name in options.exhibit or exhibit_ids()]
@@ -29,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     evidence = runs_of(plans) if reuses else None
     status = bring(sweeps, options.results, options.jobs, f"runs of {scale}", evidence=evidence)
     if status == 0 and not options.exhibit:
-        # DVC has a line for the folder of every stage, also where no exhibit uses one.
+        # dvc.yaml lists the folder of every stage, also of those that no exhibit uses.
         for stage in stages_with_runs():
             (options.results / scale / stage).mkdir(parents=True, exist_ok=True)
         _receipt(options.results / scale, "runs", sweeps, options.results)
@@ -40,5 +44,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _receipt(folder: Path, step: str, sweeps: list[Sweep], results: Path) -> None:
-    """What says that these sweeps are whole: their indices."""
+    """Write the receipt that says that these sweeps are whole: it lists their indices."""
     receipts.write(folder, step, [sweep.plan.index_path(results, sweep.stage) for sweep in sweeps])

@@ -9,7 +9,7 @@ from stages.steps.transferring import metric_and_classes, transferred
 
 
 def cost(bound: Bindings, images: Splits) -> Work:
-    """So many steps, and the validation split once; the network is not kept."""
+    """The bound number of steps, and the validation split once; the network is not kept."""
     batch = bound["transfer_training.batch_size"]
     return Work(
         trained=bound["transfer_training.steps"] * batch,

@@ -1,6 +1,7 @@
 """Stage tsne: h and g(h) of ten classes in two dimensions, with numbers beside the picture (Figure B.4).
 
-A picture is not a measurement: silhouette and nearest neighbours are taken in the space itself, not in the plane.
+A picture is not a measurement. So silhouette and nearest neighbours are computed in the space itself, and not in the
+plane.
 """
 
 from typing import Annotated
@@ -63,7 +64,7 @@ def chosen_images(
 
 
 def separation(features: np.ndarray, labels: np.ndarray, neighbours: int = 10) -> dict[str, float]:
-    """How apart the classes are: mean silhouette (-1 to 1, cosine) and leave-one-out kNN accuracy (percent)."""
+    """How far apart the classes are: mean silhouette (-1 to 1, cosine) and leave-one-out kNN accuracy (percent)."""
     from sklearn.metrics import silhouette_score
     from sklearn.neighbors import NearestNeighbors
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,14 @@ def _reached(module: str, graph: dict[str, set[str]]) -> set[str]:
             seen.add(name)
             waiting.extend(graph.get(name, ()))
     return seen
+
+
+def test_two_rooms_do_not_answer_to_one_word():
+    """A stage may have the name of its method or drawing. The other names that are shared are those of today."""
+    of_a_stage = set(stages_with_runs())
+    names = Counter(path.stem for path in SOURCES if not path.stem.startswith("__"))
+    shared = {name for name, count in names.items() if count > 1} - of_a_stage
+    assert shared <= {"declarations", "labels", "summary", "verdicts"}
 
 
 def test_ink_imports_no_statistics():

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from ruamel.yaml import YAML
 
@@ -16,6 +17,7 @@ sys.path.insert(0, workflow.basedir)
 from common import locks, receipts, scales
 from common.errors import UserError, explain
 from common.names import nearest
+from stages.running import lost
 
 
 def read_yaml(path):
@@ -56,14 +58,24 @@ def alone():
         raise WorkflowError(f"error: {explain(error)}")
 
 
+def look_again():
+    """What says that something is there goes if it is not: a run that was lost, a drawing that was deleted, a digit that
+    was changed. Then it is made again.
+    """
+    try:
+        lost.discard_indices(Path("results"), SCALE)
+    except UserError as error:
+        raise WorkflowError(f"error: {error}")
+    receipts.discard_broken(RESULTS)
+
+
 if workflow.is_main_process:
     LOCK = alone()
     if subprocess.run(
         [sys.executable, "-m", "stages", "plan", "--quiet", "--scale", SCALE]
     ).returncode:
         raise WorkflowError("the declarations under params/ need mending, see above")
-    # A drawing that was deleted, a digit that was changed: what says that they are there goes, and they are made again.
-    receipts.discard_broken(RESULTS)
+    look_again()
 
 
 def checked(names, where):

@@ -4,7 +4,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 with open(f"{RESULTS}/work.json", encoding="utf-8") as file:
     RUNS = json.load(file)  # {"<stage>/<fingerprint>": see stages/plan.py, work_list}
@@ -43,15 +42,12 @@ def done(key):
     return f"{RESULTS}/done/{JOB_OF[key]}"
 
 
-def is_finished(key):
-    """Whether the run lies in the store or, after `dvc pull`, in its sweep."""
+def is_finished(key, note):
+    """Whether the run is whole; what did not change since its note was written is not read again."""
     stage, fingerprint = key.split("/")
-    if Path(RESULTS, "store", key, "run.json").is_file():
-        return True
-    pulled = Path(RESULTS, stage, RUNS[key]["exhibit"], RUNS[key]["run"], "run.json")
-    return (
-        pulled.is_file()
-        and json.loads(pulled.read_bytes())["fingerprint"] == fingerprint
+    run, since = RUNS[key], note.stat().st_mtime_ns if note.exists() else 0
+    return lost.is_whole(
+        Path(RESULTS), stage, run["exhibit"], run["run"], fingerprint, since
     )
 
 
@@ -75,7 +71,9 @@ def settle():
     elsewhere = known()
     for job, keys in JOBS.items():
         note = Path(RESULTS, "done", job)
-        if all(key.split("/")[1] in elsewhere or is_finished(key) for key in keys):
+        if all(
+            key.split("/")[1] in elsewhere or is_finished(key, note) for key in keys
+        ):
             note.parent.mkdir(parents=True, exist_ok=True)
             note.touch()
         else:

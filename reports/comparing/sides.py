@@ -21,7 +21,7 @@ import pandas as pd
 
 from common.errors import UserError
 from common.names import cell_name
-from reports.reading.curves import load_curves
+from reports.reading.learning_curves import load_curves
 from reports.reading.plain import rounded
 from reports.reading.summary import cell_means
 from reports.reading.tidy import COLUMNS, Provenance, Tidy, damaged, from_commit, load_arrays, load_collected

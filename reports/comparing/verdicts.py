@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reports.comparing.sides import Side
+from reports.judging.decision import judge
 from reports.judging.testing import judged
-from reports.judging.verdicts import judge
 from reports.reading.declarations import load_declaration
 from reports.reading.exhibit import Evidence, gather
 from reports.reading.judged import Tested

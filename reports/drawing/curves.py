@@ -43,7 +43,7 @@ class Look(NamedTuple):
 def draw_curves(evidence: Evidence, before: pd.DataFrame | None = None) -> Figure | None:
     """Means over seeds with a band from the least to the most; a cross where a run diverged. None without curves.
 
-    before: other curves, as reports.reading.curves has them, drawn dashed under those of the same cells.
+    before: other curves, as reports.reading.learning_curves has them, drawn dashed under those of the same cells.
     """
     if evidence.curves.empty:
         return None

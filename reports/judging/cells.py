@@ -11,8 +11,8 @@ import pandas as pd
 
 from common.names import cell_name
 from reports.judging.choice import SPLIT, choose
-from reports.judging.contrast import UNKNOWN, Missing, Row
 from reports.judging.keys import Key, identity, named
+from reports.judging.selection import UNKNOWN, Missing, Row
 from reports.reading.exhibit import Evidence
 from reports.reading.paper import knobs_of
 from reports.reading.tidy import DIVERGED
@@ -49,9 +49,9 @@ class Cells:
         return self.at(kept)
 
     def tuned(self, knobs: Sequence[str]) -> Cells:
-        """The cells that validation chooses of those that differ in `knobs` alone, with their values on the test split.
+        """Of the cells that differ in `knobs` alone, the one that validation chooses, with its values on the test set.
 
-        Cells of an exhibit that does not tell splits apart stay as they are.
+        In an exhibit without splits all cells stay as they are.
         """
         if not self.has_splits(knobs):
             return self
@@ -66,9 +66,9 @@ class Cells:
         return bool(knobs) and any(key.get(SPLIT) for key in self.keys)
 
     def complete(self, rows: Sequence[Row], of: str = "every") -> np.ndarray:
-        """The values (cells, seeds) if they suffice for `of` the rows, else Missing, which names the cells that lack.
+        """The values (cells, seeds) if they suffice for `of` the rows; else Missing, which names the incomplete cells.
 
-        They do if two seeds, or the one there is, have all the cells of a row (of all rows, for their mean).
+        They suffice if two seeds (or the only seed) have all the cells of a row; for a mean, the cells of all rows.
         """
         has = ~np.isnan(self.values)
         needed = max(1, min(2, self.values.shape[1]))
@@ -81,7 +81,7 @@ class Cells:
         return self.values
 
     def left_out(self, rows: Sequence[Row]) -> list[str]:
-        """The cells of these rows of which a seed diverged, with how many did."""
+        """The cells of these rows in which a seed diverged, and how many seeds did."""
         used = np.stack([row.weights != 0 for row in rows]).any(axis=0)
         return [self._lacking(place) for place in np.flatnonzero(used & self.diverged.any(axis=1))]
 
@@ -93,7 +93,7 @@ class Cells:
 
 
 def of_evidence(evidence: Evidence, metrics: Sequence[str]) -> Cells:
-    """The measured cells, and without values those of the plan that no run has filled; not the cells that we added."""
+    """The measured cells, and without values the planned cells that no run has filled; not the cells that we added."""
     measured, knobs = evidence.measured, evidence.knobs
     if OWN in knobs:
         measured, knobs = measured[measured[OWN] == ""], [knob for knob in knobs if knob != OWN]

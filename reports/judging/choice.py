@@ -30,9 +30,9 @@ def choose(
 ) -> list[Chosen]:
     """The best on the validation split of the cells that differ in `knobs` alone; the test split decides nothing.
 
-    values: (cells, seeds), NaN where a seed has no result; diverged: bool of the same shape. A setting of which a seed
-    diverged is no candidate. As long as another has a seed to run nothing is chosen: among those that happened to
-    finish it would be another choice. Of equal settings the first is taken.
+    values: (cells, seeds), NaN where a seed has no result. diverged: bool of the same shape.
+    A setting in which a seed diverged is no candidate. As long as any other setting lacks a seed nothing is chosen,
+    because the choice could still change. Of equal settings the first is taken.
     """
     groups: dict[tuple, list[int]] = {}
     for place, key in enumerate(keys):

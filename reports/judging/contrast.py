@@ -11,18 +11,11 @@ A row is one such sum, with the knob values that it still stands for. Selecting 
     mean: knob      the mean over a knob
     trend: knob     the rise along a knob, from its first value to its last, of the least squares line over their
                     ranks (the linear contrast of the analysis of variance)
-
-A selection is {knob: value}; for a value may stand a list, or words that mean the same at every scale: first, second,
-last, any (names the knob and takes all), {not: value}, {same: knob} and {differs: knob}. Words for places are read
-after plain values and from left to right. An empty text means that the exhibit does not have the knob.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -30,39 +23,9 @@ import numpy as np
 
 from common.errors import UserError
 from reports.judging.keys import Key, identity, without
-from reports.reading.knobs import canonical
+from reports.judging.selection import Missing, Row, in_order, select, spelled_out, spoken
 
-PLACES: dict[str, Callable[[list[str]], list[str]]] = {
-    "first": lambda values: values[:1],
-    "second": lambda values: values[1:2],
-    "last": lambda values: values[-1:],
-    "any": lambda values: values,
-}
 OTHERS = "others"
-UNKNOWN = "?"  # the value of a knob in a cell of which no run is left to tell it
-
-
-class Missing(Exception):
-    """A selection that no cell answers: the claim cannot be evaluated. `cells` says which."""
-
-    def __init__(self, cells: Sequence[str]):
-        super().__init__("; ".join(cells))
-        self.cells = list(cells)
-
-
-@dataclass(frozen=True)
-class Row:
-    """`weights` of the cells and what is added to their sum; `levels` are the rows that a trend runs over."""
-
-    key: Key
-    weights: np.ndarray
-    constant: float = 0.0
-    levels: tuple[Row, ...] = field(default=())
-
-    def value(self, cells: np.ndarray) -> np.ndarray:
-        """The sum for cells (k,) or (k, n seeds); cells without weight may be NaN."""
-        used = self.weights != 0
-        return self.weights[used] @ cells[used] + self.constant
 
 
 def rows_of(
@@ -85,26 +48,6 @@ def rows_of(
             )
         rows = minus(rows, body, printed) if name == "minus" else STEPS[name](rows, body)
     return rows
-
-
-def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
-    """The rows that a selection names."""
-    chosen = list(rows)
-    # Places last: "first" means the first of the cells that the plain values have left.
-    for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
-        present = in_order({row.key.get(knob, "") for row in chosen})
-        if UNKNOWN in present and _is_place(wanted):  # which is first, then, nobody knows
-            raise Missing([f"a value of {knob} of which no run is left"])
-        # A cell whose value nobody knows may be one of those: the claim then waits for it.
-        chosen = [
-            row for row in chosen if row.key.get(knob) == UNKNOWN or _fits(row.key, knob, wanted, present)
-        ]
-        spelled = set(_plain(wanted))
-        # A list asks for all of its values: with one of them missing a claim would be judged on fewer cells.
-        absent = set() if "" in spelled else spelled - set(present)
-        if absent or not chosen:
-            raise Missing([_named({**selection, knob: value}) for value in sorted(absent) or [wanted]])
-    return chosen
 
 
 def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()) -> list[Row]:
@@ -162,20 +105,6 @@ def trend(rows: Sequence[Row], knob: str) -> list[Row]:
     return _some(trends, f"two values of {knob}")
 
 
-def in_order(values: Iterable[str]) -> list[str]:
-    """Numbers, also 1/8, by size and before words; numbers within words count: ResNet-8, ResNet-50, ResNet-50 (2x)."""
-    return sorted(values, key=_size)
-
-
-def _size(value: str) -> tuple[bool, float, list[str | int]]:
-    try:
-        # The first item keeps numbers and words from being compared with each other, which raises TypeError.
-        return False, float(Fraction(value)), []
-    except ValueError:
-        parts = re.split(r"(\d+)", value)
-        return True, 0.0, [int(part) if place % 2 else part for place, part in enumerate(parts)]
-
-
 STEPS = {"minus": minus, "swap": swap, "pairs": pairs, "mean": mean, "trend": trend}
 
 
@@ -187,9 +116,9 @@ def _side(rows: Sequence[Row], side: Any) -> list[Row]:
 
 
 def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequence[Key]) -> list[Row]:
-    """The rows that are not in `left`; only the paper's, where it prints what the side spells out.
+    """The rows that are not in `left`; only the paper's rows, if it prints the values that the side spells out.
 
-    A side that names places (first, last) names other values at every scale, which the paper does not have.
+    A side that names places (first, last) means other values at every scale, and the paper does not print those.
     """
     taken = {id(row) for row in left}
     rest = [row for row in rows if id(row) not in taken]
@@ -197,7 +126,7 @@ def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequen
         knob
         for selection in (side if isinstance(side, list) else [side])
         for knob, wanted in selection.items()
-        if _plain(wanted) and any(key.get(knob) for key in printed)
+        if spelled_out(wanted) and any(key.get(knob) for key in printed)
     ]
 
     def values(key: Key) -> tuple[str, ...]:
@@ -205,7 +134,7 @@ def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequen
 
     # Otherwise a value that we add to a grid could turn "0.1 is best" from confirmed to contradicted.
     known = {values(key) for key in printed}
-    # At scales whose values the paper does not have there is nothing to restrict to.
+    # At a scale whose values the paper does not print, there is nothing to restrict to.
     if not spelled or not all(values(row.key) in known for row in left):
         return rest
     return [row for row in rest if values(row.key) in known]
@@ -222,7 +151,7 @@ def _difference(a: Row, b: Row, named: set[str]) -> Row:
 
 
 def _weighted(rows: Sequence[Row], weights: np.ndarray, named: set[str]) -> Row:
-    # Weights of single cells, not numbers: what two rows share is then seen, and cancels or adds up exactly.
+    # Weights of single cells and not numbers, so that cells which two rows share cancel or add up exactly.
     total = weights @ np.stack([row.weights for row in rows])
     return Row(without(rows[0].key, named), total, float(weights @ [row.constant for row in rows]))
 
@@ -244,30 +173,9 @@ def _some(rows: list[Row], what: str) -> list[Row]:
     return rows
 
 
-def _is_place(wanted: Any) -> bool:
-    return wanted in PLACES if isinstance(wanted, str) else isinstance(wanted, dict)
-
-
-def _plain(wanted: Any) -> list[str]:
-    """The values that a selection spells out."""
-    if isinstance(wanted, dict) or _is_place(wanted):
-        return []
-    return [canonical(str(value)) for value in (wanted if isinstance(wanted, list) else [wanted])]
-
-
-def _fits(key: Key, knob: str, wanted: Any, present: list[str]) -> bool:
-    value = key.get(knob, "")
-    if not isinstance(wanted, dict):
-        return value in (PLACES[wanted](present) if _is_place(wanted) else _plain(wanted))
-    ((relation, body),) = wanted.items()
-    if relation == "not":
-        return not _fits(key, knob, body, present)
-    return (value == key.get(body, "")) == (relation == "same")
-
-
 def _named(selection: Any) -> str:
     if isinstance(selection, list):
         return " and ".join(map(_named, selection))
     if selection == OTHERS:
         return OTHERS
-    return ", ".join(f"{knob}={value}" for knob, value in selection.items())
+    return spoken(selection)

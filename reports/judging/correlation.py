@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from reports.judging.inference import Bound, Result, conclude, of_one_seed, over_seeds
+from reports.judging.estimates import of_one_seed, over_seeds
+from reports.judging.inference import Bound, Result, conclude
 
 FEWEST = {"pearson": 4, "spearman": 10}  # cells from which Fisher's approximation is fair without repeats
 # Of z, times n - 3 (Fisher 1921; Fieller, Hartley and Pearson 1957).
@@ -20,8 +21,8 @@ def correlation(
     """The condition that the correlation of two series, (n cells, n seeds) each, is above or below a number.
 
     Within each seed the correlation over cells is taken; its Fisher z is tested by Student's t over the seeds. With one
-    seed the cells are the sample, if they suffice. Seeds that lack a cell are left out. Numbers whose noise is known
-    are taken as they are: an interval over so few cells would say nothing of them.
+    seed the cells are the sample, if there are enough of them. Seeds that lack a cell are left out. Numbers whose noise
+    is known are taken as they are: an interval over so few cells would say nothing of them.
     """
     whole = ~np.isnan(x + y).any(axis=0)
     cells, seeds = len(x), int(whole.sum())

@@ -1,12 +1,7 @@
 """The tests behind the verdicts. Every claim is a set of contrasts, weighted sums of cells (reports.judging.contrast).
 
-A seed is one repeat of the experiment. A contrast is taken within each seed that has all its cells, and tested by
-Student's t over the seeds: for two cells the paired t test. What a seed does to all cells alike drops out, cells may be
-as unequally noisy as they like, and a training that feeds many cells is one training. (A variance pooled over cells
-would need fewer seeds, and is wrong where one cell is noisier: at the levels that Holm's correction asks for, grossly.)
-
-With one seed there are no repeats. What is left: a claim about a mean over pairs that share no cell is tested by a
-paired t over the pairs, and a claim about one trend by the t test of a regression's slope. Else nothing can be said.
+reports.judging.estimates gives each contrast a mean, a standard error and degrees of freedom. It is tested by Student's
+t over the seeds; for a difference of two cells this is the paired t test.
 
 Several contrasts at once: `every` is an intersection-union test (Berger 1982), "5/12" its generalization, the partial
 conjunction of Benjamini and Heller (2008): at least 5 of 12. Equivalence is two one-sided tests (Schuirmann 1987).
@@ -22,10 +17,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from reports.judging.contrast import Row
-
-LEVEL = 0.05
-ROUNDING = 1e-9  # a spread below this share of the numbers is that of their last bits
+from reports.judging.estimates import LEVEL, Estimates, estimate, reach, tail
+from reports.judging.selection import Row
 
 
 @dataclass(frozen=True)
@@ -69,28 +62,6 @@ class Result:
     of: int | None = None
 
 
-@dataclass(frozen=True)
-class Estimates:
-    """Contrasts with their standard errors, (m,) each; df is infinite where the noise is known.
-
-    n: seeds, or with `is_over_seeds` false the cells of one seed.
-
-    Where repeats do not differ at all the error is 0 and nothing can be tested, unless the noise is known to be none.
-    """
-
-    mean: np.ndarray
-    error: np.ndarray
-    df: np.ndarray
-    n: np.ndarray
-    test: str
-    is_over_seeds: bool = True
-
-    @property
-    def known(self) -> bool:
-        """Whether the noise is known and not estimated."""
-        return bool(np.isinf(self.df).all())
-
-
 def infer(
     rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound, noise: float | None = None
 ) -> Result:
@@ -100,7 +71,7 @@ def infer(
     noise: a known standard deviation of one cell.
     """
     averaged = [_mean(rows)] if of == "mean" else list(rows)
-    estimates = _estimates(averaged, rows, cells, noise)
+    estimates = estimate(averaged, rows, cells, noise)
     return _untested(averaged, cells, of, bound) if estimates is None else conclude(estimates, of, bound)
 
 
@@ -108,7 +79,7 @@ def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
     """The condition that `of` the estimates are within `bound`."""
     p, opposite = _p_values(estimates, bound)
     needed = _needed(of, len(p))
-    # Ties of p are broken by distance: without noise many are 0 or 1.
+    # Ties of p are broken by distance: without noise many p are 0 or 1.
     strongest_first = np.lexsort((-bound.distance(estimates.mean), p))
     return replace(
         _describe(estimates, int(strongest_first[needed - 1]), of, bound),
@@ -116,20 +87,6 @@ def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
         opposite=_at_least(opposite, len(p) - needed + 1),
         among=len(p) - needed + 1,
     )
-
-
-def over_seeds(values: np.ndarray) -> Estimates:
-    """Contrasts by their values within seeds, (m, n seeds), NaN where a seed lacks a cell; two or more seeds each."""
-    n, spread = (~np.isnan(values)).sum(axis=1), np.nanstd(values, axis=1, ddof=1)
-    # Equal accuracies differ in their last bits after averaging; divided by such a spread, t would be huge.
-    spread[spread <= ROUNDING * np.nanmax(abs(values), axis=1)] = 0
-    how_many = f"{n.min()} to {n.max()}" if np.ptp(n) else str(n[0])
-    return Estimates(np.nanmean(values, axis=1), spread / np.sqrt(n), n - 1.0, n, f"t over {how_many} seeds")
-
-
-def of_one_seed(mean: np.ndarray, error: np.ndarray, df: float, n: int, test: str) -> Estimates:
-    """An estimate, (1,), whose sample are `n` cells of one seed."""
-    return Estimates(mean, error, np.array([float(df)]), np.array([n]), test, is_over_seeds=False)
 
 
 def exact(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Result:
@@ -144,9 +101,9 @@ def exact(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Resu
 
 
 def both(results: Sequence[Result]) -> Result:
-    """All of several conditions: the binding one stands for them (intersection-union; Bonferroni for the opposite).
+    """All of several conditions; the binding one stands for them (intersection-union; Bonferroni for the opposite).
 
-    One that could not be tested keeps the claim from being confirmed, and not from being contradicted by another.
+    If one condition could not be tested, the claim cannot be confirmed, but another condition may still contradict it.
     """
     untested = [result for result in results if result.p is None]
     tested = [result for result in results if result.p is not None]
@@ -161,41 +118,6 @@ def both(results: Sequence[Result]) -> Result:
     return replace(binding, opposite=opposite)
 
 
-def _estimates(
-    averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray, noise: float | None
-) -> Estimates | None:
-    if cells.shape[1] == 1 and noise is None:
-        return _one_seed(averaged, rows, cells) if len(averaged) == 1 else None
-    values = np.stack([row.value(cells) for row in averaged])
-    if noise is None:
-        return over_seeds(values)
-    n = (~np.isnan(values)).sum(axis=1)
-    length = np.sqrt((np.stack([row.weights for row in averaged]) ** 2).sum(axis=1))
-    known = np.full(len(averaged), np.inf)
-    return Estimates(np.nanmean(values, axis=1), noise * length / np.sqrt(n), known, n, f"z, noise {noise:g}")
-
-
-def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -> Estimates | None:
-    """Pairs or lines as the sample, if they share no cell; or the levels of one trend around their line."""
-    values, n = np.array([row.value(cells)[0] for row in rows]), len(rows)
-    if n > 1:
-        # A cell in two pairs makes them dependent, and the t test would take one error for several.
-        if (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1:
-            return None
-        error = values.std(ddof=1, keepdims=True) / math.sqrt(n)
-        return of_one_seed(
-            values.mean(keepdims=True), error, n - 1, n, f"t over {n} pairs of cells of one seed"
-        )
-    levels = np.array([level.value(cells)[0] for level in rows[0].levels])
-    # Two points lie on their line: no residual is left to tell the noise by.
-    if len(levels) < 3:
-        return None
-    n = len(levels)
-    _, covariance = np.polyfit(np.arange(n), levels, 1, cov=True)
-    error = np.sqrt(covariance[:1, 0]) * (n - 1)
-    return of_one_seed(values, error, n - 2, n, f"slope over {n} values of one seed")
-
-
 def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarray]:
     """The p of each contrast, for the claim and for its opposite."""
     above, below = (_one_sided(estimates, sign * bound.value) for sign in (1, -1))
@@ -203,7 +125,7 @@ def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarra
         return above
     if bound.kind == "below":
         return above[::-1]
-    # Equivalence needs both one-sided tests; its opposite either of two, hence the factor.
+    # Equivalence needs both one-sided tests. Its opposite needs only one of two, hence the factor.
     return np.maximum(above[1], below[0]), np.minimum(1, 2 * np.minimum(above[0], below[1]))
 
 
@@ -217,20 +139,6 @@ def _one_sided(estimates: Estimates, value: float) -> tuple[np.ndarray, np.ndarr
         ).astype(float)
         for sign in (1, -1)
     )
-
-
-def tail(statistic: np.ndarray, df: np.ndarray | float) -> np.ndarray:
-    """P(T > statistic). scipy.special and not scipy.stats, which costs a second to import."""
-    from scipy.special import ndtr, stdtr
-
-    return np.where(np.isinf(df), ndtr(-statistic), stdtr(df, -statistic))
-
-
-def reach(df: float) -> float:
-    """Standard errors on either side of an estimate that make its 95 % interval."""
-    from scipy.special import ndtri, stdtrit
-
-    return float(ndtri(1 - LEVEL / 2) if math.isinf(df) else stdtrit(df, 1 - LEVEL / 2))
 
 
 def _describe(estimates: Estimates, binding: int, of: str, bound: Bound) -> Result:

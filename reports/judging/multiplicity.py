@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reports.judging.inference import LEVEL
+from reports.judging.estimates import LEVEL
 
 
 class Corrected(NamedTuple):

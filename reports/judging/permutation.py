@@ -42,7 +42,7 @@ def p_value(
 
 
 def swapped(values: np.ndarray, name: str, draws: int = DRAWS) -> np.ndarray:
-    """float64 (draws,): sums of values (n,) in each of which every value has kept or changed its sign at random."""
+    """float64 (draws,): sums of the values (n,), each value with a random sign."""
     values = values[values != 0]  # examples on which the models agree stay where they are
     if len(values) == 0:
         return np.zeros(draws)
@@ -83,7 +83,7 @@ def measure(outcomes: np.ndarray, labels: np.ndarray | None = None) -> float:
 
 
 def _accuracy_draws(values: np.ndarray, name: str, draws: int) -> np.ndarray:
-    """The law of `swapped` for values of -1, 0 and 1: of d that are not 0, a binomial number is positive."""
+    """The distribution of `swapped` for values of -1, 0 and 1: of those not 0, a binomial number is positive."""
     discordant = int(np.count_nonzero(values))
     return 2.0 * _generator(name).binomial(discordant, 0.5, draws) - discordant
 
@@ -117,7 +117,7 @@ def _weights(labels: np.ndarray) -> np.ndarray:
 
 def _p(drawn: np.ndarray, values: np.ndarray) -> float:
     """The share of drawn sums (draws,) that are as large as that of `values`, in size."""
-    # Of what is added up, not of the sum: that may be 0 but for rounding.
+    # Relative to what is added up and not to the sum, which may be 0 but for rounding.
     slack = ROUNDING * np.abs(values).sum()
     return (1 + int((np.abs(drawn) >= abs(values.sum()) - slack).sum())) / (1 + len(drawn))
 

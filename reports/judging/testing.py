@@ -1,4 +1,4 @@
-"""What is tested on one exhibit's evidence: its claims, the settings that validation chose, and what is set in bold."""
+"""Everything that is tested on one exhibit's evidence: its claims, the choices on validation, and what is in bold."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import pandas as pd
 from reports.judging import cells as tables
 from reports.judging.choice import choose
 from reports.judging.claim import Claim, Condition, parse
-from reports.judging.contrast import Missing, Row, minus, rows_of
+from reports.judging.contrast import minus, rows_of
 from reports.judging.correlation import correlation
-from reports.judging.inference import LEVEL, Result, both, exact, infer
+from reports.judging.estimates import LEVEL
+from reports.judging.inference import Result, both, exact, infer
 from reports.judging.keys import Key, identity, without
 from reports.judging.permutation import bold
+from reports.judging.selection import Missing, Row
 from reports.reading.declarations import Declaration
 from reports.reading.exhibit import Evidence
 from reports.reading.judged import Choice, Judged, Tested
@@ -26,7 +28,7 @@ from reports.reading.notation import metric
 from reports.reading.paper import knobs_of
 from reports.reading.summary import settings
 
-# Standard deviation of the paper's repeats; of what it prints to one decimal.
+# Standard deviation of the paper's repeats, which it prints to one decimal.
 REPEATS = {"%": 0.15, "nat": 0.05}
 OWN_NUMBERS = {
     True: "Its own numbers agree.",
@@ -57,7 +59,7 @@ def judged(evidence: Evidence, made_from: Mapping[str, str]) -> Judged:
 
 
 def untested(exhibit: Declaration, paper: pd.DataFrame, why: str) -> list[Tested]:
-    """The claims of an exhibit of which there is nothing to test."""
+    """The claims of an exhibit that has nothing to test them on."""
     return [
         _said(claim, exhibit, paper) | NOTHING | {"missing": [why]}
         for claim in parse(exhibit.claims, exhibit.scale)
@@ -80,11 +82,11 @@ def evaluate(
 def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
     """The paper's own effect and whether its numbers support the claim (None: they do not decide, or it has none).
 
-    Of a claim in several halves those count for which the paper has numbers.
+    Of a claim with several conditions, those count for which the paper has numbers.
     """
     unit, table, results = _unit_of_metric(claim, paper), tables.of_paper(paper), []
     for condition in claim.conditions:
-        with suppress(Missing):  # some halves of a claim are in words only
+        with suppress(Missing):  # for some conditions the paper has words only
             results.append(_condition(claim, condition, table, (), REPEATS.get(unit, 0.0))[0])
     if not results:
         return {"effect": None, "unit": "", "supports": None}

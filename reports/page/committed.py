@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from common.files import write_bytes, write_text
+from reports.reading.completion import RECORDS
 from reports.reading.folders import Folders
 from reports.reading.plain import json_text
-from reports.reading.progress import RECORDS
 from reports.reading.record import Record
 from reports.reading.summary import cell_means
 

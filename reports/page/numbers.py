@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reports.reading.knobs import sort_key
+from reports.reading.lineage import Trail, trails
 from reports.reading.notation import Measured, metric, written
-from reports.reading.provenance import Trail, trails
 from reports.reading.record import Record
 from reports.reading.tidy import COLUMNS, DIVERGED
 

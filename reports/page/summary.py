@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reports.page.board import Claim
+from reports.reading.completion import Left, Made
 from reports.reading.frozen import Frozen
-from reports.reading.progress import Left, Made
-from reports.reading.provenance import runs_of, searched_of
+from reports.reading.lineage import runs_of, searched_of
 from reports.reading.record import Record
 
 NAMES = {

@@ -1,1 +1,1 @@
-"""What is read: declarations, tidy results, the paper's numbers, and the records that the commands leave each other."""
+"""Readers of declarations, tidy results, the paper's numbers, and the records that commands leave for each other."""

@@ -1,4 +1,4 @@
-"""What an exhibit's YAML says that a reader of its report needs; the rest of it is for planning."""
+"""The part of an exhibit's YAML that a reader of its report needs; the rest is for planning."""
 
 import re
 from collections.abc import Mapping
@@ -122,4 +122,6 @@ def _mapping(tree: dict, key: str, path: Path) -> dict:
 
 
 def _wrong(expected: str, found: str, path: Path) -> UserError:
-    return UserError("not a declaration", expected=expected, found=found, where=path, remedy=CORRECT)
+    return UserError(
+        "an exhibit's declaration cannot be read", expected=expected, found=found, where=path, remedy=CORRECT
+    )

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from reports.reading.curves import load_curves
 from reports.reading.declarations import Declaration, load_declaration
 from reports.reading.folders import Folders
 from reports.reading.judged import Judged
+from reports.reading.learning_curves import load_curves
 from reports.reading.paper import load_paper
 from reports.reading.tidy import COLUMNS, DIVERGED, Provenance, Tidy, load_arrays, load_collected
 
@@ -23,13 +23,13 @@ class Evidence:
     """One exhibit's material. Knob values are text, in the paper's spelling (see reports.reading.knobs).
 
     rows: knob columns, seed, metric, value (float), run; one row per run, seed and metric, as collected.
-    measured: the same without the metric `diverged`: a run that did has NaN under what it would have measured.
+    measured: the same without the metric `diverged`: a run that diverged has NaN for what it would have measured.
     paper: knob columns, metric, value (text, verbatim), number (float, NaN where the paper prints words),
         unit, confidence, note.
     arrays: panels and histograms by "<run>/<name>".
     missing: ids of runs that the plan names and that left no result.
-    judged: what was tested on all this, once it was.
-    curves: how each training went, see reports.reading.curves; empty where nothing recorded it.
+    judged: what was tested on all this; None before it was.
+    curves: how each training went, see reports.reading.learning_curves; empty where nothing recorded it.
     """
 
     exhibit: Declaration
@@ -59,7 +59,7 @@ def load(exhibit: str, scale: str, folders: Folders) -> Evidence:
 
 
 def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray], params: Path) -> Evidence:
-    """The evidence that tidy results make, with the paper's values beside them."""
+    """The evidence of an exhibit: its tidy results with the paper's values beside them."""
     return Evidence(
         exhibit=declaration,
         rows=tidy.rows,
@@ -72,7 +72,7 @@ def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray
 
 
 def _measured(rows: pd.DataFrame, declared: tuple[str, ...]) -> pd.DataFrame:
-    """The rows with NaN for what a run that diverged would have measured: what other seeds of its cell have, or all."""
+    """The rows, and NaN for what a diverged run would have measured: the metrics of its cell's other seeds, or all."""
     measured = rows[rows["metric"] != DIVERGED]
     knobs = [name for name in rows.columns if name not in COLUMNS]
     added = []

@@ -1,4 +1,4 @@
-"""Where things lie, the options by which a command is told, and the hashes of what a product was made from."""
+"""Where files lie, the options that say so, and the hashes of what a product was made from."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 from pathlib import Path
 from typing import NamedTuple
 
+from common.errors import UserError
 from common.files import sha256_bytes
+from common.options import add_scale
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Folders(NamedTuple):
-    """Where things lie. With `committed` tidy results are those under reports/evidence, else those under results."""
+    """Where files lie. With `committed` the tidy results are those under reports/evidence, else those under results."""
 
     results: Path = Path("results")
     params: Path = Path("params")
@@ -28,7 +30,7 @@ class Folders(NamedTuple):
         return self.tidy(exhibit, scale) / "rows.csv"
 
     def judged(self, exhibit: str, scale: str) -> Path:
-        """Where what was tested on an exhibit's evidence is left."""
+        """The file that says what was tested on an exhibit's evidence."""
         return self.results / scale / "judged" / f"{exhibit}.json"
 
     def inputs(self, exhibit: str, scale: str) -> list[Path]:
@@ -46,26 +48,61 @@ class Folders(NamedTuple):
         ]
 
 
-def add_folders(parser: argparse.ArgumentParser) -> None:
-    """The options that `folders_of` reads, and --scale and --out."""
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
+def check_collected(scale: str, folders: Folders, exhibit: str = "*") -> None:
+    """UserError if a scale, or one exhibit of it, has only committed results and `folders` do not read these.
+
+    Without this check all claims would be *not run*, and the page would delete what is committed.
+    """
+    of_results, committed = folders._replace(committed=False), folders._replace(committed=True)
+    if folders.committed or _any_rows(of_results, exhibit, scale) or not _any_rows(committed, exhibit, scale):
+        return
+    one = "" if exhibit == "*" else f" --exhibit {exhibit}"
+    raise UserError(
+        f"scale {scale} has no results of your own" + (f" for {exhibit}" if one else ""),
+        expected=f"{of_results.rows(exhibit, scale)}, as `python -m stages collect` leaves it",
+        found=f"only committed results, {committed.rows(exhibit, scale)}",
+        remedy="add --from evidence to read the committed results, or make your own:\n"
+        f"python -m stages run --scale {scale}{one}\npython -m stages collect --scale {scale}{one}",
+    )
+
+
+def _any_rows(folders: Folders, exhibit: str, scale: str) -> bool:
+    path = folders.rows(exhibit, scale)
+    return any(path.parents[1].glob(f"{exhibit}/{path.name}"))
+
+
+def add_folders(parser: argparse.ArgumentParser, *, has_products: bool = True) -> None:
+    """The options that `folders_of` reads, --scale, and --out for a command that has products."""
+    add_scale(parser)
     parser.add_argument(
         "--from",
         dest="source",
         choices=("results", "evidence"),
         default="results",
-        help="what `collect` left under results, or its committed copy",
+        help="read what `collect` left in --results, or the committed copy in --evidence (default: results)",
     )
     parser.add_argument(
-        "--results", type=Path, default=Path("results"), help="where tidy/<exhibit> lies, by scale"
+        "--results", type=Path, default=Path("results"), help="your own results, by scale (default: results)"
     )
     parser.add_argument(
-        "--params", type=Path, default=Path("params"), help="declarations and the paper's values"
+        "--params",
+        type=Path,
+        default=Path("params"),
+        help="declarations and the paper's values (default: params)",
     )
     parser.add_argument(
-        "--evidence", type=Path, default=Path("reports/evidence"), help="committed results, by scale"
+        "--evidence",
+        type=Path,
+        default=Path("reports/evidence"),
+        help="committed results, by scale (default: reports/evidence)",
     )
-    parser.add_argument("--out", type=Path, default=Path("reports/out"), help="products go to <out>/<scale>")
+    if has_products:
+        parser.add_argument(
+            "--out",
+            type=Path,
+            default=Path("reports/out"),
+            help="products go to <out>/<scale> (default: reports/out)",
+        )
 
 
 def folders_of(options: argparse.Namespace) -> Folders:
@@ -74,7 +111,7 @@ def folders_of(options: argparse.Namespace) -> Folders:
 
 
 def hashes(paths: list[Path]) -> dict[str, str]:
-    """SHA-256 of each file by its folder and name, "none" for one that is not there: equal ones make equal products."""
+    """SHA-256 of each file by its folder and name, "none" for an absent one. Equal hashes make equal products."""
     return {
         "/".join(path.parts[-2:]): sha256_bytes(path.read_bytes()) if path.is_file() else "none"
         for path in paths

@@ -1,7 +1,7 @@
-"""What a scale was before it was run: its claims and its resolved runs, by hash, and the day they were frozen.
+"""The frozen state of a scale: hashes of its claims and its resolved runs, and the day they were frozen.
 
-params/frozen/<scale>.yaml is made by `python -m reports.freeze` and committed before the first run. What changed after
-that is named on the page, so that a recipe which was tuned until a claim came out would be seen.
+`python -m reports.freeze` makes params/frozen/<scale>.yaml, which is committed before the first run. The page names
+what changed after that, so a reader would see a recipe that was tuned until a claim came out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ REMEDY = "restore it from the commit that froze the scale"
 
 
 class Frozen(NamedTuple):
-    """date: of the freeze, ISO 8601. claims, plans: the ids of claims and exhibits that are not what was frozen."""
+    """date: of the freeze, ISO 8601. claims, plans: the ids of claims and exhibits that have changed since."""
 
     date: str
     claims: list[str]

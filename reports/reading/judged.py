@@ -1,6 +1,6 @@
 """What was tested on one exhibit's evidence: `reports.verdict` writes it, and drawings and verdicts are made from it.
 
-A plain record, so that ink can print it without knowing how anything is tested.
+It is a plain record, so that drawings can print it without knowing how anything is tested.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from reports.reading.tidy import check_of, check_types
 
 
 class Tested(TypedDict):
-    """A claim, what the paper says of it, and what it came to here; no verdict yet, because that needs the family.
+    """A claim, what the paper says of it, and what came out here. A verdict needs the whole family of claims.
 
     effect, low, high, n, test, p, opposite, sd, margin, among, of: see reports.judging.inference.Result.
-    missing: what it compares and has no result; diverged: what was left out of it because a training diverged.
+    missing: the compared cells without a result. diverged: the cells that were left out because a training diverged.
     """
 
     id: str
@@ -53,9 +53,9 @@ class Tested(TypedDict):
 
 
 class Choice(TypedDict):
-    """The setting of one cell that is best on validation, among how many; {} with the names of what is missing.
+    """The setting that is best on validation for one cell. cell: the knobs that were not tuned.
 
-    cell: the knobs that were not tuned.
+    tried: how many settings were compared. If some results are missing, they are named and `setting` is {}.
     """
 
     metric: str
@@ -96,9 +96,9 @@ def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
             name for name in {**now, **judged["made_from"]} if judged["made_from"].get(name) != now.get(name)
         ]
         raise UserError(
-            "an exhibit was judged on other evidence",
-            expected="a record made from what lies there now",
-            found=f"another {', '.join(changed)}",
+            "the evidence of an exhibit has changed since it was judged",
+            expected="a record made from the files as they are now",
+            found=f"a record made from another {', '.join(changed)}",
             where=path,
             remedy=again(exhibit, scale),
         )
@@ -106,12 +106,12 @@ def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
 
 
 def again(exhibit: str, scale: str) -> str:
-    """What to do about a record."""
-    return f"judge: python -m reports.verdict --scale {scale} --exhibit {exhibit}"
+    """What to do about a record that is missing, damaged or old."""
+    return f"judge it again: python -m reports.verdict --scale {scale} --exhibit {exhibit}"
 
 
 def write_judged(path: Path, judged: Judged) -> None:
-    """Leave the record, sealed: a digit that is changed in it afterwards is found by `read_judged`."""
+    """Write the record, sealed, so that `read_judged` notices a digit that was changed afterwards."""
     write_text(path, record_text(seals.sealed(rounded(judged))))
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 class Measured(NamedTuple):
     """A mean over n seeds; spread is their standard deviation (with n - 1), None for one seed.
 
-    diverged: further seeds, whose training did; without any other the mean is NaN.
+    diverged: how many further seeds diverged. If all did, the mean is NaN.
     """
 
     mean: float

@@ -18,9 +18,10 @@ COLUMNS = ("metric", "value", "unit", "confidence", "note")
 def load_paper(path: Path, knobs: Sequence[str] = ()) -> pd.DataFrame:
     """The numbers of one exhibit: its knobs as text, metric, value (verbatim), number, unit, confidence, note.
 
-    `number` is NaN where the paper prints words. No rows where it printed none, or for an exhibit of our own, which
-    needs no file. UserError if the file's header is another one, or misspells one of `knobs`, the exhibit's (other
-    columns tell methods apart that only the paper has); for a cell twice, or a number that is not finite.
+    `number` is NaN where the paper prints words. There are no rows where the paper printed nothing, or for an exhibit
+    of our own, which needs no file. knobs: those of the exhibit; further columns tell methods apart that only the paper
+    has. UserError if the header has other columns or misspells a knob, or for a repeated cell or a number that is not
+    finite.
     """
     header, rows = read_csv(path, CHECK_OUT) if path.exists() else (list(COLUMNS), [])
     if tuple(header[-len(COLUMNS) :]) != COLUMNS:
@@ -42,7 +43,7 @@ def load_paper(path: Path, knobs: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def _check_header(header: list[str], knobs: Sequence[str], path: Path) -> None:
-    """UserError for a column that is called nearly as a knob that has none."""
+    """UserError for a column whose name is nearly that of a knob without a column."""
     absent = [knob for knob in knobs if knob not in header]
     for column in header[: -len(COLUMNS)]:
         if column not in knobs and (hint := nearest(column, absent)):

@@ -11,13 +11,13 @@ def json_text(value: Any) -> str:
 
 
 def record_text(value: Mapping[str, Any]) -> str:
-    """`value` in few bytes: each key on a line, and each item of a list or object below it. Errors as above."""
+    """`value` in few bytes: each key on a line, and each item of a list or object on a line below. Errors as above."""
     lines = [f"{_compact(key)}: {_itemized(item)}" for key, item in rounded(dict(value)).items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def rounded(value: Any) -> Any:
-    """Floats to the ten significant digits that JSON files hold, in whatever they stand."""
+    """`value` with all floats in it rounded to the ten significant digits that JSON files hold."""
     if isinstance(value, float):
         return float(f"{value:.10g}")
     if isinstance(value, Mapping):
@@ -28,7 +28,7 @@ def rounded(value: Any) -> Any:
 
 
 def _itemized(value: Any) -> str:
-    """One level of `value` on lines of their own, if any of it is more than a word."""
+    """The items of `value` on a line each, if any of them is a list or an object."""
     if not isinstance(value, dict | list) or not any(isinstance(item, dict | list) for item in _items(value)):
         return _compact(value)
     if isinstance(value, list):

@@ -11,7 +11,7 @@ import pandas as pd
 from common.files import read_json
 from reports.reading.exhibit import Evidence
 from reports.reading.judged import Tested
-from reports.reading.provenance import factored
+from reports.reading.lineage import factored
 from reports.reading.summary import summarize, values_of
 from reports.reading.tidy import LARGEST, check_of, check_types, damaged
 
@@ -20,10 +20,10 @@ KINDS |= dict.fromkeys(("missing", "standing", "notes", "files", "seeds", "raw",
 
 
 class Record(TypedDict):
-    """An exhibit as it was drawn, in plain values, keys in this order.
+    """An exhibit as it was drawn, in plain values, with its keys in this order.
 
-    standing: what stands under it. notes: all that a reader may want to know of it. raw: the rows as collected.
-    measured: mean and spread by cell. provenance: as in reports.reading.tidy, factored by stage.
+    standing: the words under the drawing. notes: everything else that a reader may want to know. raw: the rows as
+    collected. measured: mean and spread by cell. provenance: as in reports.reading.tidy, factored by stage.
     """
 
     exhibit: str

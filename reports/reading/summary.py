@@ -1,4 +1,4 @@
-"""Ours beside the paper's: mean and spread over seeds per cell, found by the knobs."""
+"""Our numbers beside the paper's: mean and spread over the seeds of each cell, looked up by its knobs."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -16,7 +16,7 @@ from reports.reading.notation import Measured
 def summarize(measured: pd.DataFrame, knobs: list[str]) -> pd.DataFrame:
     """One row per cell and metric, ordered as `measured`: knobs, metric, n, mean, spread (NaN if n = 1), diverged.
 
-    diverged: how many seeds did; n counts the others.
+    diverged: how many seeds diverged; n counts the others.
     """
     groups = measured.groupby([*knobs, "metric"], sort=False)["value"]
     summary = groups.agg(n="count", mean="mean", spread="std", diverged="size").reset_index()

@@ -1,4 +1,4 @@
-"""The tidy results of one exhibit, rows and their provenance, as `collect` leaves them or a commit keeps them."""
+"""The tidy results of one exhibit: rows and their provenance, as `collect` leaves them or a commit keeps them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from common.seals import SEAL, read_sealed
 from reports.reading.knobs import canonical, sort_key
 
 COLUMNS = ("seed", "metric", "value", "run")
-DIVERGED = "diverged"  # the metric of a run that ended so; its value is the step
-COLLECT_AGAIN = "run the exhibit's collect stage again"
+DIVERGED = "diverged"  # the metric of a run that diverged; its value is the step
+COLLECT_AGAIN = "gather the results again: python -m stages collect"
 LARGEST = 1e12  # far above any metric of ours: a larger number is a damaged file, and overflows when squared or drawn
 
 
@@ -40,8 +40,8 @@ class Run(TypedDict):
 class Provenance(TypedDict):
     """What decided the numbers of an exhibit: runs by "<stage>/<run>", and the names of those without a result.
 
-    searched: the runs among which those of `runs` chose, likewise; they are of no cell, and have no rows. diverged: by
-    run the step at which its loss was no number, and the last loss that was one.
+    searched: the runs among which those of `runs` chose, likewise; they belong to no cell and have no rows.
+    diverged: for each diverged run, the step at which its loss was no longer finite, and the last finite loss.
     """
 
     exhibit: str
@@ -56,7 +56,7 @@ class Provenance(TypedDict):
 
 
 class Tidy(NamedTuple):
-    """rows: knobs as text, seed, metric, value (float), run; one for each run and metric, in a fixed order."""
+    """rows: knobs as text, seed, metric, value (float) and run; one row for each run and metric, in a fixed order."""
 
     rows: pd.DataFrame
     provenance: Provenance
@@ -65,7 +65,7 @@ class Tidy(NamedTuple):
 def load_collected(folder: Path, exhibit: str, scale: str, knobs: Sequence[str] = ()) -> Tidy:
     """What `collect` left in `folder`.
 
-    UserError unless every run of the rows or of the provenance is in the other: a file that was cut has lost some.
+    UserError unless rows and provenance name the same runs: a file that was cut short has lost some.
     """
     path = folder / "rows.csv"
     text, provenance = read_text(path, COLLECT_AGAIN), _load_provenance(folder, exhibit, scale)
@@ -74,7 +74,7 @@ def load_collected(folder: Path, exhibit: str, scale: str, knobs: Sequence[str] 
     check_named(rows, known, path, COLLECT_AGAIN)
     told = {*rows["run"], *map(_run_of, provenance["missing"])}
     for name in known:
-        if _run_of(name) not in told:  # a run of which a stage is missing may have no number
+        if _run_of(name) not in told:  # A run that lacks a stage may have no number.
             raise damaged(f"rows of run {name}, which provenance.json beside it lists", "none", path)
     diverged = set(map(_run_of, provenance.get("diverged", {})))
     provenance["missing"] = [name for name in provenance["missing"] if _run_of(name) not in diverged]
@@ -107,12 +107,12 @@ def from_commit(text: str, plan: str | None, exhibit: str, scale: str, where: Pa
 
 
 def check_named(rows: pd.DataFrame, runs: Iterable[str], path: Path, remedy: str) -> None:
-    """UserError if a row is of a run that none of `runs`, "<stage>/<run>", is."""
+    """UserError if a row belongs to a run that is not among `runs`, "<stage>/<run>"."""
     if unnamed := set(rows["run"]) - set(map(_run_of, runs)):
         raise UserError(
             "rows of an unknown run",
             expected="runs that a provenance or plan names",
-            found=f"run {min(unnamed)}, which it does not",
+            found=f"run {min(unnamed)}, which is not among them",
             where=path,
             remedy=remedy,
         )
@@ -125,7 +125,9 @@ def parse_rows(text: str, path: Path, knobs: Sequence[str] = ()) -> pd.DataFrame
     if absent:
         raise damaged(f"column {', '.join(absent)}", ", ".join(header), path)
     if not text.endswith("\n"):
-        raise damaged("a last row that ends its line", f"it cut after {text[-40:]!r}", path)
+        raise damaged(
+            "a last row that ends with a line end", f"a file that is cut off after {text[-40:]!r}", path
+        )
     rows = pd.DataFrame(lines, columns=header, dtype=object)
     for column in header:
         if column not in ("metric", "value", "run"):
@@ -145,14 +147,16 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
         raise damaged("an .npz archive", error.found, path) from error
     for name, array in arrays.items():
         if array.dtype.kind == "f" and not (np.abs(array) <= LARGEST).all():
-            raise damaged(f"finite numbers, at most {LARGEST:g} in size", f"others in array {name}", path)
+            raise damaged(
+                f"finite numbers, at most {LARGEST:g} in size", f"other numbers in array {name}", path
+            )
     return arrays
 
 
 def check_types(
     record: Mapping[str, Any], kinds: Mapping[str, type | tuple[type, ...]], path: Path, remedy: str
 ) -> None:
-    """UserError unless `found`, the object in `path`, has every key of `kinds` with a value of that type."""
+    """UserError unless `record`, the object in `path`, has every key of `kinds` with a value of that type."""
     for key, kind in kinds.items():
         if not isinstance(record, Mapping) or not isinstance(record.get(key), kind):
             names = [each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,))]
@@ -173,7 +177,7 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
     check_types(tree, {"missing": list, "runs": dict, "versions": dict, "files": dict}, path, COLLECT_AGAIN)
     for name, digest in tree["files"].items():
         if not (folder / name).is_file() or sha256_file(folder / name) != digest:
-            raise damaged("the file that provenance.json lists", "none, or another content", folder / name)
+            raise damaged("the file that provenance.json lists", "no file, or a changed one", folder / name)
     check_of(tree, exhibit, scale, path, COLLECT_AGAIN)
     searched = tree.get("searched", {})
     if not isinstance(searched, dict):
@@ -182,8 +186,8 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
         if not isinstance(run, dict) or not isinstance(run.get("bindings"), dict):
             raise damaged(f"an object with bindings for run {name}", f"{run!r:.80}", path)
     if not all(isinstance(name, str) for name in tree["missing"]):
-        raise damaged("names of runs under 'missing'", "others", path)
-    # Checked here, and no longer true of rows that are read into another order: no part of what was measured.
+        raise damaged("names of runs under 'missing'", "something else", path)
+    # Both were checked here. They are no part of what was measured, and rows may be put into another order now.
     return {name: value for name, value in tree.items() if name not in (SEAL, "files")}
 
 

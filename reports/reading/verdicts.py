@@ -23,8 +23,8 @@ PARTS = {  # the paper's sections by what they are about
 class Verdict(TypedDict):
     """A claim with its verdict.
 
-    p: of the claim; p_bh, p_holm: corrected over all tests of the scale, of the claim, or of its opposite if that was
-    found; strict: whether the verdict stands by Holm's correction too. The rest as in reports.reading.judged.Tested.
+    p: of the claim. p_bh, p_holm: corrected over all tests of the scale; of the opposite if the claim is contradicted.
+    strict: whether the verdict also stands by Holm's correction. The other keys are those of reports.reading.judged.
     """
 
     id: str

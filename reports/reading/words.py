@@ -1,4 +1,4 @@
-"""What the paper says of each claim in its own words, and the few of ours that a tile has room for."""
+"""The paper's own words on each claim, and a few of ours, which fit into a tile."""
 
 from __future__ import annotations
 

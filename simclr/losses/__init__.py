@@ -1,7 +1,7 @@
-"""Contrastive losses, each in a file of its own that bears its name.
+"""Contrastive losses, each in a file of its own that has its name.
 
-Nothing here imports a loss: a run then depends on the code of the loss that it names and of no other, and an own
-loss is one more file in this folder, with a function of the file's name.
+Nothing here imports a loss, so a run depends on the code of the loss that it names and of no other. A loss of your
+own is one more file in this folder, with a function of the file's name.
 """
 
 import contextlib
@@ -41,6 +41,6 @@ def loss_names() -> tuple[str, ...]:
 def register() -> None:
     """Import every loss there is, so that gin knows what it may bind."""
     for name in loss_names():
-        # A broken loss is an error of the run that names it, and of no other.
+        # A broken loss is an error for the run that names it, and for no other.
         with contextlib.suppress(Exception):
             loss_named(name)

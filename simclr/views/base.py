@@ -1,4 +1,4 @@
-"""What every operator of a view policy is: settings from gin, a draw at an address, batched pixels."""
+"""The base of every operator of a view policy: settings from gin, draws at an address, batched pixels."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace

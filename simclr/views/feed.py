@@ -1,4 +1,4 @@
-"""The images of every update of a training, their views begun ahead of it where the collection can do that."""
+"""The images of every update of a training. Their views are begun ahead of it if the collection can do that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training or an evaluation is given as images, however and wherever they are held."""
+"""Images as a training or an evaluation gets them, however and wherever they are held."""
 
 from __future__ import annotations
 

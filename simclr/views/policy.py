@@ -107,7 +107,7 @@ class ViewPolicy:
     def begin(
         self, images: Images, index: Tensor, epoch: int, seed: int, views: Sequence[int] = (0, 1)
     ) -> Tensor:
-        """What the views need the images at their own sizes for: all up to the crop, or the resize without one.
+        """The part of the views that needs images at their own sizes: all up to the crop, or else up to the resize.
 
         Returns float32 (len(views), n, 3, size, size), one image of them for all views where a shared crop makes
         it. Of a batch this may be made in parts, and by other processes; the policy called with it as `Begun`, and

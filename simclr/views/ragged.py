@@ -1,4 +1,4 @@
-"""Images of different sizes, as photographs are before anything has cut them to one."""
+"""Images of different sizes, such as photographs that have not been cropped yet."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Data sets as `prepare` left them, read back and verified.
 
-A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json; where images
-are photographs of all sizes, {train,test}.files.txt lists them instead (stages/data/file_lists.py).
+A prepared data set is a folder with {train,test}.images.npy, {train,test}.labels.npy and manifest.json. For photographs
+of all sizes, {train,test}.files.txt lists the files instead (stages/data/file_lists.py).
 Images are uint8 (n, height, width, channels) in the official order; labels are int64 (n,), and label i means
 classes[i]. A multi-label set has labels (n, classes) of 0, 1 and simclr.labels.UNJUDGED.
 
-Splits: settings are chosen on "validation" after training on "train"; then "train+validation", which is the
-stored train, trains the model that reads "test" once.
+Splits: settings are chosen on "validation" after training on "train". Then a model is trained on "train+validation",
+which is the stored train, and reads "test" once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def class_count(declared: Declaration | Manifest) -> int:
 
 
 def array_sha256(array: np.ndarray) -> str:
-    """SHA-256 over "<dtype> <shape>" and the bytes in C order: independent of the file format around them.
+    """SHA-256 over "<dtype> <shape>" and the bytes in C order; the file format around them does not matter.
 
     The dtype is written little-endian, for example "<i8 (10000,)".
     """
@@ -54,7 +54,7 @@ def about_array(array: np.ndarray) -> AboutArray:
 
 
 def combined_sha256(declared: Mapping[str, Any]) -> str:
-    """One SHA-256 for all that decides which image is where: both splits' arrays and the validation split.
+    """One SHA-256 of all that decides which image is where: the arrays of both splits, and the validation split.
 
     `declared` has "splits" ({size, images, labels} each) and "validation". A manifest holds the same hash
     when the declared arrays were found. A manifest of photographs hashes its lists, which nothing declares.
@@ -101,7 +101,7 @@ def read_manifest(folder: str | Path) -> Manifest:
 
 
 def _damage(manifest: Manifest) -> str:
-    """How a manifest differs from its own checksum, or from what a manifest says of a split; nothing if it does not."""
+    """What is wrong with a manifest: another checksum, or a split without its keys. Nothing if it is whole."""
     for split in STORED:
         one = manifest["splits"][split]
         about = {kind: one[kind] for kind in KINDS if kind in one}
@@ -123,10 +123,10 @@ def load(
     """Images and labels of one of SPLITS of a prepared data set; photographs come as a list of their files.
 
     `limit` > 0 keeps about so many images of a training split, class-balanced and chosen by address.
-    `verify` compares the SHA-256 of both arrays with the manifest (about 0.5 s per gigabyte); shape and
-    dtype are compared always, and lists of photographs too (each file when it is read).
-    With `mmap` images that are not chosen from stay on disk, read-only, until they are touched. UserError if
-    anything is missing, truncated or not what was prepared.
+    `verify` compares the SHA-256 of both arrays with the manifest (about 0.5 s per gigabyte). Shape and
+    dtype are always compared, and so are lists of photographs (each file when it is read).
+    With `mmap` images stay on disk, read-only, until they are used, unless some are chosen from them. UserError
+    if anything is missing, truncated or not as it was prepared.
     """
     manifest = read_manifest(folder)
     if split not in SPLITS:

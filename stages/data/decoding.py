@@ -1,9 +1,9 @@
-"""The pixels of one photograph. What the bytes of a file become is decided here, and by the libraries called here.
+"""The pixels of one photograph. This module, and the libraries that it calls, decide what a file's bytes become.
 
 Baseline and progressive JPEG, grey or RGB, go through torchvision, which decodes them in half the time; everything else
 goes through Pillow. Both call libjpeg-turbo with the same settings (accurate integer DCT, smooth chroma), and a test
-holds that their pixels are equal. PNG does not: a damaged one ends torchvision's decoder, and the process, with a
-segmentation fault (0.29). Neither decodes at a reduced size: libjpeg's scaled DCT averages
+holds that their pixels are equal. PNG never goes through torchvision: a damaged file ends its decoder, and the process,
+with a segmentation fault (0.29). Neither decodes at a reduced size: libjpeg's scaled DCT averages
 pixels, which the paper's crop does not. At half size it changes the pixels of two photographs' crops by 1 % and 3 % in
 the mean, and by up to 45 %.
 """
@@ -37,7 +37,7 @@ def photograph(files: FileList, place: int) -> Tensor:
 
 
 def sides(files: FileList, place: int) -> tuple[int, int]:
-    """(height, width) of one photograph in pixels, as its header has them; nothing is decoded."""
+    """(height, width) of one photograph in pixels, from its header; nothing is decoded."""
     with picture(io.BytesIO(files.read(place)), files.where(place)) as image:
         return image.height, image.width
 
@@ -49,7 +49,7 @@ def _fast_decoder(image: Image.Image) -> Callable[..., Tensor] | None:
 
 @functools.cache
 def _torchvision() -> Any:
-    """torchvision.io, imported where a photograph is decoded first: it takes a second."""
+    """torchvision.io, imported when the first photograph is decoded, because that takes a second."""
     # It announces that TorchCodec will decode images; without its decoders Pillow gives the same pixels.
     warnings.filterwarnings("ignore", "The image decoding and encoding capabilities", DeprecationWarning)
     import torchvision.io

@@ -1,9 +1,10 @@
-"""Photographs on disk: which files make up a split, and their bytes, compared with the list whenever they are read.
+"""Photographs on disk: which files make up a split, and their bytes, compared with the list at every reading.
 
-Photographs have all sizes and stay where their official archive put them, below one folder. A prepared split of them is
-{train,test}.files.txt, one "<sha256> <bytes> <path below the folder>" a line in the order of the data set ("-" where
-only sizes were recorded), beside {train,test}.labels.npy; source.json says which folder. Where `prepare --shards` has
-copied them to tar archives, the folder is that of the archives and {train,test}.index.txt says where each one begins.
+Photographs have all sizes and stay where their official archive put them, below one folder. A prepared split of them
+is {train,test}.files.txt, with a line "<sha256> <bytes> <path below the folder>" for each photograph in the order of
+the data set ("-" where only sizes were recorded), beside {train,test}.labels.npy. source.json names the folder. Where
+`prepare --shards` has copied them to tar archives, the folder is that of the archives and {train,test}.index.txt says
+where each one begins.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class FileList:
-    """The photographs of a split, in its order; an int array chooses among them as among the rows of an array."""
+    """The photographs of a split, in its order. An int array as index chooses some, as from the rows of an array."""
 
     root: Path
     entries: tuple[Entry, ...]
@@ -68,7 +69,7 @@ class FileList:
         return f"{self.root / entry.archive} ({entry.path})" if entry.archive else str(self.root / entry.path)
 
     def read(self, place: int) -> bytes:
-        """The bytes of one photograph. UserError, naming it, if they are not the ones that were prepared."""
+        """The bytes of one photograph. UserError, naming it, if they have changed since it was prepared."""
         entry = self.entries[place]
         data = _bytes(self.root, entry)
         found = hashlib.sha256(data).hexdigest() if entry.sha256 != UNKNOWN else UNKNOWN

@@ -1,4 +1,4 @@
-"""Photographs that fit into memory: decoded once, and kept as the bytes that they were decoded to."""
+"""Photographs that fit into memory: they are decoded once, and their pixels are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Kept:
-    """All photographs of a list, decoded: uint8 pixels (h, w, 3) one after another, and where each begins and ends."""
+    """All photographs of a list, decoded: their uint8 pixels (h, w, 3) one after another, and where each begins."""
 
     pixels: Tensor  # (bytes,)
     sides: tuple[tuple[int, int], ...]

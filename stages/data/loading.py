@@ -1,4 +1,4 @@
-"""One split of a prepared data set, as a run is bound to it, on the device that trains."""
+"""One split of a prepared data set, as the bindings of a run choose it, on the device that trains."""
 
 from __future__ import annotations
 

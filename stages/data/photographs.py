@@ -1,4 +1,4 @@
-"""Photographs as a training indexes them: decoded when they are asked for, or ahead of it, each at its own size."""
+"""Photographs that a training reads by index: decoded when they are needed or ahead of it, each at its own size."""
 
 from __future__ import annotations
 

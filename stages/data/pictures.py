@@ -1,4 +1,4 @@
-"""From the bytes of an image file to pixels, of every format that people keep photographs in."""
+"""From the bytes of an image file to pixels, for every format in which people keep photographs."""
 
 from __future__ import annotations
 

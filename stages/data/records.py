@@ -1,10 +1,10 @@
-"""What is written of a data set: its declaration in params/datasets.yaml, and the manifest that `prepare` leaves."""
+"""The records of a data set: its declaration in params/datasets.yaml, and the manifest that `prepare` leaves."""
 
 from typing import Any, NotRequired, Required, TypedDict
 
 
 class Validation(TypedDict, total=False):
-    """{fraction, seed}: held out of train, class-balanced, by address. {official}: so many, the last of train."""
+    """{fraction, seed}: a class-balanced part of train, chosen by address. {official}: so many, the last of train."""
 
     fraction: float
     seed: int
@@ -12,7 +12,7 @@ class Validation(TypedDict, total=False):
 
 
 class DeclaredSplit(TypedDict):
-    """How many images the official distribution has, and what they are known by; null where nobody has measured it."""
+    """How many images the official distribution has, and their checksums; null where nobody has measured them."""
 
     size: int
     images: NotRequired[str | None]
@@ -62,7 +62,7 @@ class AboutFiles(TypedDict):
 
 
 class PreparedSplit(TypedDict):
-    """What `prepare` found of a split: `images` or, of photographs, `files`; `left_out` if there is any."""
+    """What `prepare` found of a split: `images`, or `files` for photographs; `left_out` if any were left out."""
 
     size: int
     labels: AboutArray

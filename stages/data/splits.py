@@ -1,6 +1,6 @@
 """Which image is in which split: class-balanced choices that are pure functions of (seed, purpose, index).
 
-No state and no library's shuffle: image i of n gets the i-th 64-bit word of a Philox 4x64 stream whose key
+There is no state, and no library's shuffle. Image i of n gets the i-th 64-bit word of a Philox 4x64 stream whose key
 is the SHA-256 of "seed:purpose", and images are ordered by their words. NumPy guarantees the raw words of
 its bit generators (not the streams of its distributions), so the choice is the same on every machine and in
 every version.
@@ -42,10 +42,10 @@ def first_of_each_class(labels: np.ndarray, counts: np.ndarray, seed: int, purpo
 def label_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Indices (ascending) of a class-balanced fraction of the images, for learning from few labels.
 
-    fraction x n images, rounded down, and at least one of each class: equally many of every class to within one, as in
-    the official lists (12,811 of ImageNet's 1,281,167 are 811 classes of 13 and 189 of 12), but for classes that have
-    no more. Subsets nest: with one seed the 1% lies within the 10%. labels: int (n,). 0 < fraction <= 1, else
-    UserError.
+    It has fraction x n images, rounded down, and at least one of each class. The classes have equal numbers to within
+    one, as in the official lists (12,811 of ImageNet's 1,281,167 are 811 classes of 13 and 189 of 12), except for
+    classes that have no more images. Subsets nest: with one seed the 1% lies within the 10%. labels: int (n,). 0 <
+    fraction <= 1, else UserError.
     """
     if not 0 < fraction <= 1:
         raise UserError("not a fraction of the labels", expected="0 < label_fraction <= 1", found=fraction)
@@ -136,7 +136,7 @@ def _repeated(chosen: list[int | None]) -> list[bool]:
 
 
 def _check_classes(chosen: list[int], words: list[str], labels: np.ndarray, path: str | Path) -> None:
-    """Every class has an image, and where the list has labels each stands for one class."""
+    """UserError unless every class has an image, and each label of the list, if it has any, stands for one class."""
     if len(absent := np.setdiff1d(labels, labels[chosen])):
         raise UserError(
             "a list leaves a class without an image",
@@ -159,13 +159,13 @@ def _check_classes(chosen: list[int], words: list[str], labels: np.ndarray, path
 
 
 def write_subset(path: str | Path, chosen: np.ndarray, labels: np.ndarray) -> bool:
-    """Write what a run chose, "index,label" a line below that header; labels (n,) are those of the whole split."""
+    """Write what a run chose: below a header a line "index,label" for each image; labels (n,): of the whole split."""
     rows = [f"{index},{labels[index]}" for index in chosen]
     return files.write_text(path, "\n".join(["index,label", *rows]) + "\n", only_if_changed=True)
 
 
 def limited(labels: np.ndarray, limit: int) -> np.ndarray:
-    """Indices (ascending) of about `limit` images, each class in its share: the same mixture."""
+    """Indices (ascending) of about `limit` images, with the classes in the same shares."""
     return first_of_each_class(labels, _share(labels, limit / len(labels)), 0, "limit")
 
 
@@ -174,7 +174,7 @@ def hold_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(kept, held_out): two disjoint, ascending, class-balanced index arrays that together are all images.
 
-    Each class gives fraction x its size, rounded half up, at least one and never its last image (UserError).
+    Each class gives fraction x its size, rounded half up, but at least one image. UserError if it has only one.
     """
     sizes = _class_sizes(labels)
     counts = _share(labels, fraction)

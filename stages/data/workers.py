@@ -87,7 +87,7 @@ def begun_by_workers(
 ) -> Iterator[Tensor]:
     """begin(images, index, epoch) of each update, on `device`, two batches ahead of what was asked for.
 
-    UserError if a photograph cannot be read, or a process ended.
+    UserError if a photograph cannot be read, or if a process ended.
     """
     if (first := next(updates, None)) is None:
         return

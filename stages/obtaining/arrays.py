@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from common import files
+from common import atomic, files
 from common.errors import UserError
 from stages.data import datasets
 from stages.data.records import Declaration, Manifest, PreparedSplit
@@ -28,7 +28,7 @@ def prepare_arrays(declared: Declaration, folder: Path, root: Path) -> None:
         raise UserError(
             "this would overwrite the data set's own source", found=folder, remedy="choose another --out"
         )
-    files.discard_partials(folder)
+    atomic.discard_partials(folder)
     manifest = _kept(declared, folder)
     if manifest is not None:
         files.write_json(folder / "manifest.json", manifest, only_if_changed=True)

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from common import files
+from common import atomic, files
 from common.errors import UserError
 from stages.data import datasets, file_lists
 from stages.data.file_lists import Entry, FileList
@@ -47,7 +47,7 @@ def remove(folder: Path) -> None:
     for path in folder.glob("*.tar"):
         path.unlink()
     if folder.is_dir():
-        files.discard_partials(folder)
+        atomic.discard_partials(folder)
 
 
 def indices(folder: Path) -> dict[str, str]:
@@ -63,7 +63,7 @@ def write(declared: Declaration, tree: Path, folder: Path, splits: dict[str, Sur
         photographs = FileList(tree, surveyed.entries)
         for number, part in enumerate(_parts(surveyed.entries)):
             path = folder / f"{split}-{number:06d}.tar"
-            with files.whole_file(path, needed=sum(surveyed.entries[i].size for i in part)) as file:
+            with atomic.whole_file(path, needed=sum(surveyed.entries[i].size for i in part)) as file:
                 placed += _write_archive(file, path.name, photographs, surveyed.labels, part)
             archives[path.name] = {"bytes": path.stat().st_size, "sha256": files.sha256_file(path)}
             print(f"{declared['name']}: {path.name} has {len(part):,} photographs", flush=True)

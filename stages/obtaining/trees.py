@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import atomic, files
 from common.errors import UserError
 from stages.data import datasets, file_lists
 from stages.data.records import Declaration, Manifest, Validation
@@ -20,7 +20,7 @@ def prepare_photographs(declared: Declaration, folder: Path, root: Path, verify:
     With `verify` every photograph (or archive) is read to its end and compared with what was recorded. UserError if
     the tree is missing or is not the declared one; nothing is written then.
     """
-    files.discard_partials(folder)
+    atomic.discard_partials(folder)
     packed = shards.folder_of(declared, root)
     if shards.are_in(packed):
         surveyed = shards.survey(declared, packed, verify)

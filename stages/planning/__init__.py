@@ -1,1 +1,1 @@
-"""From the declarations under params/ to resolved runs: what each is, what decides it, and what it costs."""
+"""From the declarations under params/ to resolved runs: what each run is, what decides it, and what it costs."""

@@ -12,7 +12,7 @@ HEADER = ("stage", "runs", "{}s a run", "nodes", "GB a {}", "{}-hours", "longest
 
 
 def bill(title: str, runs: Iterable[Run], hardware: Hardware, small: Hardware | None = None) -> str:
-    """Distinct runs by stage and in all, the largest, and how many fit one GPU (of `small` too)."""
+    """Distinct runs by stage and in all, the largest run, and how many runs fit one GPU (also a `small` one)."""
     priced = [(run, price_of(run, hardware)) for run in {run.fingerprint: run for run in runs}.values()]
     stages = sorted({run.stage for run, _ in priced})
     rows = [_row(stage, [pair for pair in priced if pair[0].stage == stage]) for stage in stages]

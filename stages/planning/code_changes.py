@@ -1,4 +1,4 @@
-"""Finished runs whose code is no longer today's: what an edit would have trained again, and what may be adopted."""
+"""Finished runs of older code: those that an edit will train again, unless their results are adopted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stages.planning.plans import Plan, Run
 
 
 def changed_runs(plans: Iterable[Plan], results: Path) -> Counter[str]:
-    """How many finished runs each stage has of code that is neither today's nor adopted; equal runs count once."""
+    """Finished runs of each stage, counted, whose code is neither today's nor adopted. Equal runs count once."""
     changed = {
         (run.stage, code_of(cause), cause.get("fingerprint"))
         for run, cause in finished(plans, results)
@@ -24,7 +24,7 @@ def changed_runs(plans: Iterable[Plan], results: Path) -> Counter[str]:
 
 
 def notice(scale: str, changed: Counter[str]) -> str:
-    """What the first lines of an engine say of such runs."""
+    """What an engine says of such runs in its first lines."""
     stages = ", ".join(f"{count} of {stage}" for stage, count in sorted(changed.items()))
     return (
         f"note: the code of {changed.total()} finished runs of scale {scale} has changed ({stages}): they will be made "
@@ -33,7 +33,7 @@ def notice(scale: str, changed: Counter[str]) -> str:
 
 
 def finished(plans: Iterable[Plan], results: Path) -> Iterator[tuple[Run, dict[str, Any]]]:
-    """The runs of these plans that stand in their sweeps' folders, each with its run.json."""
+    """The runs of these plans that lie in their sweeps' folders, each with its run.json."""
     for plan in plans:
         for runs in plan.stages.values():
             for run in runs:
@@ -43,12 +43,13 @@ def finished(plans: Iterable[Plan], results: Path) -> Iterator[tuple[Run, dict[s
 
 
 def code_of(cause: dict[str, Any]) -> str | None:
-    """The code that the results of a run.json are taken to be of: its own, or the older one that was adopted."""
+    """The code to which the results of a run.json count: its own, or the older code that was adopted."""
     return cause["adopted"]["same_as"] if cause.get("adopted") else cause.get("code")
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:  # a damaged run is found, and made again, by the stage that made it
+    # The stage that made a damaged run notices it, and makes it again.
+    try:
         cause = files.read_json(path)
     except UserError:
         return {}

@@ -1,9 +1,9 @@
-"""Which source a stage runs or a drawing is made by, and a hash of what that source does.
+"""The source that a stage runs or that makes a drawing, and a hash of what that source does.
 
 The hash ignores comments, docstrings, blank lines, the ranges declared beside parameters and a stage's estimate of its
-cost: they change no number, so they retrain nothing. It is taken over the text that remains (not over a syntax tree,
-whose printed form differs between versions of Python). A module that a run names in a binding, as its loss, counts for
-that run and for no other.
+cost. They change no number, so an edit of them retrains nothing. The hash is taken over the text that remains, and not
+over a syntax tree, whose printed form differs between versions of Python. A module that a run names in a binding, such
+as its loss, counts for that run and for no other.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from pathlib import Path
 
 from common.errors import UserError
 
-# What stands in these folders decides numbers, with the stage's own file: what is touched here retrains.
+# The code in these folders decides numbers, together with the stage's own file. An edit here retrains.
 DECIDE_NUMBERS = ("simclr", "stages.data", "stages.steps")
-COST = "cost"  # what a run costs, said by its stage: an estimate, on which no number rests
-RANGES = "simclr.declared"  # what a parameter may be: no number comes from there
+COST = "cost"  # the stage's estimate of what a run costs; no number rests on it
+RANGES = "simclr.declared"  # which values a parameter may have; no number comes from there
 PACKAGES = ("simclr", "stages", "reports", "common")
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @functools.cache
 def modules_of(stage: str, named: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The modules whose lines decide the numbers of a run of `stage`, sorted: the stage's own file, the modules that
-    the run's bindings name, and what these reach by imports.
+    """The modules whose lines decide the numbers of a run of `stage`, sorted.
+
+    They are the stage's own file, the modules that the run's bindings name, and what these reach by imports.
     """
     return tuple(module for module in reached(f"stages.{stage}", *named) if _decides_numbers(module, stage))
 
@@ -60,12 +61,12 @@ def page_hash() -> str:
 
 @functools.cache
 def reached(*modules: str) -> tuple[str, ...]:
-    """Modules of this project and those that they import, directly or not, sorted."""
+    """These modules of the project and all that they import, directly or not, sorted."""
     seen: set[str] = set()
     waiting = list(modules)
     while waiting:
         module = waiting.pop()
-        # `from module import function` looks like a module of that name, and has no file.
+        # `from module import function` looks like a module of that name, but there is no such file.
         if module not in seen and module_path(module).is_file():
             seen.add(module)
             waiting.extend(_imports(module))
@@ -85,7 +86,7 @@ def module_path(module: str) -> Path:
 
 
 def tree_of(module: str) -> ast.Module:
-    """The syntax tree of a module. UserError for one that is not Python."""
+    """The syntax tree of a module. UserError if the file is not Python."""
     path = module_path(module)
     try:
         return ast.parse(path.read_bytes(), str(path))
@@ -122,7 +123,7 @@ def _without_estimates(source: str) -> str:
     text, starts = source.encode(), [0]  # columns of a syntax tree count bytes
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    # From the end to the beginning: an edit then moves no place that is still to be edited.
+    # From the end to the beginning, so that an edit does not move the places that are still to be edited.
     for node, instead in sorted(edits, key=lambda edit: (edit[0].lineno, edit[0].col_offset), reverse=True):
         first, last = (
             starts[node.lineno - 1] + node.col_offset,
@@ -172,7 +173,7 @@ def _stripped_module(module: str) -> str:
 
 @functools.cache
 def _imports(module: str) -> list[str]:
-    """Project modules imported anywhere in `module`, functions included; a package counts with its members named."""
+    """Project modules that `module` imports anywhere, also in functions; of a package, itself and the members named."""
     names = []
     for node in ast.walk(tree_of(module)):
         if isinstance(node, ast.Import):

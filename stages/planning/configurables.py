@@ -1,4 +1,4 @@
-"""The names that gin may bind, read from the source: importing torch to check a spelling would cost five seconds."""
+"""The names that gin may bind. They are read from the source, because importing torch would cost five seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from common.names import nearest
 from stages.planning.code_hashes import reached, tree_of
 from stages.planning.parameters import Parameter, check_module, check_value, modules_in, parameter
 
-# The stages give these themselves; a binding would look as if it counted.
+# The stages set these themselves. A binding would have no effect, and look as if it had.
 GIVEN_BY_STAGES = {
     "Pretraining.device": "execution.device",
     "Pretraining.precision": "execution.precision",
@@ -38,9 +38,9 @@ class Configurable:
 
 
 def named_modules(stage: str, bindings: Mapping[str, Any]) -> tuple[str, ...]:
-    """The modules that a run's bindings name (its loss), sorted: they decide its numbers though no import reaches them.
+    """The modules that a run's bindings name (such as its loss), sorted: they decide its numbers, though not imported.
 
-    UserError for one that does not exist.
+    UserError for a module that does not exist.
     """
     modules: tuple[str, ...] = ()
     for key, package, default in _naming(stage):
@@ -54,7 +54,7 @@ def named_modules(stage: str, bindings: Mapping[str, Any]) -> tuple[str, ...]:
 def configurables_of(stage: str, bindings: Mapping[str, Any] | None = None) -> dict[str, Configurable]:
     """Every configurable in the modules that a run of `stage` with these bindings uses, by name.
 
-    Without bindings those of every run that there could be.
+    Without bindings, the configurables of every possible run of the stage.
     """
     # Two losses may each have a `temperature`: only the modules of this run say which one is meant.
     named = _every_module(stage) if bindings is None else named_modules(stage, bindings)
@@ -62,13 +62,13 @@ def configurables_of(stage: str, bindings: Mapping[str, Any] | None = None) -> d
 
 
 def applicable(stage: str, shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """What of `shared` counts for a run that binds `own` beside it: not what another loss takes."""
+    """The part of `shared` that counts for a run that binds `own` beside it: settings of other losses do not."""
     known = configurables_of(stage, {**shared, **own})
     return {key: value for key, value in shared.items() if key.partition(".")[0] in known}
 
 
 def check_binding(stage: str, key: str, value: Any, where: str) -> None:
-    """UserError unless some run of `stage` has `key` ("configurable.parameter") and `value` is allowed there."""
+    """UserError unless some run of `stage` has the parameter `key` ("configurable.parameter") and may have `value`."""
     known = configurables_of(stage)
     name, _, parameter_name = key.partition(".")
     if name not in known:
@@ -90,7 +90,7 @@ def check_binding(stage: str, key: str, value: Any, where: str) -> None:
 
 
 def check_applies(stage: str, key: str, bindings: Mapping[str, Any], where: str) -> None:
-    """UserError for a setting of what a run with these bindings does not use: the temperature of another loss."""
+    """UserError for a setting that a run with these bindings does not use, such as the temperature of another loss."""
     known = configurables_of(stage, bindings)
     if key.partition(".")[0] not in known:
         choices = [f"{choice} is {bindings.get(choice, default)!r}" for choice, _, default in _naming(stage)]
@@ -105,7 +105,7 @@ def check_complete(stage: str, bindings: Mapping[str, Any], where: str) -> None:
         missing = {f"{name}.{each}" for each in required} - set(bindings)
         if missing and name in touched:
             raise UserError(
-                "a recipe is incomplete",
+                "a required parameter has no value",
                 expected=f"a value for every required parameter of `{name}`",
                 found="none for " + ", ".join(sorted(missing)),
                 where=where,
@@ -124,7 +124,7 @@ def _unknown(stage: str, key: str, known: Mapping[str, Configurable], where: str
 
 @functools.cache
 def _naming(stage: str) -> tuple[tuple[str, str, Any], ...]:
-    """(key, package, default) of every parameter of a stage whose value names a module."""
+    """(key, package, default) of each parameter of a stage whose value is the name of a module."""
     return tuple(
         (f"{configurable.name}.{each.name}", each.package, _default(each))
         for configurable in _configurables(reached(f"stages.{stage}")).values()
@@ -146,7 +146,7 @@ def _every_module(stage: str) -> tuple[str, ...]:
 def _is_python(module: str) -> bool:
     try:
         return bool(reached(module))
-    except UserError:  # a broken loss is the affair of the runs that name it
+    except UserError:  # A broken loss concerns only the runs that name it.
         return False
 
 

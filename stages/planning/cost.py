@@ -1,7 +1,7 @@
-"""What a run would cost: images through the network, floating-point operations, and the work that its stage says.
+"""What a run would cost: images through the network and floating-point operations, from the work that its stage states.
 
-Operations are those of the convolutions; a backward pass counts as two forward passes. What stands between them, heads,
-losses and augmentations are left out: for the paper's networks they are below a hundredth.
+Operations are those of the convolutions, and a backward pass counts as two forward passes. Other layers, heads, losses
+and augmentations are left out: for the paper's networks they are less than a hundredth.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def total(runs: Iterable[Run]) -> Cost:
 
 
 def work_in(run: Run) -> Work:
-    """The work that the run's stage declares, by its function `cost`."""
+    """The work of a run, as the function `cost` of its stage states it."""
     return work_of(run.stage, run.bindings, splits_of(run))
 
 
@@ -73,7 +73,7 @@ def splits_of(run: Run) -> Splits:
 
 
 def measured_rate(runs: Iterable[Run], results: Path) -> float | None:
-    """Floating-point operations per second over those of `runs` that are finished under `results`; None without any."""
+    """Operations per second, over those of `runs` that are finished under `results`; None if none is."""
     flops = seconds = 0.0
     for run in runs:
         if (record := record_of(run, results)) and (cost := cost_of(run)).flops:

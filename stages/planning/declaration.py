@@ -1,6 +1,6 @@
-"""What people write under params/: exhibits (YAML) and the scale. Read, checked, never guessed.
+"""What people write under params/: exhibits (YAML) and the scale. It is read and checked, and nothing is guessed.
 
-Every complaint names the file and the line, says what is allowed, and suggests the nearest name.
+Every error names the file and the line, says what is allowed, and suggests the nearest name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PARAMS = Path("params")
 
 
 def exhibit_ids() -> list[str]:
-    """Every declared exhibit: figures then tables, body before appendix. Ids of no such form come last."""
+    """Every declared exhibit: figures and then tables, body before appendix. Ids of another form come last."""
     paths = (PARAMS / "exhibits").glob("*.yaml")
     return sorted((path.stem for path in paths if not path.name.startswith(".")), key=_place)
 
@@ -63,7 +63,7 @@ def open_exhibit(name: str) -> Exhibit:
     for key, expected in (("id", name), ("kind", name.split("_")[0])):
         if exhibit[key] != expected:
             raise UserError(
-                "an exhibit's id and kind are those of its file's name",
+                "an exhibit's id and kind must be those of its file's name",
                 expected=f"{key}: {expected}",
                 found=f"{key}: {exhibit[key]}",
                 where=f"{path}, line {line_of(document, [key])}",
@@ -88,7 +88,7 @@ def check_exhibits(scale: str) -> None:
 
 def blocks_at(exhibit: dict[str, Any], scale: str) -> tuple[list[dict[str, Any]], list[int], dict[str, Any]]:
     """The run blocks, seeds and extra bindings of an exhibit at one scale; a scale inherits what it does not say."""
-    # Runs and seeds replace what stands above them; `set` adds to it: two grids cannot be merged, bindings can.
+    # `runs` and `seeds` replace what is declared above, but `set` adds to it: bindings can be merged, grids cannot.
     own = scales.entry_of(exhibit, scale)
     common = {**exhibit.get("set", {}), **own.get("set", {})}
     return own.get("runs", exhibit["runs"]), own.get("seeds", exhibit["seeds"]), common
@@ -96,7 +96,7 @@ def blocks_at(exhibit: dict[str, Any], scale: str) -> tuple[list[dict[str, Any]]
 
 def all_chains(exhibit: dict[str, Any]) -> list[list[str]]:
     """The chains of stages that an exhibit has at any scale, each once."""
-    # Of all scales and not of this one: both engines read one graph, whatever the scale.
+    # The chains of all scales and not of one: both engines read the same graph, whatever the scale.
     blocks = [
         *exhibit["runs"],
         *(block for scale in scales.names() for block in blocks_at(exhibit, scale)[0]),
@@ -108,8 +108,8 @@ def _check_scales(exhibit: dict[str, Any], document: Any, path: Path) -> None:
     """UserError unless an exhibit mentions every scale without a parent, and only scales that exist."""
     if missing := [name for name in scales.roots() if name not in exhibit["scales"]]:
         raise UserError(
-            "an exhibit does not say what it is at every scale",
-            expected=f"the keys {', '.join(scales.roots())}; {{}} means as above",
+            "an exhibit does not mention every scale",
+            expected=f"the keys {', '.join(scales.roots())}; {{}} means: as above",
             found="none for " + ", ".join(missing),
             where=f"{path}, line {line_of(document, ['scales'])} (scales)",
         )

@@ -1,4 +1,4 @@
-"""Runs that could not train are refused while planning: a batch larger than its data, labels that do not fit."""
+"""Planning refuses runs that could not train: a batch larger than the data, labels that do not fit."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What decides a run's numbers, as one hash: stage, seed, bindings, data, upstream run, search, code.
+"""One hash of everything that decides a run's numbers: stage, seed, bindings, data, upstream run, search and code.
 
-Not part of it, on purpose: the exhibit that asked, the number of workers, the machine, library versions (they stand in
-the provenance; a cluster-month is not retrained for a patch release of numpy).
+On purpose it leaves out the exhibit that asked, the number of workers, the machine, and library versions. The versions
+are in the provenance; nobody wants to retrain a cluster-month for a patch release of numpy.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from stages.data.records import Declaration
 from stages.planning.code_hashes import module_hash, reached
 from stages.planning.declaration import PARAMS
 
-# These bindings say where and how fast a run computes, not what.
+# These bindings say where and how fast a run computes, and not what.
 NOT_PART = tuple(
     f"execution.{name}"
     for name in ("device", "checkpoint_minutes", "processes", "nodes", "workers", "keep_gb")
 )
-# These name a file: what it holds decides, not where it lies. params/label_subsets/ is for such lists.
+# These name a file. Its content decides, and not where it lies. params/label_subsets/ is for such lists.
 NAMES_A_FILE = ("label_subset.file",)
-# Photographs have no checksum to declare: what lists them decides which they are, and in which order.
+# No checksum of pixels is declared for photographs: these keys decide which they are, and in which order.
 LISTING = ("layout", "difficult", "training_images", "hold_out_test", "undecodable", "absent")
 LAYOUTS = "stages.obtaining.layouts"
 
@@ -43,7 +43,7 @@ def fingerprint(
 ) -> str:
     """24 hexadecimal digits of SHA-256 over everything that decides a run's numbers; `code` is the accepted one.
 
-    upstream, search: fingerprints of the runs that it reads, those of its search in the order of its grid.
+    upstream: the fingerprint of the run that it reads. search: those of the runs of its search, in order of the grid.
     """
     cause = {
         "stage": stage,
@@ -64,7 +64,7 @@ def _decisive(key: str, value: Any) -> Any:
         return files.sha256_file(value)
     except OSError as error:
         raise UserError(
-            "a list that a run is bound to cannot be read",
+            "a list to which a run is bound cannot be read",
             expected=f"the file that {key} names, relative to the root of the repository",
             found=error.strerror,
             where=value,
@@ -85,9 +85,9 @@ def declaration_of(dataset: str, where: str = "") -> Declaration:
 
 
 def data_hash(dataset: str) -> str:
-    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` holds them to it.
+    """SHA-256 over what params/datasets.yaml declares of a data set's images; `prepare` checks the images against it.
 
-    Of photographs that is the layout with the code that reads it, the sizes of the splits and their rules.
+    For photographs it is taken over the layout and the code that reads it, the sizes of the splits and their rules.
     """
     declared = declaration_of(dataset)
     decides = {name: declared.get(name) for name in ("splits", "validation", "image")}
@@ -98,13 +98,13 @@ def data_hash(dataset: str) -> str:
 
 
 def listing_code(layout: str) -> tuple[str, ...]:
-    """The modules that list the photographs of a layout: its own, and what that reaches of the same room."""
+    """The modules that list the photographs of a layout: its own, and those that it reaches in the same folder."""
     room = LAYOUTS.rpartition(".")[0]
     return tuple(module for module in reached(f"{LAYOUTS}.{layout}") if module.startswith(f"{room}."))
 
 
 def accepted_code(stage: str, code: str) -> str:
-    """The hash that results of `stage` carry: that of today's `code`, or of older code that a user declared equal."""
+    """The hash that results of `stage` carry: of today's `code`, or of older code that a user declared equal."""
     adoption = adoption_of(stage, code)
     return adoption["same_as"] if adoption else code
 
@@ -117,7 +117,7 @@ def adoption_of(stage: str, code: str) -> dict[str, str] | None:
 
 @functools.cache
 def adoptions() -> tuple[dict[str, str], ...]:
-    """params/adopted.yaml: code that a user says gives the same numbers as older code."""
+    """params/adopted.yaml: code of which a user says that it gives the same numbers as older code."""
     path = Path(PARAMS / "adopted.yaml")
     entries, document = schemas.read_checked(path, "adopted") if path.exists() else (None, None)
     for number, entry in enumerate(entries or ()):

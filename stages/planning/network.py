@@ -1,8 +1,8 @@
-"""What a ResNet is made of, layer by layer, as numbers: operations, parameters, and what a backward pass must keep.
+"""A ResNet in numbers, layer by layer: its operations, its parameters, and what a backward pass must keep.
 
-Kept for the backward pass of one view, in the order of the network: the input of every convolution and of every batch
-norm, which is the output of every convolution and of every ReLU, and the places (int64) of the max pool. That is what
-summing all tensors that autograd saves gives.
+For the backward pass of one view autograd keeps, in the order of the network, the input of every convolution and of
+every batch norm (which is the output of every convolution and of every ReLU), and the places (int64) of the max pool.
+The sum over all tensors that autograd saves is the same.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """How many weights the convolutions and batch norms have."""
+        """The number of weights of the convolutions and batch norms."""
         return sum(each.parameters for each in self.layers)
 
     def kept_bytes(self, element: int) -> int:
-        """Bytes that the backward pass of one view needs, at `element` bytes a number."""
+        """Bytes that are kept for the backward pass of one view, at `element` bytes a number."""
         numbers = 3 * self.size**2 + sum(each.outputs * (2 if each.relu else 1) for each in self.layers)
         pooled = self.layers[0].outgoing * self.pooled_side**2
         return element * (numbers + pooled) + INDEX_BYTES * pooled
 
     def widest_bytes(self, element: int) -> int:
-        """Bytes of the largest pair of neighbours, which a forward pass alone needs, for one view."""
+        """Bytes of the largest two neighbouring layers for one view: a forward pass alone needs no more."""
         return element * 2 * max(each.outputs for each in self.layers)
 
 
@@ -95,7 +95,7 @@ def _network(depth: int, width: int, stem: str, base_channels: int | None, size:
 def _block(
     incoming: int, width: int, side: int, after: int, bottleneck: bool, project: bool
 ) -> Iterator[Layer]:
-    """The last convolution's ReLU comes after the sum with the shortcut, which has none."""
+    """The layers of one block. The ReLU after its last convolution follows the sum with the shortcut."""
     outgoing = 4 * width if bottleneck else width
     if bottleneck:
         yield Layer(incoming, width, 1, side)

@@ -1,5 +1,6 @@
-"""What a parameter may be, read from its declaration in the source: its type, and the marks of simclr.declared beside
-it. Importing the module to ask it would cost five seconds of torch.
+"""Which values a parameter may have: its type, and the marks of simclr.declared beside it.
+
+Both are read from the source, because importing the module would cost five seconds of torch.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ class Parameter:
 
     @property
     def package(self) -> str | None:
-        """The package whose module a value names, as simclr.losses; None for most."""
+        """The package of which a value names a module, such as simclr.losses; None for most parameters."""
         return next((mark.package for mark in self.marks if isinstance(mark, declared.ModuleIn)), None)
 
 
 def parameter(module: str, name: str, annotation: ast.expr | None, default: ast.expr | None) -> Parameter:
-    """One argument in the source of `module` as a Parameter; UserError for a mark that cannot be read."""
+    """An argument in the source of `module` as a Parameter. UserError for a mark that cannot be read."""
     marks: tuple[declared.Mark, ...] = ()
     if isinstance(annotation, ast.Subscript) and ast.unparse(annotation.value) == "Annotated":
         annotation, *written = annotation.slice.elts
@@ -51,10 +52,13 @@ def parameter(module: str, name: str, annotation: ast.expr | None, default: ast.
 
 
 def check_value(key: str, declares: Parameter, value: Any, where: str) -> None:
-    """UserError unless the value has the declared type, is finite, and is what the marks beside the type allow."""
+    """UserError unless the value has the declared type, is finite, and is allowed by the marks beside the type."""
     if declares.annotation and not _fits(value, _parsed(declares.annotation)):
         raise UserError(
-            f"a value for {key} of another type", expected=declares.annotation, found=repr(value), where=where
+            f"the value of {key} has another type",
+            expected=declares.annotation,
+            found=repr(value),
+            where=where,
         )
     if not _is_finite(value):
         raise UserError(f"{key} must be finite", expected="a finite number", found=value, where=where)
@@ -73,7 +77,7 @@ def check_value(key: str, declares: Parameter, value: Any, where: str) -> None:
 
 
 def check_module(key: str, package: str, value: Any, where: str) -> None:
-    """UserError unless the package has a module of that name with a function of that name in it."""
+    """UserError unless the package has a module of this name, with a function of the same name."""
     known = modules_in(package)
     if value not in known:
         raise UserError(
@@ -81,7 +85,7 @@ def check_module(key: str, package: str, value: Any, where: str) -> None:
             expected="one of " + ", ".join(known),
             found=repr(value),
             where=where,
-            remedy=f"or add {package.replace('.', '/')}/{value}.py with a function of that name"
+            remedy=f"choose one of them, or add {package.replace('.', '/')}/{value}.py with a function of that name"
             if isinstance(value, str) and value.isidentifier()
             else "",
         )
@@ -89,16 +93,16 @@ def check_module(key: str, package: str, value: Any, where: str) -> None:
 
 @functools.cache
 def modules_in(package: str) -> tuple[str, ...]:
-    """The modules of a package that hold a function of their own name, sorted.
+    """The modules of a package that define a function of their own name, sorted.
 
-    A file with a syntax error counts too: a run that names it is then refused with that error, not as unknown.
+    A file with a syntax error counts too, so that a run that names it is refused with that error and not as unknown.
     """
     names = []
     for path in sorted(module_path(package).parent.glob("*.py")):
         try:
             body = tree_of(f"{package}.{path.stem}").body
         except UserError:
-            # Left out, it would be reported as unknown, and its author would look for a misspelled name.
+            # If it were left out, it would be reported as unknown, and its author would look for a misspelled name.
             names.append(path.stem)
             continue
         if any(isinstance(node, ast.FunctionDef) and node.name == path.stem for node in body):
@@ -107,7 +111,7 @@ def modules_in(package: str) -> tuple[str, ...]:
 
 
 def _mark(module: str, node: ast.expr) -> declared.Mark:
-    """The mark that `Above(0)` writes; its arguments are literals, or names of such in the same source."""
+    """The mark that `Above(0)` writes. Its arguments are literals, or names of literals in the same source."""
     try:
         assert isinstance(node, ast.Call)
         values: list[Any] = []
@@ -134,7 +138,7 @@ def _literal(module: str, node: ast.expr) -> Any:
 
 
 def _constant(module: str, name: str) -> Any:
-    """A constant of a module, wherever it imports it from; of a dictionary its keys."""
+    """A constant of a module, also an imported one; for a dictionary its keys."""
     for node in tree_of(module).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
@@ -155,7 +159,7 @@ def _parsed(annotation: str) -> ast.expr:
 
 
 def _fits(value: Any, annotation: ast.expr) -> bool:
-    """Whether a value that YAML or gin can write is of an annotated type."""
+    """Whether a value, as YAML or gin can write it, has the annotated type."""
     if isinstance(annotation, ast.BinOp):
         return _fits(value, annotation.left) or _fits(value, annotation.right)
     if isinstance(annotation, ast.Constant):
@@ -163,7 +167,7 @@ def _fits(value: Any, annotation: ast.expr) -> bool:
     if isinstance(annotation, ast.Subscript):
         return _fits_items(value, ast.unparse(annotation.value), annotation.slice)
     name = ast.unparse(annotation)
-    if name not in TYPES:  # a tensor, a network: nothing that a declaration can write
+    if name not in TYPES:  # a tensor or a network, which no declaration can write
         return name in ANYTHING
     return isinstance(value, TYPES[name]) and (name == "bool" or not isinstance(value, bool))
 

@@ -1,8 +1,8 @@
-"""From a declaration to resolved runs: recipe < exhibit < scale < block < cell, every number in the open.
+"""From a declaration to resolved runs, with every number in the open: recipe < exhibit < scale < block < cell.
 
-A plan file (params/plan/<scale>/<exhibit>.yaml) holds, for each stage, the bindings that all its runs share and, per
-run, what its cell binds; of a search its grid, once. Run ids are positions in the grid, not values, so that an edited
-value is one changed line in `dvc params diff` and not a run that vanished and one that appeared.
+A plan file (params/plan/<scale>/<exhibit>.yaml) holds for each stage the bindings that all its runs share, and for each
+run what its cell binds; for a search it holds the grid once. Run ids are positions in the grid and not values, so that
+an edited value is one changed line in `dvc params diff`, and not a run that vanished and another that appeared.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from common import files
+from common.contracts import PlanDocument
 from common.errors import UserError
-from common.names import nearest
-from common.records import Nested, PlanDocument, StageEntry
-from stages.planning.cells import Bound, cells_of, shared_of
-from stages.planning.configurables import applicable, check_applies, check_binding, check_complete
-from stages.planning.declaration import PARAMS, Exhibit, all_chains, check_exhibits, exhibit_ids, open_exhibit
-from stages.planning.feasibility import check_run
-from stages.planning.recipes import bound_at, check_stages, recipe_path, stages_with_recipes
+from stages.planning.configurables import applicable
+from stages.planning.declaration import PARAMS, all_chains, check_exhibits, exhibit_ids, open_exhibit
+from stages.planning.gathering import GatheredStages
+from stages.planning.grid import cells_of
+from stages.planning.recipes import check_stages
 from stages.planning.runs import Bindings, Run
-from stages.planning.searches import choosers, points, search_of
+from stages.planning.searches import points
 
 RESERVED = ("seed", "labels")
-Searches = dict[str, tuple[Run, ...]]  # {a run that chooses: those among which it does}
+Searches = dict[str, tuple[Run, ...]]  # {a run that chooses: the runs among which it chooses}
 
 
 @dataclass
@@ -42,22 +41,23 @@ class Plan:
         return self.stages.get(stage, [])
 
     def index_path(self, results: Path, stage: str) -> Path:
-        """Where a finished sweep says what it holds: what later stages and both engines look at."""
+        """The file in which a finished sweep says what it holds; later stages and both engines look at it."""
         part = "evaluated" if self.document["stages"][stage]["evaluates"] else "trained"
         return results / self.scale / "index" / self.exhibit / part / f"{stage}.json"
 
 
 def resolve(exhibit_name: str, scale: str) -> Plan:
-    """The plan that the declarations give now. UserError for anything that is not declared properly."""
+    """The plan as the declarations are now. UserError for anything that is not declared properly."""
     exhibit = open_exhibit(exhibit_name)
-    stages = _Stages(exhibit, scale)
+    stages = GatheredStages(exhibit, scale)
     for cell in cells_of(exhibit, scale):
         stages.check_searches(cell.bound)
         for stage in cell.chain:
             stages.add(stage, cell.chain[0], cell.id, cell.seed, cell.labels, cell.bound.get(stage, {}))
     stages.check()
     for chain in all_chains(exhibit.content):
-        for stage in chain:  # both engines have one graph for all scales: a sweep may be empty at some
+        # Both engines have one graph for all scales, so a sweep may be empty at some of them.
+        for stage in chain:
             stages.entry(stage, chain[0])
     document = PlanDocument(
         scale=scale,
@@ -68,126 +68,6 @@ def resolve(exhibit_name: str, scale: str) -> Plan:
     plan = from_document(exhibit_name, scale, document)
     stages.check_runs(plan)
     return plan
-
-
-class _Stages:
-    """The stages of a plan as they are gathered, with the file and line of every binding until all are checked."""
-
-    def __init__(self, exhibit: Exhibit, scale: str) -> None:
-        self.exhibit, self.scale, self.choosers = exhibit, scale, choosers()
-        self.entries: dict[str, StageEntry] = {}
-        self.shared: dict[str, Bound] = {}
-        self.set_here: dict[str, Bound] = {}
-        self.own: dict[str, dict[str, Bound]] = {}
-
-    def entry(self, stage: str, opening: str) -> StageEntry:
-        """What is gathered of one stage; `opening` is the first stage of the chain that it stands in."""
-        entry = self.entries.setdefault(stage, {"shared": {}, "evaluates": [], "runs": {}})
-        if stage != opening and opening not in entry["evaluates"]:
-            entry["evaluates"].append(opening)
-        return entry
-
-    def add(
-        self, stage: str, opening: str, run_id: str, seed: int, labels: dict[str, Any], bound: Bound
-    ) -> None:
-        """One run of a stage."""
-        entry = self.entry(stage, opening)
-        # Checked once a stage, not once a run: all of them share these bindings.
-        if stage not in self.shared:
-            self._check_stage(stage)
-            self.set_here[stage] = shared_of(self.exhibit, self.scale, stage, stage == opening)
-            self.shared[stage] = {**bound_at(stage, self.scale), **self.set_here[stage]}
-            for key, (value, where) in self.shared[stage].items():
-                check_binding(stage, key, value, where)
-            entry["shared"] = _nest(_values(self.shared[stage]))
-        entry["runs"][run_id] = {"seed": seed, "labels": labels, **_nest(_values(bound))}
-        self.own.setdefault(stage, {})[run_id] = bound
-
-    def _check_stage(self, stage: str) -> None:
-        if chooser := self.choosers.get(stage):
-            raise UserError(
-                f"stage {stage} stands in no chain: its runs are the grid among which one of {chooser} chooses",
-                expected=f"a chain with {chooser}, which brings them along",
-                found=stage,
-                where=self.exhibit.where("runs"),
-            )
-        if stage not in (known := stages_with_recipes()):
-            raise UserError(
-                f"no stage `{stage}`{nearest(stage, known)}",
-                expected=", ".join(known),
-                found=stage,
-                where=self.exhibit.where("runs"),
-            )
-
-    def check_searches(self, bound: dict[str, Bound]) -> None:
-        """UserError for what a cell binds for a search alone: its runs are bound as the one that chooses."""
-        for stage, chooser in self.choosers.items():
-            for key, (_, where) in bound.get(stage, {}).items():
-                raise UserError(
-                    f"the runs of stage {stage} are bound as those of {chooser}, but for the grid",
-                    expected=f"{chooser}/{key}",
-                    found=f"{stage}/{key}",
-                    where=where,
-                )
-
-    def check(self) -> None:
-        """UserError unless every run of every stage has what it is bound to, and all that it needs."""
-        for stage, runs in self.own.items():
-            shared, used = _values(self.shared[stage]), set()
-            for own in runs.values():
-                for key, (value, where) in own.items():
-                    check_binding(stage, key, value, where)
-                bound = {**applicable(stage, shared, _values(own)), **_values(own)}
-                # What all runs share may be meant for another loss; what a cell says of itself never is.
-                for key, (_, where) in own.items():
-                    check_applies(stage, key, bound, where)
-                check_complete(stage, bound, str(recipe_path(stage, self.scale)))
-                self._check_grid(stage, bound, own)
-                used |= set(bound)
-            for key, (_, where) in self.set_here[stage].items():
-                if key not in used:  # of no run's loss: a recipe may hold such, what an exhibit sets is meant
-                    check_applies(stage, key, bound, where)
-
-    def _check_grid(self, stage: str, bound: Bindings, own: Bound) -> None:
-        search, said = search_of(stage), {**self.shared[stage], **own}
-        for values in search.grid.values() if search else ():
-            if not bound.get(values):
-                raise UserError(
-                    f"a run of stage {stage} has nothing to choose among",
-                    expected=f"at least one value of {values}",
-                    found="none",
-                    where=said[values][1] if values in said else str(recipe_path(stage, self.scale)),
-                )
-
-    def check_runs(self, plan: Plan) -> None:
-        """UserError for a run that cannot be made of the data that it is bound to."""
-        for stage, own in self.own.items():
-            for run in plan.runs(stage):
-                said = {**self.shared[stage], **own[run.id]}
-                # Of a grid one point stands for all: they need the same of their data.
-                for each in (*run.search[:1], run):
-                    check_run(
-                        each, lambda key, said=said: said[key][1] if key in said else str(self.exhibit.path)
-                    )
-
-    def in_order(self) -> dict[str, StageEntry]:
-        """What is read stands first: what opens a chain, what evaluates, and each search before what chooses."""
-        ordered: dict[str, StageEntry] = {}
-        for stage in sorted(self.entries, key=self._depth):
-            entry, search = self.entries[stage], search_of(stage)
-            if search:
-                ordered[search.stage] = StageEntry(
-                    searches_for=stage,
-                    grid=search.grid,
-                    shared={},
-                    evaluates=list(entry["evaluates"]),
-                    runs={},
-                )
-            ordered[stage] = entry
-        return ordered
-
-    def _depth(self, stage: str) -> int:
-        return 0 if not self.entries[stage]["evaluates"] else 2 if search_of(stage) else 1
 
 
 def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
@@ -205,9 +85,9 @@ def from_document(exhibit: str, scale: str, document: PlanDocument) -> Plan:
 
 
 def _listed_runs(plan: Plan, stage: str, searches: Searches | None = None) -> Iterator[Run]:
-    """The runs that the entry of a stage lists, each with what it reads of the stages before."""
+    """The runs that a stage's entry lists, each with the runs of earlier stages that it reads."""
     entry = plan.document["stages"][stage]
-    # An evaluation has the id of the run that it evaluates: both are the same place in the grid.
+    # An evaluation has the id of the run that it evaluates: both have the same place in the grid.
     upstream = {run.id: run for trained in entry["evaluates"] for run in plan.runs(trained)}
     shared = flatten(entry["shared"])
     for run_id, own in entry["runs"].items():
@@ -231,7 +111,7 @@ def plan_path(exhibit: str, scale: str) -> Path:
 
 
 def read_plan(exhibit: str, scale: str) -> Plan:
-    """The plan on disk, checked to be what the declarations give now. UserError if it is out of date."""
+    """The plan on disk. UserError if the declarations would now give another one."""
     path, now = plan_path(exhibit, scale), resolve(exhibit, scale)
     written = files.read_yaml(path) if path.is_file() else None
     if written != now.document:
@@ -276,24 +156,8 @@ def flatten(nested: Mapping[str, Mapping[str, Any]]) -> Bindings:
     }
 
 
-def _nest(bindings: Bindings) -> Nested:
-    nested: Nested = {}
-    for key, value in bindings.items():
-        name, _, parameter = key.partition(".")
-        nested.setdefault(name, {})[parameter] = _listed(value)
-    return nested
-
-
-def _values(bound: Bound) -> Bindings:
-    return {key: value for key, (value, _) in bound.items()}
-
-
-def _listed(value: Any) -> Any:
-    return [_listed(item) for item in value] if isinstance(value, tuple | list) else value
-
-
 def _first_difference(old: Any, new: Any, path: str = "") -> tuple[str, str]:
-    """The first place where two plans differ, in words: (what the file has, what it should have)."""
+    """The first difference between two plans, in words: (what the file has, what it should have)."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*new, *(key for key in old if key not in new)]:
             if old.get(key) != new.get(key):

@@ -1,8 +1,8 @@
 """The price of runs on named hardware, before anybody pays it: GPUs, memory, hours, storage.
 
-A run gets the smallest power of two of processes whose share of the batch fits the memory of one GPU. What is counted:
-weights, gradients and momentum, what the backward pass keeps of each view, and the views. What is not: the allocator's
-and the kernels' own room, a tenth of the memory.
+A run gets the smallest power of two of processes for which a share of the batch fits the memory of one GPU. Weights,
+gradients, momentum, the views, and what the backward pass keeps of each view are counted. The allocator and the kernels
+need room too; a tenth of the memory is left for them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from stages.planning.work import Work
 PATH = Path("params") / "hardware.yaml"
 GB = 1e9
 USABLE = 0.9
-ELEMENT = {"float32": 4, "bfloat16": 2, "float64": 8}  # bytes of a number in what is kept
-PARTS = 256  # images of a forward pass alone, which may come in parts
+ELEMENT = {"float32": 4, "bfloat16": 2, "float64": 8}  # bytes of a number that is kept for the backward pass
+PARTS = 256  # images at a time in a forward pass alone, which may go in parts
 STORED = 4  # bytes of a weight
 
 
@@ -38,16 +38,21 @@ class Hardware:
     peak: dict[str, float]
     used: dict[str, float]
     takes: Mapping[str, float] = field(default_factory=dict)
+    holds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def unit(self) -> str:
-        """What a process has: a GPU, or a core where it is said what besides operations takes time there."""
+        """What a process has: a GPU, or a core if the entry says what takes time besides operations."""
         return "core" if self.takes else "GPU"
 
     @property
     def most(self) -> int:
-        """GPUs that one run may have."""
+        """The most GPUs that one run may have."""
         return self.node * self.nodes
+
+    def held(self, used: float) -> float:
+        """Bytes that a process holds which uses so many at once: what it freed and keeps for the next step, too."""
+        return self.holds.get("times", 1.0) * used + self.holds.get("gigabytes", 0.0) * GB if used else 0.0
 
     def rate(self, precision: str) -> float:
         """Floating-point operations per second of one GPU."""
@@ -67,12 +72,12 @@ class Price:
 
     @property
     def hours(self) -> float:
-        """Wall time, alone on its GPUs."""
+        """Wall time in hours, if the run has its GPUs for itself."""
         return self.gpu_hours / self.gpus
 
 
 def hardware_named(name: str | None = None) -> Hardware:
-    """An entry of params/hardware.yaml, the first without a name. UserError for an unknown one."""
+    """The entry of params/hardware.yaml with this name; without a name the first. UserError for an unknown one."""
     declared, _ = schemas.read_checked(PATH, "hardware")
     name = name or next(iter(declared))
     if name not in declared:
@@ -87,10 +92,10 @@ def hardware_named(name: str | None = None) -> Hardware:
 
 
 def price_of(run: Run, hardware: Hardware) -> Price:
-    """The price of one run. `fits` is False where even all GPUs of the hardware do not hold it."""
+    """The price of one run. `fits` is False if not even all GPUs of the hardware hold it."""
     work, network, precision = work_in(run), network_in(run), precision_of(run)
     gpus = processes_of(run, hardware)
-    memory = memory_of(work, network, precision, gpus) if network else 0.0
+    memory = hardware.held(memory_of(work, network, precision, gpus)) if network else 0.0
     hours = seconds_on(run, hardware) / 3600
     storage = work.keeps * STORED * network.parameters if network else 0.0
     fits = memory <= USABLE * hardware.memory * GB and gpus <= hardware.most
@@ -99,9 +104,9 @@ def price_of(run: Run, hardware: Hardware) -> Price:
 
 
 def seconds_on(run: Run, hardware: Hardware) -> float:
-    """Seconds of one GPU, or CPU seconds of one core: operations at the rate of the hardware, and what else it takes.
+    """Seconds of one GPU, or CPU seconds of one core: operations at the rate of the hardware, and what else takes time.
 
-    On a core small networks are bound by memory and by Python: hence the bytes that pass, the images and the updates.
+    On a core, memory and Python limit small networks. Hence the terms for bytes, for images and for updates.
     """
     cost, work, network = cost_of(run), work_in(run), network_in(run)
     seconds = cost.flops / hardware.rate(precision_of(run))
@@ -114,25 +119,28 @@ def seconds_on(run: Run, hardware: Hardware) -> float:
 
 
 def processes_of(run: Run, hardware: Hardware) -> int:
-    """`execution.processes` as declared, over all nodes, or the smallest power of two whose share of the batch fits."""
+    """`execution.processes` over all nodes as declared, or the smallest power of two whose share of the batch fits."""
     declared = run.bindings.get("execution.processes", 1)
     network, work, processes = network_in(run), work_in(run), 1
     if declared > 1 or network is None:
         return declared
     while 2 * processes <= hardware.most and work.batch and work.batch % (2 * processes) == 0:
-        if memory_of(work, network, precision_of(run), processes) <= USABLE * hardware.memory * GB:
+        if (
+            hardware.held(memory_of(work, network, precision_of(run), processes))
+            <= USABLE * hardware.memory * GB
+        ):
             break
         processes *= 2
     return processes
 
 
 def precision_of(run: Run) -> str:
-    """The declared precision; float32 where a stage does not declare one."""
+    """The declared precision, or float32 if a stage declares none."""
     return run.bindings.get("execution.precision", "float32")
 
 
 def memory_of(work: Work, network: Network, precision: str, processes: int) -> float:
-    """Bytes on the fullest of so many GPUs."""
+    """Bytes that are in use at once on the fullest of so many GPUs."""
     element, parameters = ELEMENT[precision], network.parameters
     weights = max(4, element) * parameters
     copies = 2 * parameters if precision == "bfloat16" else 0  # autocast keeps weights in both precisions

@@ -1,4 +1,4 @@
-"""Recipes: what every run of a stage is bound to at a scale, as gin files, and what a scale with a parent changes."""
+"""Recipes: gin files that bind every run of a stage at a scale, and what a scale with a parent changes of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Recipe = dict[str, tuple[Any, str]]  # {"configurable.parameter": (value, the fi
 
 
 def bound_at(stage: str, scale: str) -> Recipe:
-    """What a stage is bound to at a scale: the recipe of the scale that stands alone, and what its children change."""
+    """What a stage is bound to at a scale: the recipe of the scale without a parent, and what its children change."""
     *children, root = scales.lineage(scale)
     path = recipe_path(stage, root)
     bound: Recipe = {key: (value, f"{path}, line {line}") for key, (value, line) in read_recipe(path).items()}
@@ -32,7 +32,7 @@ def check_stages(scale: str) -> None:
     for stage in own.recipes:
         if stage not in known:
             raise UserError(
-                f"scale {scale} has a recipe for no stage: `{stage}`{nearest(stage, known)}",
+                f"scale {scale} changes the recipe of an unknown stage, `{stage}`{nearest(stage, known)}",
                 expected=", ".join(known),
                 found=stage,
                 where=own.where("recipes", stage),
@@ -40,7 +40,7 @@ def check_stages(scale: str) -> None:
 
 
 def stages_with_recipes() -> list[str]:
-    """The stages that run sweeps: those with a recipe."""
+    """The stages with a recipe."""
     ending = f"_{scales.roots()[0]}"
     return sorted(path.stem.removesuffix(ending) for path in FOLDER.glob(f"[a-z]*{ending}.gin"))
 
@@ -51,9 +51,9 @@ def recipe_path(stage: str, scale: str) -> Path:
 
 
 def read_recipe(path: Path) -> dict[str, tuple[Any, int]]:
-    """A gin recipe as {"configurable.parameter": (value, line)}; literal values only, no macros or references.
+    """A gin recipe as {"configurable.parameter": (value, line)}. Only literal values are allowed, and no macros.
 
-    Parsed by gin's own parser without importing what the names refer to: planning must not cost an import of torch.
+    Gin's own parser reads it, without importing what the names refer to: planning must not cost an import of torch.
     """
     from gin import config_parser
 
@@ -65,7 +65,7 @@ def read_recipe(path: Path) -> dict[str, tuple[Any, int]]:
         for statement in config_parser.ConfigParser(text, _LiteralsOnly()):
             line = statement.location.line_num
             if not isinstance(statement, config_parser.BindingStatement) or statement.scope:
-                raise _not_a_recipe("only `name.parameter = value` stands in a recipe", path, line)
+                raise _not_a_recipe("a recipe may only have lines `name.parameter = value`", path, line)
             key = f"{statement.selector}.{statement.arg_name}"
             if key in bindings:
                 raise _not_a_recipe(f"{key} is bound twice", path, line)
@@ -74,13 +74,14 @@ def read_recipe(path: Path) -> dict[str, tuple[Any, int]]:
         raise
     except SyntaxError as error:
         raise _not_a_recipe(error.msg.splitlines()[0], path, error.lineno) from error
-    except Exception as error:  # gin's tokenizer and Python's parser: an open bracket is a TokenError
+    # Of gin's tokenizer and of Python's parser: an open bracket is a TokenError.
+    except Exception as error:
         raise _not_a_recipe(" ".join(str(part) for part in error.args) or error, path, None) from error
     return bindings
 
 
 class _LiteralsOnly:
-    """What gin's parser calls for references and macros: we allow neither, so that YAML and gin map one to one."""
+    """Gin's parser calls it for references and macros. Neither is allowed, so that YAML and gin say the same things."""
 
     def configurable_reference(self, scoped_name: str, evaluate: bool) -> Any:
         raise SyntaxError(f"@{scoped_name}: write the value itself")
@@ -92,5 +93,8 @@ class _LiteralsOnly:
 def _not_a_recipe(found: object, path: Path, line: int | None) -> UserError:
     where = f"{path}, line {line}" if line else str(path)
     return UserError(
-        "not a recipe", expected="lines `configurable.parameter = literal`", found=found, where=where
+        "a recipe cannot be read",
+        expected="lines `configurable.parameter = literal`",
+        found=found,
+        where=where,
     )

@@ -16,7 +16,7 @@ Bindings = dict[str, Any]  # {"configurable.parameter": value}
 
 @dataclass(frozen=True)
 class Run:
-    """One training or evaluation, resolved: what a stage needs to know, and nothing of how it is driven."""
+    """One training or evaluation, resolved: all that a stage needs to know, and nothing of how the driver runs it."""
 
     exhibit: str
     scale: str
@@ -25,7 +25,7 @@ class Run:
     seed: int
     bindings: Bindings
     labels: dict[str, Any]
-    # What it evaluates, and what it chooses among: the runs of its search, one for each point of its grid.
+    # The run that it evaluates, and the runs among which it chooses, one for each point of a grid.
     upstream: Run | None = None
     search: tuple[Run, ...] = ()
 
@@ -41,12 +41,12 @@ class Run:
 
     @property
     def code(self) -> str:
-        """A hash of the code that decides this run's numbers: its stage's, and that of the modules that it names."""
+        """A hash of the code that decides this run's numbers: that of its stage, and of the modules that it names."""
         return code_hash(self.stage, named_modules(self.stage, self.bindings))
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """What decides this run's numbers, as one hash; equal settings in two exhibits have equal fingerprints."""
+        """One hash of what decides this run's numbers. Equal settings in two exhibits have equal fingerprints."""
         upstream, code = (
             self.upstream.fingerprint if self.upstream else None,
             accepted_code(self.stage, self.code),

@@ -1,4 +1,4 @@
-"""The text of a new exhibit: its declaration and its drawing function, from forms of drawing and of claims."""
+"""The text of a new exhibit: its declaration and its drawing function, made from forms of drawings and of claims."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stages.planning.declaration import exhibit_ids, read_exhibit
 
 TEMPLATES = Path(__file__).parent / "templates"
 FORMS = {"bars": "figure", "lines": "figure", "heat_map": "figure", "table": "table"}
-OWN_LETTER = "X"  # of the claims that are ours; the paper's are A to I
+OWN_LETTER = "X"  # the letter of claims of one's own; the paper's have A to I
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Request:
 
 
 def declaration(request: Request) -> str:
-    """The YAML, in the form in which `dvc exp run -S` writes it: blocks, one value a line."""
+    """The YAML in the style in which `dvc exp run -S` writes it: blocks, with one value on a line."""
     letters = [f"{OWN_LETTER}{place}" for place in _free_claims(len(request.claims))]
     claims = "".join(_claim(name, form, request) for name, form in zip(letters, request.claims, strict=True))
     knobs = [f"{knob.name}: {knob.binding}" for knob in request.knobs]
@@ -123,8 +123,8 @@ def _equivalence(request: Request) -> tuple[str, str, list[str]]:
 def _correlation(request: Request) -> tuple[str, str, list[str]]:
     if len(request.metrics) < 2:
         raise UserError(
-            "a correlation is between two metrics",
-            expected="two of --measure, such as linear_eval.top1,linear_eval.knn_top1",
+            "a correlation needs two metrics",
+            expected="two metrics in --measure, such as linear_eval.top1,linear_eval.knn_top1",
             found=", ".join(request.measure),
         )
     one, other = request.metrics[:2]
@@ -167,7 +167,7 @@ def _caption(request: Request) -> str:
 
 
 def _free_claims(count: int) -> list[int]:
-    """The first numbers that no claim of ours has."""
+    """The first numbers that no claim of our own has yet."""
     taken = {name for each in exhibit_ids() for name in read_exhibit(each).get("claims", {})}
     numbers = (place for place in range(1, 100) if f"{OWN_LETTER}{place}" not in taken)
     return [number for number, _ in zip(numbers, range(count), strict=False)]

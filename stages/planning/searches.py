@@ -1,8 +1,8 @@
 """Searches: the runs among which another run chooses, one for each point of a grid.
 
-A stage that chooses says so in its file by a constant `SEARCH`: the stage whose runs try the points, and which binding
-of a point takes its values from which list that the choosing run is bound to. A point is bound as that run is, but for
-the grid: so the two cannot disagree, and a plan lists a grid once, however many points it has.
+A stage that chooses has a constant `SEARCH` in its file. It names the stage whose runs try the points, and says which
+binding of a point takes its values from which list of the choosing run. Except for the grid, a point is bound as the
+run that chooses. So the two cannot disagree, and a plan lists a grid once, however many points it has.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAME = "SEARCH"
 
 
 class Search(NamedTuple):
-    """stage: whose runs try the points. grid: {binding of a point: the choosing run's list of its values}."""
+    """stage: the one whose runs try the points. grid: {binding of a point: the choosing run's list of its values}."""
 
     stage: str
     grid: dict[str, str]
@@ -31,7 +31,7 @@ class Search(NamedTuple):
 
 @functools.cache
 def search_of(stage: str) -> Search | None:
-    """What a stage chooses among, as its file says; None for most."""
+    """The search of a stage, as its file declares it; None for most stages."""
     module = f"stages.{stage}"
     for node in tree_of(module).body if module_path(module).is_file() else ():
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == NAME:
@@ -41,19 +41,19 @@ def search_of(stage: str) -> Search | None:
 
 def choosers() -> dict[str, str]:
     """{the stage of a search: the stage that chooses among its runs}."""
-    found = {stage: search_of(stage) for stage in stages_with_recipes()}
-    return {search.stage: stage for stage, search in found.items() if search}
+    searches = {stage: search_of(stage) for stage in stages_with_recipes()}
+    return {search.stage: stage for stage, search in searches.items() if search}
 
 
 def stages_with_runs() -> list[str]:
-    """The stages that run sweeps: those with a recipe, and those of their searches, which have none of their own."""
+    """The stages that have runs: those with a recipe, and the stages of their searches, which have no recipe."""
     return sorted([*stages_with_recipes(), *choosers()])
 
 
 def points(run: Run, stage: str, grid: Mapping[str, str]) -> Iterator[Run]:
-    """The runs of `stage` that try the points of a choosing run's grid: the last binding varies fastest.
+    """The runs of `stage` that try the points of a choosing run's grid; the last binding varies fastest.
 
-    Called by their place in the grid, as cells are: "part1-dataset2-lr1-weight_decay3-seed0".
+    Their names are their places in the grid, as for cells: "part1-dataset2-lr1-weight_decay3-seed0".
     """
     rest = {key: value for key, value in run.bindings.items() if key not in grid.values()}
     rest, cell = applicable(stage, rest, {}), cell_name(run.id)

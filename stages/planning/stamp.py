@@ -1,6 +1,6 @@
-"""Whether anything that a plan is made from, or that it wrote, was touched since: seconds are not spent twice on it.
+"""Whether any file that a plan was made from, or that it wrote, has changed since, so that seconds are not spent twice.
 
-A look at every file's size and time takes a hundredth of a second, resolving a scale two.
+To look at the size and time of every file takes a hundredth of a second; to resolve a scale takes two.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ SKIPPED = ("__pycache__", "out", "evidence", "metrics", "bench.json", "dvc.lock"
 
 
 def stamp_path(results: Path, scale: str) -> Path:
-    """Where the last look is remembered; no engine depends on it."""
+    """The file that remembers the last look. No engine depends on it."""
     return results / scale / "plan.stamp"
 
 
 def is_current(results: Path, scale: str) -> bool:
-    """Whether the last plan of a scale was made from files, and left files, with the sizes and times of now."""
+    """Whether the files that the last plan of a scale read and wrote still have the same sizes and times."""
     path = stamp_path(results, scale)
     return path.is_file() and path.read_text() == _look(results, scale)
 
 
 def remember(results: Path, scale: str) -> None:
-    """Put down what the files look like after a plan was made."""
+    """Write down the sizes and times of the files, after a plan was made."""
     files.write_text(stamp_path(results, scale), _look(results, scale))
 
 

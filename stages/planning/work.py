@@ -1,8 +1,8 @@
-"""What a run has to do, as its stage says: images through a network, how many at once, and what must fit its data.
+"""What a run has to do, as its stage states it: images through a network, how many at once, and what must fit its data.
 
-Each stage's file has a function `cost(bound, images) -> Work`. It is a pure function of its arguments, and the planner
-takes it from the source alone, because importing a stage costs five seconds of torch. No number rests on it, so it is
-no part of the code hash.
+The file of each stage has a function `cost(bound, images) -> Work`. It is a pure function of its arguments, and the
+planner takes it from the source alone, because importing a stage costs five seconds of torch. No number rests on it, so
+it is no part of the code hash.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Bindings = Mapping[str, Any]  # {"configurable.parameter": value}
 
 
 class Splits(NamedTuple):
-    """How many images a run reads as each split (those to train on as limited, validation about), and of classes."""
+    """How many images of each split a run reads (training as limited, validation about), and how many classes."""
 
     train_and_validation: int
     train: int
@@ -31,11 +31,12 @@ class Splits(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """What passes through the encoder, an image of `size` pixels a side at a time (each view of pretraining is one).
+    """How many images of `size` pixels a side pass through the encoder; each view of a pretraining counts as one.
 
-    trained: forwards and backwards. frozen: forwards only. batch, frozen_batch: how many at once, over all processes.
-    keeps: how many networks it stores. fits: for a binding, what it needs, what there is, and of what: the first must
-    not be more. divides: for a binding, what must divide what without a remainder.
+    trained: images that pass forwards and backwards. frozen: images that pass forwards only.
+    batch, frozen_batch: how many at once, over all processes. keeps: how many networks it stores.
+    fits: for a binding, what it needs, what there is, and of what; a run that needs more is refused.
+    divides: for a binding, what must divide what without a remainder.
     """
 
     trained: float = 0
@@ -63,7 +64,7 @@ def work_of(stage: str, bound: Bindings, images: Splits) -> Work:
 
 @functools.cache
 def _said_by(stage: str) -> Callable[[Bindings, Splits], Work]:
-    """The function `cost` of a stage's file. UserError for a stage without one: nothing costs nothing unsaid."""
+    """The function `cost` of a stage's file. UserError for a stage without one: no cost is silently taken as zero."""
     path = module_path(f"stages.{stage}")
     for node in tree_of(f"stages.{stage}").body:
         if isinstance(node, ast.FunctionDef) and node.name == COST:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -26,8 +27,10 @@ GRACE_SECONDS = 25.0
 def main(run: Run, results: Path, messages: Connection, slots: list[int]) -> None:
     """Do the run and send how it ended; progress on the way. Ends, with a checkpoint, when the driver is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the driver decides
-    signal.signal(signal.SIGTERM, lambda *_: _request_stop())
-    threading.Thread(target=_watch_driver, daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: STOP.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # as the fork server has it: see driver.py
+    for watch in (_watch_driver, _end_in_time):
+        threading.Thread(target=watch, daemon=True).start()
     if visible := machine.devices_of_slots(slots):
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible)
     outcome = _attempt(run, results, lambda done, total: _send(messages, ("progress", (done, total))))
@@ -41,19 +44,18 @@ def _send(messages: Connection, message: Any) -> None:
         STOP.set()
 
 
-def _request_stop() -> None:
-    STOP.set()
-    end = threading.Timer(GRACE_SECONDS, os._exit, [128 + signal.SIGTERM])
-    end.daemon = True
-    end.start()
-
-
 def _watch_driver() -> None:
     """A driver that was killed cannot tell: its end is seen from here."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        _request_stop()
+        STOP.set()
+
+
+def _end_in_time() -> None:
+    STOP.wait()
+    time.sleep(GRACE_SECONDS)
+    os._exit(128 + signal.SIGTERM)
 
 
 def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str:

@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-from common import files
+from common import atomic
 from stages.planning.cost import cost_of
 from stages.planning.plans import Run
 from stages.running import child, ranks, store
@@ -55,10 +58,10 @@ def adopt(run: Run, results: Path) -> bool:
     if store.is_finished(folder, run):
         # Results that came by `dvc pull` or `dvc checkout`: let other sweeps find them.
         if not stored.exists():
-            files.link_tree(folder, stored)
+            atomic.link_tree(folder, stored)
         return True
     if store.is_finished(stored, run):
-        files.link_tree(stored, folder)
+        atomic.link_tree(stored, folder)
         return True
     return False
 
@@ -85,12 +88,7 @@ class _Driver:
         # Longest first ends soonest when runs are of unequal length (list scheduling, Graham 1969).
         self.ways = _ways_to_the_end(waiting)
         self.progress = Progress(title, {key: _weight(run) for key, run in waiting.items()})
-        _shorten_temporary_folder()
-        # Read when a program starts: by the fork server, and by torchrun's ranks. What a user has set stays.
-        os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
-        # Not fork: a child must not inherit threads or CUDA. Not spawn: each run would import torch again.
-        self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(sorted({f"stages.{run.stage}" for run in waiting.values()}))
+        self.context = fork_server({run.stage for run in waiting.values()})
 
     def run(self) -> Outcome:
         """Until nothing is left, or a signal comes: then every child writes its checkpoint.
@@ -205,6 +203,27 @@ class _Driver:
                 self._hear(each)
         for each in self.children:
             each.process.kill()
+
+
+def fork_server(stages: Iterable[str]) -> ForkServerContext:
+    """What starts the children: a process that has imported these stages, with the memory settings of runs.
+
+    SIGTERM is held back there. Schedulers send it to all of a job, and children without a parent are nobody's.
+    Each child lets it through when it can answer; until then it waits.
+    """
+    _shorten_temporary_folder()
+    # Read when a program starts: by the fork server, and by torchrun's ranks. What a user has set stays.
+    os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
+    # Not fork: a child must not inherit threads or CUDA. Not spawn: each run would import torch again.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(sorted(f"stages.{stage}" for stage in stages))
+    resource_tracker.ensure_running()  # first: its start lets the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
 
 
 def _shorten_temporary_folder() -> None:

@@ -15,13 +15,15 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from common import files, seals
+from common import atomic, files, seals
+from common.contracts import Cause
 from common.errors import UserError
 from common.locks import NO_LOCKS
-from common.records import Cause
-from stages.planning.plans import Run
+
+if TYPE_CHECKING:  # engines look at runs before every call, and wait for this import
+    from stages.planning.plans import Run
 
 # Of a run folder; raise it when the files in it change their meaning.
 LAYOUT = 2
@@ -45,7 +47,7 @@ def store_folder(results: Path, run: Run) -> Path:
 
 def partial_folder(results: Path, run: Run) -> Path:
     """Where the run works until it is finished, with its checkpoint."""
-    return store_folder(results, run).with_suffix(files.PARTIAL)
+    return store_folder(results, run).with_suffix(atomic.PARTIAL)
 
 
 def find(results: Path, run: Run) -> Path:
@@ -87,6 +89,17 @@ def is_finished(folder: Path, run: Run) -> bool:
     return cause is not None and cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
 
 
+def stands(folder: Path, fingerprint: str, since: int) -> bool:
+    """The same of a run that was whole at `since` (ns): a file that did not change after it is looked for, not read.
+
+    By the time of change, which no program sets back, unlike that of modification. UserError as above.
+    """
+    cause = _cause(folder)
+    if cause is None or cause["fingerprint"] != fingerprint:
+        return False
+    return all(_stands(folder / name, digest, since) for name, digest in cause["files"].items())
+
+
 def damaged_files(folder: Path, cause: Cause) -> list[str]:
     """Names of listed files that are missing or not as they were written."""
     return [name for name, digest in cause["files"].items() if not _is(folder / name, digest)]
@@ -94,7 +107,7 @@ def damaged_files(folder: Path, cause: Cause) -> list[str]:
 
 def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Mapping[str, Any]) -> None:
     """Seal a partial run: list its files, write run.json last, and move it to its place in the store."""
-    files.discard_partials(folder)
+    atomic.discard_partials(folder)
     # Of an attempt before this one.
     (folder / "error.txt").unlink(missing_ok=True)
     listed = {
@@ -177,6 +190,14 @@ def _cause(folder: Path) -> Cause | None:
 
 def _is(path: Path, digest: str) -> bool:
     return path.is_file() and files.sha256_file(path) == digest
+
+
+def _stands(path: Path, digest: str, since: int) -> bool:
+    try:
+        changed = path.stat().st_ctime_ns
+    except OSError:
+        return False
+    return (changed < since and path.is_file()) or _is(path, digest)
 
 
 def _damaged(folder: Path, broken: Sequence[str]) -> UserError:

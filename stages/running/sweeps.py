@@ -21,6 +21,7 @@ from pathlib import Path
 from common import files, machine, scales
 from common.errors import UserError, command
 from common.names import nearest
+from common.options import add_results, add_scale
 from stages.planning.declaration import exhibit_ids
 from stages.planning.plans import Plan, Run, read_plan
 from stages.running import store
@@ -50,13 +51,14 @@ class Sweep:
 
 
 @command
-def main(stage: str, arguments: list[str] | None = None) -> int:
-    """The command line of every stage that trains or evaluates: `python -m stages <stage> --sweep <exhibit>`."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m stages {stage}", description=f"Run stage {stage} of one sweep."
-    )
+def main(stage: str, arguments: list[str] | None = None, said: str = "") -> int:
+    """The command line of every stage that trains or evaluates: `python -m stages <stage> --sweep <exhibit>`.
+
+    said: what the stage says of itself, for --help.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m stages {stage}", description=said)
     parser.add_argument(
-        "--sweep", required=True, help="the exhibit whose runs these are, for example figure_08"
+        "--sweep", required=True, help="the exhibit whose runs are carried out, for example figure_08"
     )
     parser.add_argument("--run", action="append", help="only this run of the sweep (may be repeated)")
     ignore_evidence(parser)
@@ -82,28 +84,33 @@ def runs_of(plans: Iterable[Plan]) -> list[Run]:
 def ignore_evidence(parser: argparse.ArgumentParser) -> None:
     """The option of commands that leave out what is known by evidence."""
     parser.add_argument(
-        "--ignore-evidence", action="store_true", help="do every run, also where its numbers are committed"
+        "--ignore-evidence",
+        action="store_true",
+        help="carry out every run, also those whose numbers are committed",
     )
 
 
 def parsed(parser: argparse.ArgumentParser, arguments: list[str] | None) -> tuple[argparse.Namespace, str]:
     """Parse the options that every command with runs shares, and make SIGTERM end it: (options, scale)."""
-    parser.add_argument("--scale", help="one of params/scales/ (default: params/scale.yaml)")
-    parser.add_argument("--results", type=Path, default=Path("results"))
+    add_scale(parser)
+    add_results(parser)
     parser.add_argument(
-        "--jobs", type=int, default=0, help="runs at a time (default, and at most: one per GPU, or per core)"
+        "--jobs",
+        type=int,
+        default=0,
+        help="runs at a time (default: one per GPU, or one per core; never more than one per GPU)",
     )
     parser.add_argument(
         "--end-with-parent",
         action="store_true",
-        help="end, with checkpoints, when the calling process is gone: engines ask for it, nohup must not",
+        help="stop, and leave checkpoints, when the calling process ends; for workflow engines, not for nohup",
     )
     options = parser.parse_args(arguments)
     if options.jobs < 0:
         raise UserError("not a number of jobs", expected="--jobs of 1 or more", found=options.jobs)
     # Two runs on one GPU would share its memory, and the larger of them would fail.
     options.jobs = min(options.jobs or machine.slots(), len(machine.devices()) or sys.maxsize)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _end_once)
     if options.end_with_parent:
         threading.Thread(target=_watch_parent, daemon=True).start()
     return options, scales.check_scale(options.scale or scales.default())
@@ -177,6 +184,12 @@ def without_data(runs: Iterable[Run], results: Path) -> set[str]:
                 print(f"not run: {said}", flush=True)
             absent.add(run.fingerprint)
     return absent
+
+
+def _end_once(*_: object) -> None:
+    """End, and let no second signal cut off the wait for checkpoints: Slurm sends two."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _watch_parent() -> None:

@@ -1,4 +1,4 @@
-"""What the stages that train a classifier share: the loop with its checkpoint, and the one look at the test split."""
+"""What the stages that train a classifier share: the loop with its checkpoint, and one reading of the test split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Beside = Callable[[Tensor, Tensor], dict[str, float]]  # images, labels of the s
 def train_and_test(
     job: Job, training: Classification, split: str, beside: Beside = lambda images, labels: {}
 ) -> dict[str, float]:
-    """Train to the end, then read `split` once: top1, top2 and top5 in percent, and what is measured beside them."""
+    """Train to the end, then read `split` once: top1, top2 and top5 in percent, and further metrics."""
     run_to_end(job, training, training.batch_size)
     images, labels = job.data(split)
     logits = training.logits(images)

@@ -1,4 +1,4 @@
-"""Which frozen vector an evaluation looks at: h, as the paper does, or z = g(h) (Section 4.2, Table 3, Figure B.4)."""
+"""Which frozen vector an evaluation reads: h, as in the paper, or z = g(h) (Section 4.2, Table 3, Figure B.4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stages.running.job import Job
 
 
 class Nothing(nn.Module):
-    """Images -> one constant: what is learnt from it is the chance level ("random guess" in Table 3)."""
+    """Images -> one constant. What is learnt from it is the chance level ("random guess" in Table 3)."""
 
     feature_dim = 1
 
@@ -25,7 +25,7 @@ class Nothing(nn.Module):
 
 @gin.configurable
 def representation(job: Job, layer: Annotated[str, OneOf("h", "z", "none")] = "h") -> nn.Module:
-    """The upstream run's network up to `layer`, "h" or "z", frozen and in evaluation mode; "none" tells nothing."""
+    """The upstream run's network up to `layer`, "h" or "z", frozen and in evaluation mode; "none" is a constant."""
     if layer not in ("h", "z", "none"):
         raise UserError("no such representation", expected="representation.layer h | z | none", found=layer)
     network = Nothing() if layer == "none" else job.upstream_encoder()

@@ -38,7 +38,7 @@ def transferred(job: Job, split: str, classes: int, **point: float) -> Classific
 
 
 def metric_and_classes(job: Job) -> tuple[str, int]:
-    """By what the data set is measured, and how many classes it has. UserError for a metric that nobody computes."""
+    """The metric of the data set, and how many classes it has. UserError for a metric that nobody computes."""
     manifest = job.manifest()
     if manifest["metric"] not in METRICS:
         raise UserError(

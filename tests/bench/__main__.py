@@ -4,7 +4,7 @@ Prints a row at a time beside what it is to be, and writes each to reports/bench
 cut short leaves what it has. Figures mean something on a machine that does nothing else; each row keeps the load that
 it met.
 
-    python -m tests.bench                                   # about five minutes
+    python -m tests.bench                                   # about seven minutes
     python -m tests.bench --row nt_xent --rounds 1          # one row, quickly
     python -m tests.bench --suite                           # about twenty minutes
 """
@@ -22,7 +22,17 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
 
-from tests.bench import drawing, growth, libraries, linear_evaluation, logistic, nt_xent, pretraining, suite
+from tests.bench import (
+    drawing,
+    growth,
+    libraries,
+    linear_evaluation,
+    logistic,
+    nt_xent,
+    photographs,
+    pretraining,
+    suite,
+)
 from tests.bench.contenders import PEER
 from tests.bench.findings import PLACE, Finding, Report, line
 from tests.bench.machine import facts, load, worded
@@ -38,6 +48,8 @@ ROWS: dict[str, Row] = {
     "picture": libraries.picture,
     "permutations": libraries.permutations,
     "verdicts": libraries.verdicts,
+    "photographs": photographs.loading,
+    "photographs_training": photographs.overlapping,
     "drawing": drawing.row,
     "growth": growth.row,
 }

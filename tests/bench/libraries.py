@@ -107,7 +107,8 @@ def verdicts(rounds: int, seconds: float) -> list[Finding]:
     """A thousand paired t tests, as the verdicts make them, against scipy's."""
     from scipy.stats import ttest_1samp
 
-    from reports.judging.inference import Bound, conclude, over_seeds
+    from reports.judging.estimates import over_seeds
+    from reports.judging.inference import Bound, conclude
 
     values = np.random.default_rng(0).normal(size=(CONTRASTS, SEEDS))
     with warnings.catch_warnings():

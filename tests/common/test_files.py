@@ -1,10 +1,6 @@
 """Whole or absent, and equal bytes for equal values."""
 
-import errno
 import os
-import signal
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -173,117 +169,7 @@ def test_a_missing_file_is_named(tmp_path):
     assert caught.value.where == str(tmp_path / "none.json")
 
 
-def test_an_exception_while_writing_keeps_the_old_file(tmp_path):
-    files.write_text(tmp_path / "a", "old")
-    with pytest.raises(ZeroDivisionError), files.whole_file(tmp_path / "a") as file:
-        file.write(b"half of the n")
-        raise ZeroDivisionError
-    assert (tmp_path / "a").read_text() == "old"
-    assert names(tmp_path) == ["a"]
-
-
-def test_a_reader_beside_a_writer_sees_a_whole_file(tmp_path):
-    """As jobs that read a plan while another process makes it anew."""
-    path, whole = tmp_path / "index.yaml", [f"value: {letter * 50_000}\n" for letter in "ab"]
-    files.write_text(path, whole[0])
-    program = (
-        "import sys\nfrom common.files import write_text\n"
-        "for number in range(60):\n    write_text(sys.argv[1], sys.argv[2 + number % 2])\n"
-    )
-    writer = subprocess.Popen([sys.executable, "-c", program, path, *whole])
-    seen = {path.read_text()}
-    while writer.poll() is None:
-        seen.add(path.read_text())
-    assert writer.returncode == 0 and seen == set(whole)
-
-
-def full_disk(*_):
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-def test_a_full_disk_keeps_the_old_file_and_says_what_was_needed(tmp_path, monkeypatch):
-    files.write_text(tmp_path / "a", "old")
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(UserError, match="disk is full") as caught:
-        files.write_bytes(tmp_path / "a", bytes(12345))
-    assert "12,345 bytes" in caught.value.expected
-    assert caught.value.where == str(tmp_path / "a")
-    assert (tmp_path / "a").read_text() == "old"
-    assert names(tmp_path) == ["a"]
-
-
-def test_a_killed_writer_leaves_the_old_file_and_its_leftover_can_be_discarded(tmp_path):
-    files.write_text(tmp_path / "a", "old")
-    program = (
-        "import os, signal, sys\nfrom common.files import whole_file\n"
-        "with whole_file(sys.argv[1]) as file:\n"
-        "    file.write(b'new'); file.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program, tmp_path / "a"], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert (tmp_path / "a").read_text() == "old"
-    assert len(names(tmp_path)) == 2
-    files.discard_partials(tmp_path)
-    assert names(tmp_path) == ["a"]
-
-
 def test_sha256_of_a_file_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
     assert files.sha256_file(tmp_path / "a") == files.sha256_bytes(b"abc") == known
-
-
-@pytest.fixture
-def tree(tmp_path) -> Path:
-    files.write_text(tmp_path / "source" / "deep" / "a", "one")
-    files.write_text(tmp_path / "source" / ".a.1.new.partial", "half")
-    return tmp_path
-
-
-def test_link_tree_links_and_leaves_partials_behind(tree):
-    files.link_tree(tree / "source", tree / "copy" / "here")
-    assert (tree / "copy/here/deep/a").stat().st_ino == (tree / "source/deep/a").stat().st_ino
-    assert names(tree / "copy") == ["here"]
-    assert names(tree / "copy" / "here") == ["deep"]
-
-
-def test_a_file_is_replaced_and_never_changed_in_place(tree):
-    # what makes linked trees safe: writing in one does not reach the other
-    files.link_tree(tree / "source", tree / "copy")
-    files.write_text(tree / "source" / "deep" / "a", "two")
-    assert (tree / "copy/deep/a").read_text() == "one"
-
-
-def test_link_tree_copies_where_it_cannot_link(tree, monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.EXDEV, "another device")
-
-    monkeypatch.setattr(os, "link", refuse)
-    files.link_tree(tree / "source", tree / "copy")
-    assert (tree / "copy/deep/a").read_text() == "one"
-
-
-def test_link_tree_replaces_an_older_tree(tree):
-    files.write_text(tree / "copy" / "old", "old")
-    files.link_tree(tree / "source", tree / "copy")
-    assert names(tree / "copy") == ["deep"]
-    assert names(tree) == ["copy", "source"]
-
-
-@pytest.mark.parametrize("fails", ["_link_or_copy", "rename"])
-def test_link_tree_on_a_full_disk_keeps_the_older_tree(fails, tree, monkeypatch):
-    files.write_text(tree / "copy" / "old", "old")
-    real = os.rename
-    if fails == "rename":
-        monkeypatch.setattr(os, "rename", lambda a, b: full_disk() if ".new." in str(a) else real(a, b))
-    else:
-        monkeypatch.setattr(files, fails, full_disk)
-    with pytest.raises(UserError, match="disk is full"):
-        files.link_tree(tree / "source", tree / "copy")
-    assert names(tree) == ["copy", "source"]
-    assert (tree / "copy" / "old").read_text() == "old"
-
-
-def test_link_tree_needs_a_source(tmp_path):
-    with pytest.raises(UserError, match="nothing to link"):
-        files.link_tree(tmp_path / "none", tmp_path / "copy")

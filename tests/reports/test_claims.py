@@ -15,7 +15,7 @@ from statsmodels.stats.multitest import multipletests
 from reports.claims import main, page
 from reports.judging import cells
 from reports.judging.claim import parse
-from reports.judging.contrast import Missing
+from reports.judging.selection import Missing
 from reports.judging.testing import evaluate, on_paper
 from reports.reading.paper import COLUMNS as PAPER_COLUMNS
 from reports.reading.paper import load_paper

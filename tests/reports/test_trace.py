@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from reports import trace
-from reports.reading.provenance import Tried
+from reports.reading.lineage import Tried
 from tests.reports.conftest import flat
 
 

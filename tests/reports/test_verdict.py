@@ -12,10 +12,10 @@ from scipy import stats
 
 from reports.judging.cells import Cells, of_evidence
 from reports.judging.claim import parse
-from reports.judging.contrast import Missing
+from reports.judging.decision import judge
 from reports.judging.multiplicity import family
+from reports.judging.selection import Missing
 from reports.judging.testing import evaluate
-from reports.judging.verdicts import judge
 from reports.reading.judged import Tested
 from reports.reading.verdicts import FIELDS, VERDICTS
 from tests.reports.conftest import SCALE, Lab

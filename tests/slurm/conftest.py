@@ -1,4 +1,4 @@
-"""A Slurm cluster of one node on this machine, for the time of the tests. Opt-in: `make test-slurm`, as root."""
+"""A Slurm cluster of two nodes, both this machine, for the time of the tests. Opt-in: `make test-slurm`, as root."""
 
 import os
 import shutil
@@ -14,20 +14,22 @@ import pytest
 CONFIG = Path("/etc/slurm/slurm.conf")  # the only place where the steps of a job look without being told
 MARK = "# Made by tests/slurm: a cluster for a test.\n"
 TOOLS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scancel", "squeue")
+SECOND = (
+    "localhost"  # a name that leads here, as the first one does: the ranks of a run meet at the first node's
+)
 SETTINGS = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort=16817
-SlurmdPort=16818
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
@@ -39,8 +41,12 @@ AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
 MinJobAge=3600
 KillWait=30
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=6000 State=UNKNOWN
-PartitionName=test Nodes={host} Default=YES MaxTime=1:00:00 State=UP OverSubscribe=NO
+NodeName={host} NodeAddr=127.0.0.1 Port=16818 CPUs={cores} RealMemory=6000 State=UNKNOWN
+NodeName={second} NodeHostname={host} NodeAddr=127.0.0.1 Port=16819 CPUs={cores} RealMemory=6000 State=UNKNOWN
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=test Nodes=ALL Default=YES MaxTime=1:00:00 State=UP OverSubscribe=NO PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=1:00:00 State=UP OverSubscribe=NO PriorityTier=2 PreemptMode=OFF
 """
 
 
@@ -67,20 +73,19 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     foreign = CONFIG.exists() and not CONFIG.read_text().startswith(MARK)
     assert not foreign, f"{CONFIG} is somebody else's cluster: it stays as it is, and nothing was started"
     folder = tmp_path_factory.mktemp("cluster")
-    for name in ("state", "spool"):
-        (folder / name).mkdir()
-    host = socket.gethostname()
-    cores = len(os.sched_getaffinity(0))
-    CONFIG.write_text(MARK + SETTINGS.format(host=host, folder=folder, cores=cores))
+    (folder / "state").mkdir()
+    host, cores = socket.gethostname(), len(os.sched_getaffinity(0))
+    CONFIG.write_text(MARK + SETTINGS.format(host=host, second=SECOND, folder=folder, cores=cores))
     started_munge = _start_munge()
     try:
-        for daemon in ("slurmctld", "slurmd"):
-            subprocess.run([daemon], check=True, timeout=30)
-        _until(lambda: "idle" in _said("sinfo", "--noheader", "-o", "%T"), 60, "the node is not idle")
+        for daemon in (["slurmctld"], ["slurmd", "-N", host], ["slurmd", "-N", SECOND]):
+            subprocess.run(daemon, check=True, timeout=30)
+        idle = ["sinfo", "--noheader", "--partition=test", "--states=idle", "-o", "%D"]
+        _until(lambda: _said(*idle).strip() == "2", 60, "the nodes are not idle")
         yield folder
     finally:
         subprocess.run(["scancel", "--partition=test", "--signal=KILL"], timeout=30)
-        for daemon in ("slurmd", "slurmctld"):
+        for daemon in (f"slurmd-{host}", f"slurmd-{SECOND}", "slurmctld"):
             _end(folder / f"{daemon}.pid")
         if started_munge:
             _end(Path("/run/munge/munged.pid"))

@@ -1,109 +1,160 @@
-"""One exhibit through Slurm: its training by two processes, cancelled in the middle, resumed by the same command."""
+"""One exhibit through Slurm: its training is interrupted in every way that Slurm has, and ends in the same bytes."""
 
-import subprocess
+import os
+import signal
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.small_copy import TABLE_05, Clone, _environment, commit_all, copy_tree, shorten_training
+from tests.slurm.interrupted import (
+    LOCALLY,
+    RUNS,
+    THROUGH_SLURM,
+    checkpoints,
+    list_ranks,
+    said,
+    small_clone,
+    start,
+    stored,
+    training_job,
+    wait_for,
+)
 
 pytestmark = pytest.mark.slow
-RUNS = "results/smoke/receipts/runs.json"
-LOCALLY = ["snakemake", "--cores", "2", "--config", "unit=run", "--", RUNS]
-THROUGH_SLURM = [
-    *("snakemake", "--workflow-profile", "profiles/slurm", "--retries", "0"),
-    # What differs from the cluster of the profile: two cores, no GPU, no accounts and no accounting.
-    *("--config", "gpus=", "cpus_per_gpu=1", "gb_per_gpu=1", "--slurm-no-account"),
-    *("--default-resources", "slurm_partition=test", "runtime=10", "mem_mb=500"),
-    *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3", "--", RUNS),
-]
-UNEQUAL = ("record.json", "provenance.json")  # when and where, which differ from run to run
+KILL_WAIT = 30  # seconds between Slurm's SIGTERM and its SIGKILL, as conftest.py and most clusters have it
 
 
 @pytest.fixture(scope="module")
-def clones(tmp_path_factory):
-    """(for this machine alone, for the cluster): two trainings of two processes each in one job, two evaluations."""
-    return [_clone(tmp_path_factory.mktemp(name) / "clone") for name in ("local", "cluster")]
+def local(tmp_path_factory):
+    """What this machine alone leaves, by two processes."""
+    clone = small_clone(tmp_path_factory.mktemp("local") / "clone")
+    clone.run(*LOCALLY)
+    return stored(clone)
 
 
-def _clone(folder: Path) -> Clone:
-    copy_tree(folder, ["table_05"])
-    clone = Clone(folder, [])
-    clone.edit(TABLE_05, "    - 0.05\n    - 0.1\n    - 0.5\n    - 1.0\n", "    - 0.5\n")
-    clone.edit(TABLE_05, "    - 10.0\n    - 100.0\n", "    - 10.0\n")
-    shorten_training(clone)
-    clone.edit("params/recipes/pretrain_smoke.gin", "Pretraining.epochs = 1", "Pretraining.epochs = 12")
-    recipe = folder / "params/recipes/pretrain_smoke.gin"
-    recipe.write_text(recipe.read_text() + "execution.processes = 2\n")
-    commit_all(clone)
-    return clone
+@pytest.fixture
+def cluster(tmp_path):
+    return small_clone(tmp_path / "clone")
 
 
-def stored(clone: Clone) -> dict[str, bytes]:
-    """What the runs left, by its place in the store."""
-    store = clone.folder / "results/smoke/store"
-    return {
-        path.relative_to(store).as_posix(): path.read_bytes()
-        for path in sorted(store.rglob("*"))
-        if path.is_file() and path.suffix != ".lock" and path.name not in UNEQUAL
-    }
+@pytest.fixture
+def wide(cluster):
+    """The same with its training on two nodes."""
+    recipe = cluster.folder / "params/recipes/pretrain_smoke.gin"
+    recipe.write_text(recipe.read_text() + "execution.nodes = 2\n")
+    return cluster
 
 
-def wait_for(find, seconds: float, what: str):
-    end = time.monotonic() + seconds
-    while not (found := find()):
-        assert time.monotonic() < end, f"no {what} within {seconds:.0f} s"
-        time.sleep(0.2)
-    return found
-
-
-def training_job(clone: Clone) -> str | None:
-    """The Slurm job whose training says how far it is."""
-    for log in clone.folder.glob(".snakemake/slurm_logs/**/*.log"):
-        if "pretrain table_05: 0 of" in log.read_text():
-            return log.stem
-    return None
-
-
-def test_an_exhibit_that_is_cancelled_in_the_middle_goes_on_to_the_same_bytes(slurm, clones):
-    local, cluster = clones
-    local.run(*LOCALLY)
-    first = subprocess.Popen(
-        THROUGH_SLURM,
-        cwd=cluster.folder,
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        job = wait_for(lambda: training_job(cluster), 120, "training at work")
-        subprocess.run(["scancel", job], check=True, timeout=30)
-        cancelled = time.monotonic()
-        said, _ = first.communicate(timeout=240)
-    finally:
-        first.kill()
-    wait_for(lambda: not list_ranks(cluster), 35 - (time.monotonic() - cancelled), "end of the ranks")
-    assert first.returncode != 0, said
-    checkpoints = list((cluster.folder / "results/smoke/store/pretrain").glob("*/checkpoint.safetensors"))
-    assert len(checkpoints) == 1, said
-    cluster.run(*THROUGH_SLURM)
-    assert not checkpoints[0].exists()
-    here, there = stored(local), stored(cluster)
+def assert_equal(here, there):
     assert here.keys() == there.keys() and any(name.endswith("weights.safetensors") for name in here)
     assert [name for name in here if here[name] != there[name]] == []
-    again = cluster.run(*THROUGH_SLURM)
-    assert "Nothing to be done" in again
 
 
-def list_ranks(clone: Clone) -> list[str]:
-    """Processes of this clone that compute."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            here = (path / "cwd").readlink() == clone.folder
-            found += [path.name] if here and b"stages.running.rank" in (path / "cmdline").read_bytes() else []
-        except OSError:
-            continue
-    return found
+def test_an_exhibit_that_is_cancelled_in_the_middle_goes_on_to_the_same_bytes(slurm, local, cluster):
+    first = start(cluster, "--retries", "0")
+    try:
+        job = wait_for(lambda: training_job(cluster), 600, "training at work")
+        said("scancel", job)
+        end_in_time(cluster, job)
+        printed, _ = first.communicate(timeout=600)
+    finally:
+        first.kill()
+    assert first.returncode != 0, printed
+    assert len(checkpoints(cluster)) == 1, printed
+    cluster.run(*THROUGH_SLURM, "--", RUNS)
+    assert checkpoints(cluster) == []
+    assert_equal(local, stored(cluster))
+    assert "Nothing to be done" in cluster.run(*THROUGH_SLURM, "--", RUNS)
+
+
+@pytest.mark.parametrize("how", [[], ["--signal=TERM", "--batch"]], ids=["cancelled", "signalled"])
+def test_a_run_over_two_nodes_stops_with_a_checkpoint_and_goes_on_to_the_same_bytes(slurm, local, wide, how):
+    """Two nodes that are one machine: what starts a run over nodes is Slurm's own, srun with torchrun under it."""
+    command = start(wide)
+    try:
+        job = wait_for(lambda: training_job(wide), 600, "training at work")
+        assert said("squeue", "--noheader", f"--jobs={job}", "--format=%D") == "2"
+        said("scancel", *how, job)
+        end_in_time(wide, job)
+        assert len(checkpoints(wide)) == 1
+        printed, _ = command.communicate(timeout=900)
+    finally:
+        command.kill()
+    assert command.returncode == 0, printed
+    told = ("run.json", "operative.gin")  # they say execution.nodes
+    here, there = (
+        {name: data for name, data in files.items() if not name.endswith(told)}
+        for files in (local, stored(wide))
+    )
+    assert_equal(here, there)
+
+
+def signal_the_batch_shell(clone, job):
+    said("scancel", "--signal=TERM", "--batch", job)
+
+
+def signal_the_steps(clone, job):
+    said("scancel", "--signal=TERM", job)
+
+
+def reach_the_time_limit(clone, job):
+    """Slurm looks twice a minute which jobs are over it, and wakes a job (SIGCONT) before it ends it."""
+    hold_still(clone)
+    soon = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 2))
+    said("scontrol", "update", f"JobId={job}", f"EndTime={soon}")
+
+
+def preempt(clone, job):
+    """A job of a partition that goes first takes the node; Slurm starts the other one again after it."""
+    hold_still(clone)
+    node = said("squeue", "--noheader", f"--jobs={job}", "--format=%N")
+    where = ["--partition=urgent", f"--nodelist={node}", "--ntasks=2"]
+    said("sbatch", *where, "--output=/dev/null", "--wrap=sleep 2")
+
+
+def hold_still(clone):
+    """So that the training is not over before Slurm ends it."""
+    for rank in list_ranks(clone):
+        os.kill(int(rank), signal.SIGSTOP)
+
+
+INTERRUPTIONS = {signal_the_batch_shell: 1, signal_the_steps: 1, reach_the_time_limit: 65, preempt: 15}
+
+
+def test_one_command_goes_on_after_signals_a_time_limit_and_a_preemption(slurm, local, cluster):
+    """As the profile has it: Snakemake starts again what failed, and Slurm what it preempted."""
+    command, jobs, since = start(cluster), [], 0.0
+    try:
+        for interrupt, seconds in INTERRUPTIONS.items():
+            job = training_again(cluster, since, interrupt.__name__)
+            before, since = newest(cluster), time.time()
+            interrupt(cluster, job)
+            end_in_time(cluster, job, seconds)
+            assert newest(cluster) > before, f"no checkpoint at {interrupt.__name__}"
+            jobs.append(job)
+        job = training_again(cluster, since, "the end")
+        printed, _ = command.communicate(timeout=600)
+    finally:
+        command.kill()
+    assert command.returncode == 0, printed
+    assert len(set(jobs)) == 4 and job == jobs[-1]  # a preempted job keeps its number
+    assert checkpoints(cluster) == []
+    assert_equal(local, stored(cluster))
+
+
+def training_again(clone, since, what):
+    return wait_for(lambda: training_job(clone, since), 600, f"training before {what}")
+
+
+def newest(clone):
+    return max([path.stat().st_mtime for path in checkpoints(clone)], default=0.0)
+
+
+def end_in_time(clone, job, seconds=1):
+    """Its ranks end in the time that Slurm leaves them, which begins within `seconds`; it has nothing to kill."""
+    wait_for(lambda: not list_ranks(clone), seconds + KILL_WAIT, "end of the ranks")
+    wait_for(
+        lambda: job not in said("squeue", "-h", "--states=R,CG", "--format=%A").split(), 90, "end of job"
+    )
+    drained = said("sinfo", "--noheader", "--format=%E", "--list-reasons")
+    assert not drained, f"Slurm could not end job {job}: {drained}"

@@ -92,7 +92,7 @@ def test_results_of_other_code_are_refused_and_the_error_names_both_remedies(pro
     code(pretrain="b")
     assert collected() == 2
     error = capsys.readouterr().err
-    assert "not of this plan and this code" in error and "Traceback" not in error
+    assert "belongs to another plan or to other code" in error and "Traceback" not in error
     assert "python -m stages pretrain --scale smoke --sweep table_05" in error
     assert "python -m stages adopt --reason" in error
 

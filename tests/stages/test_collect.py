@@ -217,7 +217,7 @@ def test_arrays_are_gathered_under_their_runs_and_leave_with_them(project):
 def test_a_result_of_an_older_plan_is_refused_with_the_remedy(plan, project):
     tiny.retune(project, "supervised")
     now = plans.resolve("table_05", "smoke")
-    with pytest.raises(UserError, match="not of this plan and this code") as caught:
+    with pytest.raises(UserError, match="belongs to another plan or to other code") as caught:
         collect.collect(now, tiny.RESULTS)
     text = str(caught.value)
     assert now.runs("supervised")[0].fingerprint in text and plan.runs("supervised")[0].fingerprint in text

@@ -86,7 +86,7 @@ def test_the_same_set_and_seed_give_the_same_bytes(full, subset, tmp_path):
 def test_a_full_set_that_is_not_the_published_one_is_refused(full, subset, tmp_path):
     for name in ("mean", "std"):
         wrong = {**full["channels"], name: [value + 1e-7 for value in full["channels"][name]]}
-        with pytest.raises(UserError, match=f"another {name}"):
+        with pytest.raises(UserError, match=f"published {name}"):
             embed.embed(tmp_path / "full", tmp_path / "small", subset, {**full, "channels": wrong})
     assert not (tmp_path / "small").exists()
 

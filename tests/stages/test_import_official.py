@@ -201,7 +201,7 @@ def test_a_supervised_network_is_refused_as_a_pretraining(run, read_as):
 def test_with_parity_it_is_imported_without_its_head_and_says_so(run, read_as, case, tmp_path, capsys):
     parity = parity_file(tmp_path / "logits.npz", case[0])
     import_official.import_checkpoint(read_as, run, tiny.RESULTS, parity)
-    assert "is no contrastive pretraining" in capsys.readouterr().err
+    assert "is not a contrastive pretraining" in capsys.readouterr().err
     saved = files.read_tensors(run.folder(tiny.RESULTS) / "weights.safetensors")
     assert {name.split(".")[0] for name in saved} == {"encoder", "classifier"}
     said = files.read_json(run.folder(tiny.RESULTS) / "run.json")["imported"]["parity"]

@@ -196,7 +196,7 @@ def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared
     pretrainings = {run.fingerprint: run for each in every for run in each.runs("pretrain")}.values()
     images = sum(2 * 2000 * each.bindings["Pretraining.epochs"] for each in pretrainings)
     assert cost.total(pretrainings).images == images
-    assert "hours: no run was measured here yet" in capsys.readouterr().out
+    assert "hours: not known, because no run has finished here yet" in capsys.readouterr().out
     measured = next(iter(pretrainings))
     tiny.seal(measured, {"top1": 1.0})
     record = store.store_folder(Path("results"), measured) / "record.json"

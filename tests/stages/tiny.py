@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from common import files
+from common import atomic, files
 from simclr.classification import Classification
 from stages.data import datasets
 from stages.planning import fingerprint
@@ -145,14 +145,14 @@ def work(run: Run, results: Path = RESULTS) -> Path:
         if not store.is_finished(store.find(results, point), point):
             carry_out(point, results)
     importlib.import_module(f"stages.{run.stage}").work(Job(run, results))
-    files.link_tree(store.store_folder(results, run), run.folder(results))
+    atomic.link_tree(store.store_folder(results, run), run.folder(results))
     return run.folder(results)
 
 
 def carry_out(run: Run, results: Path = RESULTS) -> Path:
     """The same for a run that may diverge, without its search."""
     Job(run, results).carry_out(importlib.import_module(f"stages.{run.stage}").work)
-    files.link_tree(store.store_folder(results, run), run.folder(results))
+    atomic.link_tree(store.store_folder(results, run), run.folder(results))
     return run.folder(results)
 
 

@@ -174,7 +174,7 @@ def test_committed_evidence_that_its_metrics_belie_is_said(lab, git, rows, metri
 
 def test_committed_evidence_of_a_run_that_its_plan_does_not_name_is_said(lab, git):
     keep(git, cells([0.1, 0.5], [[30.0], [40.0]]))  # planned: the first
-    with refused("found run temperature2-seed0, which it does not"):
+    with refused("found run temperature2-seed0, which is not among them"):
         from_revision("HEAD", SCALE, ["table_05"])
 
 

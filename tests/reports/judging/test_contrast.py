@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.judging.contrast import UNKNOWN, Missing, in_order, rows_of
+from reports.judging.contrast import rows_of
+from reports.judging.selection import UNKNOWN, Missing, in_order
 from tests.reports.conftest import refused
 
 GRID = [{"kind": kind, "dim": str(dim)} for kind in ("a", "b") for dim in (9, 10, 100)]

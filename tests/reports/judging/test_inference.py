@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.judging.contrast import Row, rows_of
+from reports.judging.contrast import rows_of
 from reports.judging.correlation import correlation
 from reports.judging.inference import Bound, Result, both, exact, infer
 from reports.judging.power import MOST, seeds_needed
+from reports.judging.selection import Row
 
 ABOVE, RUNS = Bound("above", 0), 400
 TOLERATED = stats.binom.ppf(0.999, RUNS, 0.05) / RUNS  # what 5 % may look like in RUNS draws

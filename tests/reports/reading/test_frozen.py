@@ -39,5 +39,5 @@ def test_a_changed_bound_and_a_changed_plan_are_named(params):
 
 def test_a_scale_is_not_frozen_twice_unasked(params, capsys):
     assert freeze.main(["--scale", "smoke"]) == 2
-    assert "the scale is frozen" in capsys.readouterr().err
+    assert "is frozen already" in capsys.readouterr().err
     assert freeze.main(["--scale", "smoke", "--again"]) == 0

@@ -54,7 +54,7 @@ def test_evidence_is_read_whole(one):
         (
             "rows.csv",
             "projection,output_dim,seed,metric,value,run\nlinear,32,0,top1,4,a",
-            "expected a last row that ends its line found it cut after '.*top1,4,a'",
+            "expected a last row that ends with a line end found a file that is cut off after '.*top1,4,a'",
         ),
         (
             "rows.csv",
@@ -107,7 +107,7 @@ def test_a_broken_result_is_named(one, name, content, message):
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e308])
 def test_an_array_that_cannot_be_drawn_is_named(one, value):
     np.savez(one.tidy("figure_08") / "arrays.npz", **{"a/picture": np.array([1.0, value])})
-    with refused(r"at most 1e\+12 in size found others in array a/picture where .*arrays.npz"):
+    with refused(r"at most 1e\+12 in size found other numbers in array a/picture where .*arrays.npz"):
         one.load("figure_08")
 
 

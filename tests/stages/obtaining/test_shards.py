@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from common import files
+from common import atomic, files
 from common.errors import UserError
 from stages import prepare
 from stages.data import datasets
@@ -109,14 +109,14 @@ def test_other_photographs_are_packed_anew(root, tmp_path):
 
 def test_a_killed_packing_leaves_no_shards(root, tmp_path, monkeypatch):
     declared, _ = official.build("food101", root)
-    whole_file = files.whole_file
+    whole_file = atomic.whole_file
 
     def dies(path, needed=None):
         if path.name == "test-000000.tar":
             raise KeyboardInterrupt
         return whole_file(path, needed)
 
-    monkeypatch.setattr(files, "whole_file", dies)
+    monkeypatch.setattr(atomic, "whole_file", dies)
     with pytest.raises(KeyboardInterrupt):
         trees.pack(declared, root)
     monkeypatch.undo()

@@ -108,7 +108,7 @@ def test_a_drawing_depends_on_what_draws_it_and_not_on_the_page():
         "reports.exhibits.figure_08",
     }
     assert not others & set(modules)
-    assert {"reports.page.board", "reports.reading.provenance"} <= set(code_hashes.reached("reports.index"))
+    assert {"reports.page.board", "reports.reading.lineage"} <= set(code_hashes.reached("reports.index"))
 
 
 def test_a_line_of_a_shared_drawing_redraws_those_that_use_it(tmp_path, monkeypatch):

@@ -87,7 +87,9 @@ def test_a_written_plan_reads_back_and_is_written_once(project):
 def test_the_index_of_a_sweep_lies_by_exhibit_and_by_whether_it_trains_or_evaluates(project):
     plan = plans.resolve("table_05", "smoke")
     assert plan.index_path(Path("r"), "pretrain") == Path("r/smoke/index/table_05/trained/pretrain.json")
-    assert plan.index_path(Path("r"), "linear_eval") == Path("r/smoke/index/table_05/evaluated/linear_eval.json")
+    assert plan.index_path(Path("r"), "linear_eval") == Path(
+        "r/smoke/index/table_05/evaluated/linear_eval.json"
+    )
 
 
 def test_a_stale_plan_is_refused_with_the_difference(project, edit):

@@ -86,6 +86,36 @@ def test_predicted_memory_is_within_a_fifth_of_a_childs_peak(depth, stem, size, 
     assert predicted == pytest.approx(int(said.stdout), rel=MEMORY_WITHIN)
 
 
+@pytest.mark.parametrize(
+    ("depth", "stem", "size", "batch", "channels", "steps"),
+    [(18, "cifar", 32, 24, 64, 6), (50, "imagenet", 64, 32, 64, 5), (8, "cifar", 32, 128, 16, 8)],
+)
+def test_predicted_memory_of_a_core_is_within_a_fifth_of_what_a_child_of_the_driver_holds(
+    depth, stem, size, batch, channels, steps
+):
+    """With the driver's own settings, under which a process keeps what it frees."""
+    options = {
+        "depth": depth,
+        "stem": stem,
+        "size": size,
+        "batch": batch,
+        "channels": channels,
+        "steps": steps,
+    }
+    words = [sys.executable, "-m", "tests.stages.planning.training_child"]
+    words += [f"--{name}={value}" for name, value in options.items()]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment.pop("GLIBC_TUNABLES", None)
+    said = subprocess.run(
+        words, capture_output=True, text=True, check=True, timeout=600, env=environment, cwd=ROOT
+    )
+    peaks = [int(peak) for peak in said.stdout.split()]
+    assert len(peaks) == steps and peaks == sorted(peaks)
+    bindings = {"resnet.depth": depth, "resnet.stem": stem, "resnet.base_channels": channels}
+    used = memory_of(Work(batch=2 * batch, size=size), network_of(bindings, size), "float32", 1)
+    assert hardware_named("CPU-core").held(used) == pytest.approx(peaks[-1], rel=MEMORY_WITHIN)
+
+
 def test_a_machine_without_gpus_is_priced_in_cores(project, capsys):
     assert plan.main(["--cost", "--exhibit", "table_05", "--scale", "smoke", "--hardware", "CPU-core"]) == 0
     said = capsys.readouterr().out

@@ -170,6 +170,6 @@ def test_the_papers_grid_is_56_runs_for_each_cell_and_the_plan_no_longer_for_it(
 def test_a_search_is_bound_by_what_chooses_and_by_nothing_else(project):
     body = EXHIBIT.replace("knobs:\n  size: transfer/", "knobs:\n  size: transfer_search/")
     tiny.declare_only(project, {"table_05": body})
-    with pytest.raises(UserError, match="bound as those of transfer, but for the grid") as caught:
+    with pytest.raises(UserError, match="bound as those of transfer, except for the grid") as caught:
         plans.resolve("table_05", "smoke")
     assert "transfer/ViewPolicy.size" in str(caught.value) and f"{PATH}, line 10" in str(caught.value)

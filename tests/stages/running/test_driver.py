@@ -318,10 +318,11 @@ def test_a_wrong_name_gets_the_nearest_one(small, words, text):
     assert done.returncode == 2 and text in done.stderr and "Traceback" not in done.stderr
 
 
-def test_runs_keep_their_memory_unless_the_user_has_said_how(monkeypatch, tmp_path):
+def test_runs_keep_their_memory_unless_the_user_has_said_how(monkeypatch):
+    monkeypatch.setattr(driver.forkserver, "ensure_running", lambda: None)
     for said, expected in ((None, driver.KEEP_MEMORY), ("glibc.malloc.check=3", "glibc.malloc.check=3")):
         monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
         if said:
             monkeypatch.setenv("GLIBC_TUNABLES", said)
-        driver._Driver("nothing", {}, tmp_path, 1)
+        driver.fork_server([])
         assert os.environ["GLIBC_TUNABLES"] == expected

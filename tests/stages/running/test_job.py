@@ -10,7 +10,7 @@ import gin
 import pytest
 import torch
 
-from common import files
+from common import atomic, files
 from common.errors import UserError
 from simclr.divergence import Diverged
 from stages import gradients
@@ -265,7 +265,7 @@ class Upstream:
         files.write_tensors(work.folder / "weights.safetensors", self.tensors)
         work.finish({"loss": 1.0})
         self.folder = self.run.folder(tiny.RESULTS)
-        files.link_tree(store.store_folder(tiny.RESULTS, self.run), self.folder)
+        atomic.link_tree(store.store_folder(tiny.RESULTS, self.run), self.folder)
 
     def wanted(self, prefix: str = "encoder", **changes: object) -> dict[str, torch.Tensor]:
         upstream = tiny.a_run("pretrain", **changes)

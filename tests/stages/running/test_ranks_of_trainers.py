@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from common import files
+from common import atomic, files
 from stages.planning import plans
 from stages.planning.plans import Run
 from stages.running import store
@@ -91,7 +91,7 @@ def test_two_processes_do_the_run_of_one(exact):
     assert done.returncode == 0, done.stderr
     share_data("two")
     upstream = exact["pretrain"]
-    files.link_tree(*(store.store_folder(Path(each), upstream) for each in ("results", "two")))
+    atomic.link_tree(*(store.store_folder(Path(each), upstream) for each in ("results", "two")))
     again = processes(2)
     assert {stage: run.fingerprint for stage, run in again.items()} == {
         stage: run.fingerprint for stage, run in exact.items()

@@ -3,8 +3,8 @@
 import pytest
 
 from reports.page import summary
+from reports.reading.completion import Left, left, made, planned, read_records
 from reports.reading.frozen import Frozen
-from reports.reading.progress import Left, left, made, planned, read_records
 from tests.reports.conftest import ROOT, refused
 
 PLAN = """\
@@ -64,6 +64,30 @@ def test_the_settings_of_a_loss_that_a_run_does_not_use_tell_no_runs_apart(param
     assert len(keys) == 5
 
 
+SEARCH = """\
+  transfer_search:
+    searches_for: transfer
+    grid: {training.lr: grid.rates}
+    shared: {}
+    evaluates: [pretrain]
+    runs: {}
+  transfer:
+    shared: {grid: {rates: [0.1, 0.2, 0.4]}}
+    evaluates: [pretrain]
+    runs:
+      run-seed0: {seed: 0, labels: {}}
+      run-seed1: {seed: 1, labels: {}, grid: {rates: [0.4]}}
+"""
+
+
+def test_the_points_of_a_search_are_runs_that_are_missing_with_the_run_that_chooses(params):
+    for exhibit in ("figure_01", "table_06"):
+        (params / "plan" / "smoke" / f"{exhibit}.yaml").write_text(PLAN + SEARCH)
+    found = left(params, "smoke", {"figure_01": ["transfer/run-seed0"]}, [RECORD], RUNS)
+    assert (found.runs, found.of) == (1 + 3, 4 + 2 + 4)
+    assert found.unpaced == ["transfer", "transfer_search"]
+
+
 def test_the_distinct_runs_of_our_own_plans_are_those_of_the_README():
     keys = {run.key for runs in planned(ROOT / "params", "smoke").values() for run in runs.values()}
     assert f"the {len(keys)} runs of all 31 exhibits" in (ROOT / "README.md").read_text()
@@ -86,6 +110,6 @@ def test_the_page_says_what_is_left():
 
 def test_records_that_lack_a_column_are_refused(tmp_path):
     (tmp_path / "records.csv").write_text("fingerprint,stage\nf0,pretrain\n")
-    with refused("not the records of runs.*expected fingerprint, stage, finished"):
+    with refused("not a table of the records of runs.*expected fingerprint, stage, finished"):
         read_records(tmp_path / "records.csv")
     assert read_records(tmp_path / "none.csv") == []

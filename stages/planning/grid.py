@@ -42,9 +42,9 @@ def cells_of(exhibit: Exhibit, scale: str) -> Iterator[Cell]:
 
 
 def shared_of(exhibit: Exhibit, scale: str, stage: str, opens: bool) -> Bound:
-    """What the exhibit binds for all runs of a stage at a scale, below its cells.
+    """What the exhibit binds for all runs of a stage at a scale; what a cell binds goes before it.
 
-    As in a cell, a binding without a stage's name is for the stage that opens the chain.
+    As in a cell, a binding without the name of a stage is for the stage that opens the chain.
     """
     _, _, common = blocks_at(exhibit.content, scale)
     bound: Bound = {}
@@ -81,7 +81,7 @@ def _by_stage(bound: Bound, first: str) -> dict[str, Bound]:
 
 
 def _blocks_said(exhibit: Exhibit, scale: str) -> Say:
-    """Where the run blocks of this scale stand: in the scale's file, under the exhibit's `scales:`, or above them."""
+    """Where the run blocks of this scale are written: in the scale's file, under `scales:` of the exhibit, or above."""
     name = exhibit.content["id"]
     for each in scales.lineage(scale):
         if "runs" in (scales.read(each).exhibits.get(name) or {}):

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from reports.judging.claim import in_order
-from reports.judging.inference import LEVEL, Result
+from reports.judging.estimates import LEVEL
+from reports.judging.inference import Result
 from reports.judging.multiplicity import Family, family
 from reports.judging.power import MOST, seeds_needed
 from reports.reading.judged import Tested

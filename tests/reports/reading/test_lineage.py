@@ -3,8 +3,8 @@
 import pytest
 
 from reports.page.numbers import numbers as page_numbers
-from reports.reading import provenance as trails
-from reports.reading.provenance import factored, runs_of
+from reports.reading import lineage
+from reports.reading.lineage import factored, runs_of
 
 
 def run(seed=0, width=32, **more):
@@ -33,7 +33,7 @@ def record(**more):
 
 
 def test_a_run_is_its_stages_in_the_order_in_which_they_read_each_other():
-    found = trails.trails(record())
+    found = lineage.trails(record())
     assert [(trail.cell, trail.seed) for trail in found] == [
         ({"output_dim": width}, seed) for width in ("32", "128") for seed in ("0", "1")
     ]
@@ -42,12 +42,12 @@ def test_a_run_is_its_stages_in_the_order_in_which_they_read_each_other():
 
 
 def test_a_step_names_folder_command_causes_and_what_is_its_own():
-    pretrain, evaluation = trails.trails(record())[0].steps
+    pretrain, evaluation = lineage.trails(record())[0].steps
     assert pretrain.command == "python -m stages pretrain --scale smoke --sweep figure_08 --run w32-seed0"
     assert pretrain.folder == "results/smoke/pretrain/figure_08/w32-seed0"
     assert pretrain.own == {"projection_head.out_dim": "32"} and evaluation.own == {}
     assert pretrain.causes == {"fingerprint": "32-0"}
-    said = trails.stage_causes(runs_of(record()))
+    said = lineage.stage_causes(runs_of(record()))
     assert said["pretrain"] == {"code": "c0dec0dec0de"}, "once for the stage"
     assert "upstream" not in evaluation.causes, "it is the step above"
     assert evaluation.adopted == "a reason"
@@ -55,17 +55,17 @@ def test_a_step_names_folder_command_causes_and_what_is_its_own():
 
 def test_a_step_whose_weights_are_imported_says_from_where():
     runs = {"pretrain/r": run(imported={"checkpoint": "published.safetensors"})}
-    (trail,) = trails.trails(record(raw=[], provenance={"runs": runs}))
+    (trail,) = lineage.trails(record(raw=[], provenance={"runs": runs}))
     assert trail.steps[0].imported == "published.safetensors"
 
 
 def test_shared_and_varying_bindings_go_by_stage():
     runs = record()["provenance"]["runs"]
-    assert trails.shared(runs) == {
+    assert lineage.shared(runs) == {
         "linear_eval": {"Sgd.momentum": "0.9"},
         "pretrain": {"resnet.depth": "8"},
     }
-    assert trails.varying_by_stage(runs)["pretrain"] == {"projection_head.out_dim": ["128", "32"]}
+    assert lineage.varying_by_stage(runs)["pretrain"] == {"projection_head.out_dim": ["128", "32"]}
 
 
 def test_every_measured_row_leads_to_all_its_runs_and_the_papers_own_to_none():
@@ -103,18 +103,18 @@ def test_every_measured_row_leads_to_all_its_runs_and_the_papers_own_to_none():
 
 def test_a_missing_run_has_its_command_too():
     command = "python -m stages pretrain --scale smoke --sweep figure_08 --run w64-seed0"
-    assert trails.absent(record()) == {"pretrain/w64-seed0": command}
+    assert lineage.absent(record()) == {"pretrain/w64-seed0": command}
 
 
 def test_runs_that_read_each_other_do_not_hang():
     runs = {"a/r": run(fingerprint="1", upstream="2"), "b/r": run(fingerprint="2", upstream="1")}
-    (trail,) = trails.trails(record(raw=[], provenance={"runs": runs}))
+    (trail,) = lineage.trails(record(raw=[], provenance={"runs": runs}))
     assert len(trail.steps) == 2
 
 
 @pytest.mark.parametrize("name", ['"><b>', "a b", "w32-seed0"])
 def test_an_anchor_is_one_word_without_markup(name):
-    assert not set(trails.anchor("figure_08", name)) & set("\"'<>& ")
+    assert not set(lineage.anchor("figure_08", name)) & set("\"'<>& ")
 
 
 def test_what_a_record_says_once_for_a_stage_comes_back_whole():
@@ -141,14 +141,14 @@ def chosen_among_two() -> dict:
 
 
 def test_a_step_that_chose_shows_what_among_in_order_and_points_are_no_trails():
-    (trail,) = trails.trails(chosen_among_two())
+    (trail,) = lineage.trails(chosen_among_two())
     assert [step.stage for step in trail.steps] == ["pretrain", "choose"]
     first, second = trail.steps[1].tried
-    assert first.own == {"training.lr": "0.1"} and first.found == {"validation": 40.25}
+    assert first.own == {"training.lr": "0.1"} and first.metrics == {"validation": 40.25}
     assert (
         first.command == "python -m stages search --scale smoke --sweep figure_08 --run w-lr1-seed0"
     ) and first.run == "w-lr1-seed0"
-    assert second.own == {"training.lr": "9.0"} and second.found == {}, "it diverged"
+    assert second.own == {"training.lr": "9.0"} and second.metrics == {}, "it diverged"
     assert trail.steps[0].tried == []
 
 
@@ -156,5 +156,5 @@ def test_factored_provenance_gives_back_runs_and_what_they_chose_among():
     whole = chosen_among_two()["provenance"]
     short = {"provenance": factored(whole)}
     assert short["provenance"]["stages"]["search"]["bindings"] == {"steps": 5}
-    assert runs_of(short) == whole["runs"] and trails.searched_of(short) == whole["searched"]
-    assert trails.searched_of(record()) == {}
+    assert runs_of(short) == whole["runs"] and lineage.searched_of(short) == whole["searched"]
+    assert lineage.searched_of(record()) == {}

@@ -1,4 +1,4 @@
-"""From a number back to what made it: the runs of a cell, their parameters, folders and commands."""
+"""The way from a number back to what made it: the runs of a cell, their parameters, folders and commands."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,23 +11,23 @@ Runs = Mapping[str, Run]  # by "<stage>/<run>"
 OF_A_RUN = ("fingerprint", "upstream", "search", "seed")  # even where a stage has one run
 PARTS = ("runs", "searched")  # of what provenance names by "<stage>/<run>"
 OF_A_STAGE = ("code", "data")  # hashes that its runs mostly have in common
-SHORT = 12  # characters of a hash that are shown; the whole is in the JSON
+SHORT = 12  # characters of a hash that are shown; the whole hash is in the JSON
 
 
 class Tried(NamedTuple):
-    """A run among which another chose: what it alone binds, and what it found, nothing if it diverged."""
+    """One of the runs among which another run chose: what it alone binds, and its metrics (none if it diverged)."""
 
     run: str
     command: str
     own: dict[str, str]
-    found: dict[str, float]
+    metrics: dict[str, float]
 
 
 class Step(NamedTuple):
     """One stage of one run. `own` are the bindings in which it differs from other runs of the stage.
 
-    `causes` are the fingerprint and what `stage_causes` and the steps above do not say. `tried`: in the order of the
-    grid, the first of equals is chosen.
+    `causes` are the fingerprint, and the hashes that `stage_causes` and the steps above do not say already.
+    `tried` is in the order of the grid; of equal ones the first was chosen.
     """
 
     stage: str
@@ -51,7 +51,7 @@ class Trail(NamedTuple):
 
 
 def command(record: Mapping[str, Any], stage: str, run: str) -> str:
-    """What makes exactly this run of this stage, after the stages that it reads."""
+    """The command that makes exactly this run of this stage, once the stages that it reads are done."""
     return f"python -m stages {stage} --scale {record['scale']} --sweep {record['exhibit']} --run {run}"
 
 
@@ -168,8 +168,9 @@ def _text(value: Any) -> str:
 
 
 def factored(provenance: Provenance) -> dict[str, Any]:
-    """Provenance that says once, under "stages", what the runs of a stage share; `runs_of` and `searched_of` put it
-    together again.
+    """Provenance that says once, under "stages", what the runs of a stage share.
+
+    `runs_of` and `searched_of` put it together again.
     """
     parts: dict[str, dict[str, Run]] = {part: provenance[part] for part in PARTS if part in provenance}
     by_stage: dict[str, list[Run]] = {}
@@ -184,12 +185,12 @@ def factored(provenance: Provenance) -> dict[str, Any]:
 
 
 def runs_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What decided the numbers of each run, "<stage>/<run>", whole: of its stage and its own."""
+    """What decided the numbers of each run, "<stage>/<run>": what its stage shares, and its own."""
     return _whole(record["provenance"], "runs")
 
 
 def searched_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The same of the runs among which those chose."""
+    """The same for the runs among which those runs chose."""
     return _whole(record["provenance"], "searched")
 
 
@@ -204,7 +205,7 @@ def _whole(provenance: Mapping[str, Any], part: str) -> dict[str, dict[str, Any]
 
 
 def _common(runs: Sequence[Run]) -> dict[str, Any]:
-    """The entries that are equal in all runs, and of bindings those that are."""
+    """The entries, and among the bindings those, that are equal in all runs."""
     first, *rest = runs
     kept = {
         key: value

@@ -1,11 +1,12 @@
-"""How far a scale is: which of its distinct runs are made, when and where, and how long what is left takes.
+"""How far a scale is: which of its distinct runs are made, when and where, and how long the others will take.
 
-When a run was made and how long it took stands in <evidence>/<scale>/records.csv, which `python -m stages keep_records`
-writes; what is left, in the plans. A training that several exhibits share counts once.
+The file <evidence>/<scale>/records.csv, which `python -m stages keep_records` writes, says when a run was made and how
+long it took; the plans say what is left. A training that several exhibits share counts once.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import defaultdict
@@ -25,7 +26,7 @@ Runs = Mapping[str, Mapping[str, Any]]  # by fingerprint
 
 
 class Made(NamedTuple):
-    """The runs that have a record. first, last: days, ISO 8601. seconds: of one process at a time. machines: names."""
+    """The runs that have a record. first, last: days in ISO 8601. seconds: as if one process had made all of them."""
 
     runs: int
     first: str
@@ -35,17 +36,21 @@ class Made(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """A run as a plan names it. key: equal for those of other exhibits that are the same run."""
+    """A run as a plan names it. key: equal for the same run in several exhibits.
+
+    chooser: of a point of a search, the run that chooses among the points. While that is missing, so are they.
+    """
 
     key: str
     stage: str
     epochs: float
+    chooser: str = ""
 
 
 class Left(NamedTuple):
-    """Distinct runs that are not made, of all; seconds: about as long as they take, but for stages that are unpaced.
+    """runs: the distinct runs that are not made, of how many (`of`). seconds: how long they will take, about.
 
-    unpaced: the stages of which no run was made yet, so that nothing tells how long one takes.
+    unpaced: the stages without any finished run, so that nothing says how long one takes; `seconds` leaves them out.
     """
 
     runs: int
@@ -61,14 +66,14 @@ def read_records(path: Path) -> list[dict[str, str]]:
     header, rows = read_csv(path, REMEDY)
     if not set(COLUMNS) <= set(header):
         raise UserError(
-            "not the records of runs", expected=", ".join(COLUMNS), found=", ".join(header), where=path,
+            "not a table of the records of runs", expected=", ".join(COLUMNS), found=", ".join(header), where=path,
             remedy=REMEDY,
         )  # fmt: skip
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
-    """When, for how long and on what those of `runs` were made that have a record; None if none has."""
+    """When, for how long and on which machines `runs` were made, as far as they have a record; None if none has."""
     own = [row for row in records if row["fingerprint"] in runs]
     days = sorted(row["finished"][:10] for row in own if row["finished"])
     if not days:
@@ -79,9 +84,9 @@ def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
 
 def left(params: Path, scale: str, missing: Mapping[str, Sequence[str]], records: Sequence[Mapping[str, str]],
          runs: Runs) -> Left | None:  # fmt: skip
-    """What is left of a scale of which some exhibits lack runs: `missing`, names by exhibit; None if nothing is.
+    """What is left of a scale; None if nothing is. missing: the names of the missing runs by exhibit.
 
-    A run takes as long as an epoch of its stage did here on the mean, times its epochs.
+    A run is expected to take its number of epochs times the mean duration of an epoch of its stage.
     """
     if not any(missing.values()):
         return None
@@ -90,7 +95,7 @@ def left(params: Path, scale: str, missing: Mapping[str, Sequence[str]], records
     for exhibit, runs_of_it in planned(params, scale).items():
         for name, run in runs_of_it.items():
             every.add(run.key)
-            if name in missing.get(exhibit, ()):
+            if (run.chooser or name) in missing.get(exhibit, ()):
                 lacking[run.key] = (run.stage, run.epochs)
     paces = _paces(records, runs)
     seconds = sum(paces.get(stage, 0.0) * epochs for stage, epochs in lacking.values())
@@ -108,8 +113,13 @@ def planned(params: Path, scale: str) -> dict[str, dict[str, Planned]]:
 
 
 def _planned(plan: Mapping[str, Any], losses: set[str]) -> Iterator[tuple[str, Planned]]:
-    """Stage by stage; one comes after those that it reads. Settings of a loss that a run does not use are no part."""
+    """Stage by stage, each after the stages that it reads. Settings of a loss that a run does not use are left out."""
     keys: dict[str, str] = {}
+    searches = {
+        entry["searches_for"]: (stage, entry["grid"])
+        for stage, entry in plan["stages"].items()
+        if "searches_for" in entry
+    }
     for stage, entry in plan["stages"].items():
         for run, own in entry["runs"].items():
             bound = {name: value for name, value in own.items() if name not in ("seed", "labels")}
@@ -120,8 +130,24 @@ def _planned(plan: Mapping[str, Any], losses: set[str]) -> Iterator[tuple[str, P
                 (keys[f"{each}/{run}"] for each in entry["evaluates"] if f"{each}/{run}" in keys), None
             )
             name = f"{stage}/{run}"
-            keys[name] = json.dumps([stage, bindings, own["seed"], above], sort_keys=True)
+            keys[name] = _key(stage, bindings, own["seed"], above)
             yield name, Planned(keys[name], stage, epochs_of(bindings))
+            if stage in searches:
+                search, grid = searches[stage]
+                for place, point in enumerate(_points(bindings, grid), start=1):
+                    key = _key(search, point, own["seed"], above)
+                    yield f"{search}/{run}-{place}", Planned(key, search, epochs_of(point), chooser=name)
+
+
+def _key(stage: str, bindings: Mapping[str, Any], seed: int, above: str | None) -> str:
+    return json.dumps([stage, bindings, seed, above], sort_keys=True)
+
+
+def _points(bindings: Mapping[str, Any], grid: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    """The bindings of every point of a search: those of the run that chooses, with one value of each list."""
+    rest = {name: value for name, value in bindings.items() if name not in grid.values()}
+    for values in itertools.product(*(bindings[listed] for listed in grid.values())):
+        yield rest | dict(zip(grid, values, strict=True))
 
 
 def epochs_of(bindings: Mapping[str, Any]) -> float:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.planning.cells import cells_of, shared_of
 from stages.planning.declaration import open_exhibit
+from stages.planning.grid import cells_of, shared_of
 
 EXHIBIT = "params/exhibits/table_05.yaml"
 LAB = """\

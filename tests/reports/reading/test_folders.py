@@ -1,0 +1,68 @@
+"""Which results a command reads, and what it says where it would read none although some are committed."""
+
+import shutil
+
+import pytest
+
+from common.errors import UserError
+from reports import draw, index, trace, verdict
+from tests.reports.conftest import SCALE, Lab, call, refused
+
+COMMANDS = {"verdict": verdict.main, "draw": draw.main, "index": index.main}
+
+
+@pytest.fixture
+def committed(lab: Lab) -> Lab:
+    """Results that are committed alone, as in a fresh clone."""
+    lab.put("table_05", ["l2_norm", "temperature"], [["yes", 0.1, 0, "top1", 30.0, "tau1-seed0"]])
+    lab.settle()
+    shutil.move(lab.results / SCALE / "tidy", lab.evidence / SCALE)
+    shutil.rmtree(lab.results)
+    return lab
+
+
+def options(lab: Lab, *names: str) -> list[str]:
+    paths = {name: getattr(lab, name) for name in ("results", "params", "evidence", "out", *names)}
+    return ["--scale", SCALE, *(text for name, path in paths.items() for text in (f"--{name}", str(path)))]
+
+
+def told(lab: Lab, command: str) -> list[str]:
+    return options(lab, *(["metrics"] if command == "index" else []))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_where_only_committed_results_lie_a_command_says_how_to_read_them(committed, command):
+    before = {path: path.read_bytes() for path in committed.evidence.rglob("*") if path.is_file()}
+    with refused(f"scale {SCALE} has no results of your own .* add --from evidence"):
+        call(COMMANDS[command], *told(committed, command))
+    assert {path: path.read_bytes() for path in committed.evidence.rglob("*") if path.is_file()} == before
+    assert not committed.results.exists() and not committed.out.exists()
+
+
+@pytest.mark.parametrize("command", ["verdict", "draw"])
+def test_so_does_a_command_for_one_exhibit(committed, command):
+    with refused(f"no results of your own for table_05 .* run --scale {SCALE} --exhibit table_05"):
+        call(COMMANDS[command], *told(committed, command), "--exhibit", "table_05")
+
+
+def test_numbers_are_traced_in_committed_results_too(committed, capsys):
+    words = [word for word in told(committed, "trace") if word not in ("--out", str(committed.out))]
+    with refused("no results of your own for table_05 .* add --from evidence"):
+        call(trace.main, *words, "--exhibit", "table_05")
+    call(trace.main, *words, "--exhibit", "table_05", "--from", "evidence")
+    said = capsys.readouterr().out
+    assert "top1" in said and "--sweep table_05 --run tau1-seed0" in said and "not known" in said
+
+
+def test_the_committed_results_are_read_as_the_message_says(committed):
+    for command, main in COMMANDS.items():
+        call(main, *told(committed, command), "--from", "evidence")
+    assert "30" in (committed.out / SCALE / "table_05.csv").read_text()
+    assert (committed.out / SCALE / "index.html").exists()
+
+
+def test_without_any_results_the_claims_are_not_run_and_one_exhibit_is_refused(lab):
+    lab.declare("table_05", ["l2_norm", "temperature"])
+    call(verdict.main, *told(lab, "verdict"))
+    with pytest.raises(UserError, match="missing"):
+        call(draw.main, *told(lab, "draw"), "--exhibit", "table_05")
