@@ -38,6 +38,7 @@ from reports.comparing.sides import (
     from_revision,
     with_knobs_of,
 )
+from reports.comparing.together import SAME, together
 from reports.comparing.verdicts import changed_verdicts, evidence_of
 from reports.drawing.markup import render
 from reports.reading.declarations import label
@@ -64,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for base, changed in zip(bases, compared, strict=True):
         print(f"{base.name}: {changed['counted']}" if len(bases) > 1 else changed["counted"])
     if len(bases) > 1:
-        context = {"here": here, "compared": list(zip(folders, compared, strict=True))}
+        context = {"here": here, "compared": list(zip(folders, compared, strict=True)), "label": label}
+        context |= {"together": together(compared), "same": SAME}
         write_text(target / "index.html", render("compare_many.html.j2", **context))
     if options.markdown:
         write_text(target / "changes.md", "\n".join(map(_relative, folders, compared)))
@@ -113,11 +115,8 @@ def _side(name: str | None, scale: str, options: argparse.Namespace) -> Side | N
     if name in names() and not Path(name).is_dir():
         return _here(options, name)
     exhibits = _exhibits(options.params)
-    return (
-        from_results(Path(name), scale, exhibits)
-        if Path(name).is_dir()
-        else from_revision(name, scale, exhibits)
-    )
+    is_folder = bool(name) and Path(name).is_dir()
+    return from_results(Path(name), scale, exhibits) if is_folder else from_revision(name, scale, exhibits)
 
 
 def _here(options: argparse.Namespace, scale: str) -> Side:

@@ -33,6 +33,8 @@ from reports.reading.record import Record
 from reports.reading.verdicts import SPOKEN
 from reports.reading.words import read_words
 
+INDEXED = b"\3"  # the colour type of a PNG without photographs, as reports.drawing.style writes it
+
 
 @command
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     scale, folders = check_scale(options.scale or default()), folders_of(options)
     folder = options.out / scale
-    entries = contents(scale, folder, folders.params)
+    entries = contents(scale, folder, folders)
     check_collected(scale, folders)
     records = [entry.record for entry in entries if entry.record]
     write_text(folder / "index.html", page(scale, entries, folder, folders))
@@ -68,7 +70,8 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
     )
     claims = board.load(folder, scale, [entry.id for entry in entries], said)
     of = {
-        entry.id: [claim for claim in claims or [] if claim.found["exhibit"] == entry.id] for entry in entries
+        entry.id: [claim for claim in claims or [] if claim.record["exhibit"] == entry.id]
+        for entry in entries
     }
     statuses = (COMPLETE, PARTIAL, NOT_RUN, NOT_DRAWN)
     made, left = _completion(scale, entries, folders)
@@ -92,7 +95,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         claims=claims,
         parts=board.parts(claims or []),
         tally=board.tally(claims or []),
-        elsewhere=[claim for claim in claims or [] if claim.found["exhibit"] not in of],
+        elsewhere=[claim for claim in claims or [] if claim.record["exhibit"] not in of],
         judge=board.judge(scale),
         width=board.WIDTH,
     )
@@ -125,7 +128,7 @@ def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str
         "drawing": _drawing(entry, folder),
         "knobs": knobs,
         "numbers": rows,
-        "trails": lineage.trails(entry.record),
+        "cells": lineage.by_cell(lineage.trails(entry.record)),
         "absent": lineage.absent(entry.record),
         **_causes(entry.record),
     }
@@ -136,9 +139,9 @@ def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
     if entry.kind == "table":
         # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
         return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}
-    photos = b"<image" in read_bytes(folder / f"{entry.id}.svg", entry.again)
-    head = read_bytes(folder / f"{entry.id}.png", entry.again)[:24]
-    return {"photos": photos, "width": int.from_bytes(head[16:20]), "height": int.from_bytes(head[20:24])}
+    head = read_bytes(folder / f"{entry.id}.png", entry.again)[:26]
+    width, height = (int.from_bytes(head[start : start + 4]) for start in (16, 20))
+    return {"photos": head[25:] != INDEXED, "width": width, "height": height}
 
 
 def _curves(entry: Entry) -> str | None:

@@ -73,6 +73,10 @@ def copy_tree(folder: Path, exhibits: Collection[str]) -> None:
     for path in (folder / "params" / "exhibits").glob("*.yaml"):
         if path.stem not in exhibits:
             path.unlink()
+    # A scale with a parent says of single exhibits what differs, and may name one that is not in the copy.
+    for path in (folder / "params" / "scales").glob("*.yaml"):
+        if "\nparent:" in path.read_text():
+            path.unlink()
     (folder / "dvc.lock").unlink(missing_ok=True)
 
 

@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 
 from common.errors import UserError
-from common.names import cell_name
+from common.names import cell_name, nearest
+from common.scales import names
 from reports.reading.learning_curves import load_curves
 from reports.reading.plain import rounded
 from reports.reading.summary import cell_means
@@ -226,9 +227,9 @@ def _commit(revision: str) -> str:
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if commit is None:
         raise UserError(
-            "nothing to compare with",
-            expected="a git revision or a folder of results as BASE",
-            found=f"{revision}, which is neither",
+            f"nothing to compare with{nearest(revision, names())}",
+            expected=f"a git revision, a folder of results or a scale ({', '.join(names())})",
+            found=f"{revision or 'nothing'}, which is none of them",
             remedy="try HEAD, a branch, or the path of another results folder",
         )
     return commit.strip()

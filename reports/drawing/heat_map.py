@@ -66,15 +66,16 @@ def draw_heat_map(evidence: Evidence, shown: HeatMap, *lines: str) -> Drawing:
 
 def draw_panel(axes: Axes, panel: Panel, row_label: str, column_label: str) -> None:
     """A panel with its numbers, a cross in every cell that diverged, a dash in one of which nothing is known."""
-    table, known = panel.table, panel.table.stack()
-    if table.empty:
+    table, known = panel.table, panel.table.stack().dropna()
+    if known.empty and not np.any(panel.lost):
         axes.set(title=panel.title)
         return blank(axes, "no values")
     if panel.centred:  # the same in both directions
         largest = max(1.0, known.abs().max()) if len(known) else 1.0
         limits = {"vmin": -largest, "vmax": largest}
     else:
-        limits = {"vmin": known.min(), "vmax": max(known.max(), known.min() + 1)} if len(known) else {}
+        low = known.min() if len(known) else 0.0
+        limits = {"vmin": low, "vmax": max(known.max(), low + 1) if len(known) else low + 1}
     words = table.map(lambda value: format(value, panel.form) if np.isfinite(value) else "-")
     look = {"cmap": panel.colors, "annot_kws": {"fontsize": 6.5}, "fmt": "", "cbar_kws": {"pad": 0.02}}
     sns.heatmap(table, annot=words, ax=axes, linewidths=0.4, **limits, **look)

@@ -37,7 +37,8 @@ def draw(evidence: Evidence) -> Drawing:
         panel = Panel(title, table, *look)
         own = panel._replace(lost=lost) if title.startswith("Ours") else panel
         draw_panel(place, own, "1st transformation", "2nd transformation")
-        place.axvline(len(names), color="white", linewidth=3)  # the average is no transformation
+        if place.collections:
+            place.axvline(len(names), color="white", linewidth=3)  # the average is no transformation
     return notes(figure, evidence, *_explanations(evidence, lookup, ours))
 
 

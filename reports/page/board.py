@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from common.files import read_json
 from common.scales import value_at
+from reports.reading.notation import metric
 from reports.reading.tidy import damaged
 from reports.reading.verdicts import FIELDS, FILE, PARTS, VERDICTS, Verdict, part_of
 from reports.reading.words import Words
@@ -34,13 +35,24 @@ WIDTH, MARGIN = 136, 8  # of an interval, in pixels
 
 
 class Interval(NamedTuple):
-    """Where an effect, its 95 % interval, zero and the paper's effect stand on a line of WIDTH pixels."""
+    """Where an effect, its 95 % interval, zero and the paper's effect stand on a line of WIDTH pixels.
+
+    bounds: from where on an effect confirms, where that is not zero.
+    """
 
     low: float
     high: float
     effect: float
     zero: float
     paper: float | None
+    bounds: tuple[float, ...] = ()
+
+
+class Direction(NamedTuple):
+    """Which effect confirms a claim, in words, and the bounds other than zero that it has to pass."""
+
+    words: str = ""
+    bounds: tuple[float, ...] = ()
 
 
 class Claim(NamedTuple):
@@ -49,7 +61,7 @@ class Claim(NamedTuple):
     direction: which effect confirms it. has_changed: since the scale was frozen.
     """
 
-    found: Verdict
+    record: Verdict
     id: str
     anchor: str
     verdict: str
@@ -69,7 +81,7 @@ class Said(NamedTuple):
     """What is said of claims elsewhere: the paper's words, which effect confirms, and what changed since the freeze."""
 
     words: Mapping[str, Words] = {}
-    directions: Mapping[str, str] = {}
+    directions: Mapping[str, Direction] = {}
     changed: frozenset[str] = frozenset()
 
 
@@ -88,15 +100,15 @@ def load(folder: Path, scale: str, exhibits: Sequence[str], said: Said | None = 
         return None
     again = f"judge again: {judge(scale)}"
     document = read_json(path, again)
-    found = document.get("claims") if isinstance(document, dict) else None
-    if not isinstance(found, list) or not all(isinstance(claim, dict) for claim in found):
-        raise damaged("a list of objects under 'claims'", f"{found!r:.60}", path, again)
+    records = document.get("claims") if isinstance(document, dict) else None
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise damaged("a list of objects under 'claims'", f"{records!r:.60}", path, again)
     known = {exhibit: place for place, exhibit in enumerate(exhibits)}
-    claims = [_claim(dict.fromkeys(FIELDS) | claim, said or Said(), path, again) for claim in found]
+    claims = [_claim(dict.fromkeys(FIELDS) | record, said or Said(), path, again) for record in records]
     repeated = [name for name, times in Counter(claim.id for claim in claims).items() if times > 1]
     if repeated:
         raise damaged("each claim once", f"{repeated[0]} twice", path, again)
-    return sorted(claims, key=lambda claim: known.get(claim.found["exhibit"], len(known)))
+    return sorted(claims, key=lambda claim: known.get(claim.record["exhibit"], len(known)))
 
 
 def judge(scale: str) -> str:
@@ -106,105 +118,115 @@ def judge(scale: str) -> str:
 
 def tally(claims: Iterable[Claim]) -> dict[str, int]:
     """How many claims have each verdict, in a fixed order, zeros too."""
-    found = Counter(claim.verdict for claim in claims)
-    return {verdict: found[verdict] for verdict in VERDICTS}
+    counted = Counter(claim.verdict for claim in claims)
+    return {verdict: counted[verdict] for verdict in VERDICTS}
 
 
 def parts(claims: Iterable[Claim]) -> list[Part]:
     """The claims by the part of the paper that their section belongs to."""
     groups: dict[str, list[Claim]] = {}
     for claim in claims:
-        groups.setdefault(part_of(claim.found["section"]), []).append(claim)
+        groups.setdefault(part_of(claim.record["section"]), []).append(claim)
     order = [*PARTS, *sorted(set(groups) - set(PARTS))]
     return [Part(name, PARTS.get(name, "Elsewhere"), groups[name]) for name in order if name in groups]
 
 
-def directions(declared: Iterable[tuple[Mapping[str, Any], str]]) -> dict[str, str]:
+def directions(declared: Iterable[tuple[Mapping[str, Any], str]]) -> dict[str, Direction]:
     """Which effect confirms each claim, of the claims that exhibits declare, each with the scale."""
     return {name: _direction(body, scale) for claims, scale in declared for name, body in claims.items()}
 
 
-def _direction(body: Mapping[str, Any], scale: str) -> str:
+def _direction(body: Mapping[str, Any], scale: str) -> Direction:
     if body.get("type") == "report":
-        return ""
+        return Direction()
     if body.get("type") == "A":
-        return "exact agreement confirms"
-    bounds = list(dict.fromkeys(_bound({**body, **own}, scale) for own in body.get("all") or [{}]))
-    if len(bounds) > 1:
-        return "confirmed where all its parts hold"
+        return Direction("exact agreement confirms")
+    sides = list(dict.fromkeys(_side({**body, **own}, scale) for own in body.get("all") or [{}]))
+    if len(sides) > 1:
+        return Direction("confirmed where all its parts hold")
     of = str(body.get("of", "mean"))
     whole = {"mean": "", "every": ", in every comparison"}.get(of, f", in {of} of the comparisons or more")
-    return f"{bounds[0]} confirms{whole}"
+    return Direction(f"an effect {sides[0].words} confirms{whole}", sides[0].bounds)
 
 
-def _bound(body: Mapping[str, Any], scale: str) -> str:
+def _side(body: Mapping[str, Any], scale: str) -> Direction:
+    """On which side of which bound the effect of one condition has to lie."""
     kind = next((name for name in ("above", "below", "within") if name in body), "above")
     value = body.get(kind, 0)
     if isinstance(value, Mapping):
         value = value_at(scale, value)
-    return (
-        f"within {MINUS}{value:g} and +{value:g}"
-        if kind == "within"
-        else f"{kind} {value:+g}".replace("+0", "zero")
-    )
+    if kind == "within":
+        return Direction(f"between {signed(-value)} and {signed(value)}", (-value, value))
+    return Direction(f"{kind} {signed(value) if value else 'zero'}", (value,) if value else ())
 
 
-def _claim(found: Mapping[str, Any], said: Said, path: Path, again: str) -> Claim:
-    name, verdict = str(found["id"]), found["verdict"] or "not run"
-    if found["id"] is None or verdict not in VERDICTS:
+def _claim(record: Mapping[str, Any], said: Said, path: Path, again: str) -> Claim:
+    name, verdict = str(record["id"]), record["verdict"] or "not run"
+    direction = said.directions.get(name, Direction())
+    if record["id"] is None or verdict not in VERDICTS:
         expected = f"an id and a verdict ({', '.join(VERDICTS)}) of each claim"
-        raise damaged(expected, f"{verdict!r} of {found['id']!r}", path, again)
+        raise damaged(expected, f"{verdict!r} of {record['id']!r}", path, again)
     return Claim(
-        found=found,
+        record=record,
         id=name,
         anchor=f"claim-{name}",
         verdict=verdict,
         slug=verdict.replace(" ", "-"),
-        kind=KINDS.get(found["type"], found["type"] or ""),
-        effect=effect_of(found),
-        paper=effect_of(_of_paper(found)),
-        numbers=_numbers(found),
-        notes=_notes(found),
+        kind=_kind(record),
+        effect=effect_of(record),
+        paper=effect_of(_of_paper(record)),
+        numbers=_numbers(record),
+        notes=_notes(record),
         words=said.words.get(name, Words()),
-        direction=said.directions.get(name, ""),
+        direction=direction.words,
         has_changed=name in said.changed,
-        interval=_interval(found),
+        interval=_interval(record, direction.bounds),
     )
 
 
-def _numbers(found: Mapping[str, Any]) -> list[str]:
+def _kind(record: Mapping[str, Any]) -> str:
+    """How the claim is tested and on what: difference of top-1 accuracy."""
+    labels = [metric(name).label for name in filter(None, str(record["metric"] or "").split(", "))]
+    kind = KINDS.get(record["type"], record["type"] or "")
+    names = [label[:1].lower() + label[1:] for label in labels]
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    return f"{kind} of {listed}" if kind and listed else kind
+
+
+def _numbers(record: Mapping[str, Any]) -> list[str]:
     """What was measured, each fact a phrase: effect with interval, n, test, p, the paper's effect."""
     said = []
-    if found["effect"] is not None:
-        said.append(f"effect {effect_of(found)}")
-    if found["n"] is not None:
-        said.append(f"n = {found['n']}")
-    if found["test"] and found["test"] not in (found["reason"] or ""):
-        said.append(str(found["test"]))
-    if found["p"] is not None and found["type"] != "A":
+    if record["effect"] is not None:
+        said.append(f"effect {effect_of(record)}")
+    if record["n"] is not None:
+        said.append(f"n = {record['n']}")
+    if record["test"] and record["test"] not in (record["reason"] or ""):
+        said.append(str(record["test"]))
+    if record["p"] is not None and record["type"] != "A":
         corrected = [
-            _p(found[name], method)
+            _p(record[name], method)
             for name, method in {"p_bh": "Benjamini-Hochberg", "p_holm": "Holm"}.items()
-            if found[name] is not None
+            if record[name] is not None
         ]
-        said.append(_p(found["p"], "p") + (f" ({', '.join(corrected)})" if corrected else ""))
-    if found["paper_effect"] is not None:
-        said.append(f"paper {effect_of(_of_paper(found))}")
+        of = "of its opposite: " if record["verdict"] == "contradicted" else ""
+        said.append(_p(record["p"], "p") + (f" ({of}{', '.join(corrected)})" if corrected else ""))
+    if record["paper_effect"] is not None:
+        said.append(f"paper {effect_of(_of_paper(record))}")
     return said
 
 
-def _notes(found: Mapping[str, Any]) -> list[str]:
+def _notes(record: Mapping[str, Any]) -> list[str]:
     """Why the verdict is what it is, what would settle it, and the paper's words."""
-    reason = found["reason"] or ""
-    smallest = found["min_scale"] if found["verdict"] == "not run" and not reason else None
-    seeds = found["seeds_needed"]
+    reason = record["reason"] or ""
+    smallest = record["min_scale"] if record["verdict"] == "not run" and not reason else None
+    seeds = record["seeds_needed"]
     notes = {
         "": reason,
         "Seeds that would settle it: ": None if f"{seeds} seeds" in reason else seeds,
         "Smallest scale at which it makes sense: ": smallest,
-        "Missing: ": _listed(found["missing"]),
-        "Left out: ": _listed(found["diverged"]),
-        "The paper: ": found["paper_says"],
+        "Missing: ": _listed(record["missing"]),
+        "Left out: ": _listed(record["diverged"]),
+        "The paper: ": record["paper_says"],
     }
     return [f"{before}{after}" for before, after in notes.items() if after not in (None, "")]
 
@@ -218,16 +240,19 @@ def _listed(missing: Any) -> str:
     return ", ".join([*map(str, missing[:NAMED]), *more])
 
 
-def _interval(found: Mapping[str, Any]) -> Interval | None:
-    """The places in pixels; None unless effect and both bounds are numbers."""
-    ours = [found[name] for name in ("low", "high", "effect")]
+def _interval(record: Mapping[str, Any], bounds: Sequence[float]) -> Interval | None:
+    """The places in pixels; None unless effect and both its limits are numbers."""
+    ours = [record[name] for name in ("low", "high", "effect")]
     if not all(_is_number(value) for value in ours):
         return None
-    paper = found["paper_effect"] if _is_number(found["paper_effect"]) else None
-    values = [*ours, 0.0, *([] if paper is None else [paper])]
+    paper = record["paper_effect"] if _is_number(record["paper_effect"]) else None
+    values = [*ours, 0.0, *bounds, *([] if paper is None else [paper])]
     start, span = min(values), (max(values) - min(values)) or 1.0
-    places = [round(MARGIN + (WIDTH - 2 * MARGIN) * (value - start) / span, 1) for value in values]
-    return Interval(*places[:4], places[4] if paper is not None else None)
+    low, high, effect, zero, *others = [
+        round(MARGIN + (WIDTH - 2 * MARGIN) * (value - start) / span, 1) for value in values
+    ]
+    printed = None if paper is None else others[-1]
+    return Interval(low, high, effect, zero, printed, tuple(others[: len(bounds)]))
 
 
 def signed(value: Any) -> str:
@@ -235,22 +260,22 @@ def signed(value: Any) -> str:
     return f"{value:+.3g}".replace("-", MINUS) if _is_number(value) else str(value)
 
 
-def effect_of(found: Mapping[str, Any]) -> str:
+def effect_of(record: Mapping[str, Any]) -> str:
     """An effect with its interval and unit ("+3.2 [+1, +5] points", "9 of 12"), or "" if there is none."""
-    effect, unit = found["effect"], found["unit"] or ""
+    effect, unit = record["effect"], record["unit"] or ""
     if effect is None or not _is_number(effect):
         return str(effect or "")
     if unit.startswith("of "):
         return f"{effect:g} {unit}"
-    bounds = (found["low"], found["high"])
+    bounds = (record["low"], record["high"])
     interval = "" if None in bounds else f" [{signed(bounds[0])}, {signed(bounds[1])}]"
     return f"{signed(effect)}{interval} {unit}".rstrip()
 
 
-def _of_paper(found: Mapping[str, Any]) -> dict[str, Any]:
+def _of_paper(record: Mapping[str, Any]) -> dict[str, Any]:
     """The paper's effect in the place of ours, over its own denominator if it counts."""
-    unit = found["unit"] if found["paper_unit"] is None else found["paper_unit"]
-    return {**found, "effect": found["paper_effect"], "unit": unit, "low": None}
+    unit = record["unit"] if record["paper_unit"] is None else record["paper_unit"]
+    return {**record, "effect": record["paper_effect"], "unit": unit, "low": None}
 
 
 def _p(value: Any, name: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reports.reading.declarations import Declaration, load_all
+from reports.reading.folders import Folders
 from reports.reading.record import Record, read_record
 
 NOT_DRAWN, NOT_RUN, PARTIAL, COMPLETE = "not drawn", "not run yet", "partial", "complete"
@@ -63,15 +64,19 @@ class Entry(NamedTuple):
         return DRAW_AGAIN.format(scale=self.declaration.scale, exhibit=self.id)
 
 
-def contents(scale: str, folder: Path, params: Path) -> list[Entry]:
-    """All declared exhibits in the order of the page, with the records found in `folder`."""
-    return [_entry(declaration, folder) for declaration in load_all(params, scale)]
+def contents(scale: str, folder: Path, folders: Folders) -> list[Entry]:
+    """All declared exhibits in the order of the page, with the records that lie in `folder`."""
+    return [_entry(declaration, folder, folders) for declaration in load_all(folders.params, scale)]
 
 
-def _entry(declaration: Declaration, folder: Path) -> Entry:
-    path, entry = folder / f"{declaration.id}.json", Entry(declaration, NOT_DRAWN, None)
+def _entry(declaration: Declaration, folder: Path, folders: Folders) -> Entry:
+    path, has_rows = (
+        folder / f"{declaration.id}.json",
+        folders.rows(declaration.id, declaration.scale).exists(),
+    )
+    entry = Entry(declaration, NOT_DRAWN if has_rows else NOT_RUN, None)
     if not path.exists():
         return entry
-    found = read_record(path, declaration.scale, declaration.id, entry.again)
-    begun = PARTIAL if found["provenance"]["runs"] else NOT_RUN
-    return Entry(declaration, begun if found["partial"] else COMPLETE, found)
+    record = read_record(path, declaration.scale, declaration.id, entry.again)
+    begun = PARTIAL if record["provenance"]["runs"] else NOT_RUN
+    return Entry(declaration, begun if record["partial"] else COMPLETE, record)

@@ -35,8 +35,8 @@ def numbers(
         key = tuple(str(row.get(knob) or "") for knob in (*knobs, "metric"))
         if row["run"] in by_run:
             runs.setdefault(key, []).append(by_run[row["run"]])
-    found = [_number(dict(zip(header, row, strict=True)), knobs, runs) for row in rows]
-    return knobs, sorted(found, key=lambda row: (not row.ours[0], [sort_key(text) for text in row.cell]))
+    shown = [_number(dict(zip(header, row, strict=True)), knobs, runs) for row in rows]
+    return knobs, sorted(shown, key=lambda row: (not row.ours[0], [sort_key(text) for text in row.cell]))
 
 
 def _number(row: Mapping[str, str], knobs: Sequence[str], runs: Mapping[tuple[str, ...], Any]) -> Number:

@@ -22,16 +22,18 @@ EXACT = "A"  # the type of a claim that needs no training
 
 def ran(records: Iterable[Record]) -> str:
     """For example: 60 pretrainings, 20 linear evaluations and 12 other runs, of 1 to 3 seeds."""
-    found: dict[str, set[str]] = {}
+    runs_of_stage: dict[str, set[str]] = {}
     seeds: set[int] = set()
     for record in records:
         for name, run in (runs_of(record) | searched_of(record)).items():
             stage = name.split("/", 1)[0]
-            found.setdefault(stage, set()).add(str(run.get("fingerprint") or name))
+            runs_of_stage.setdefault(stage, set()).add(str(run.get("fingerprint") or name))
         if record["seeds"]:
             seeds.add(len(record["seeds"]))
-    named = [f"{len(found[stage])} {words}" for stage, words in NAMES.items() if stage in found]
-    others = sum(len(runs) for stage, runs in found.items() if stage not in NAMES)
+    named = [
+        f"{len(runs_of_stage[stage])} {words}" for stage, words in NAMES.items() if stage in runs_of_stage
+    ]
+    others = sum(len(runs) for stage, runs in runs_of_stage.items() if stage not in NAMES)
     said = _listed([*named, *([f"{others} other runs"] if others else [])])
     return f"{said}, {_seeds(seeds)} an exhibit" if said and seeds else said
 
@@ -42,11 +44,21 @@ def when(made: Made | None, frozen: Frozen | None) -> str:
         return ""
     days = f"on {made.first}" if made.first == made.last else f"from {made.first} to {made.last}"
     said = f"Made {days}: {_long(made.seconds)} of one process at a time"
-    said += f" on {' and '.join(made.machines)}" if made.machines else ""
+    said += f" on {' and '.join(map(_machine, made.machines))}" if made.machines else ""
     said += f" ({made.runs:,} on record)."
     if frozen and made.first < frozen.date:
         said += f" The first is older than the freeze of {frozen.date}."
     return said
+
+
+def _machine(kind: str) -> str:
+    """The kind of a machine with what its processor can do in parentheses: AMD EPYC (avx2, avx512f)."""
+    words = kind.split()
+    first = next(
+        (place for place in range(1, len(words)) if all(map(str.islower, words[place:]))), len(words)
+    )
+    abilities = words[first:]
+    return f"{' '.join(words[:first])} ({', '.join(abilities)})" if abilities else kind
 
 
 def still(left: Left | None, scale: str) -> str:
@@ -73,7 +85,7 @@ def came_out(claims: Sequence[Claim]) -> str:
         sum(claim.verdict == verdict for claim in tested)
         for verdict in ("confirmed", "contradicted", "inconclusive")
     )
-    exact = sum(claim.verdict == "confirmed" and claim.found["type"] == EXACT for claim in tested)
+    exact = sum(claim.verdict == "confirmed" and claim.record["type"] == EXACT for claim in tested)
     said = (
         f"Of {len(tested)} claims that were tested {confirmed} {_is(confirmed)} confirmed, {contradicted} "
         f"{_is(contradicted)} contradicted, and {open_} {_is(open_)} inconclusive."

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from common.names import cell_name
 from reports.reading.knobs import sort_key
 from reports.reading.tidy import COLUMNS, Provenance, Run
 
@@ -73,6 +74,35 @@ def trails(record: Mapping[str, Any]) -> list[Trail]:
     rows = {row["run"]: row for row in record["raw"]}
     gathered = [_trail(record["exhibit"], run, steps, rows.get(run, {})) for run, steps in grouped.items()]
     return sorted(gathered, key=lambda trail: [sort_key(text) for text in (*trail.cell.values(), trail.seed)])
+
+
+class Group(NamedTuple):
+    """The runs of one cell, a seed each; per stage the bindings that all of them have and other cells have not."""
+
+    own: dict[str, dict[str, str]]
+    trails: list[Trail]
+
+
+def by_cell(trails: Sequence[Trail]) -> list[Group]:
+    """Trails with what the runs of a cell have in common said once; what one of them alone binds stays its own."""
+    cells: dict[tuple[str, ...], list[Trail]] = {}
+    for trail in trails:
+        cells.setdefault((*trail.cell.items(), cell_name(trail.run)), []).append(trail)
+    return [_group(of_cell) for of_cell in cells.values()]
+
+
+def _group(trails: Sequence[Trail]) -> Group:
+    steps = [{step.stage: step.own for step in trail.steps} for trail in trails]
+    own = {
+        stage: bound
+        for stage, bound in steps[0].items()
+        if bound and all(bound == each.get(stage) for each in steps)
+    }
+    return Group(own, [trail._replace(steps=[_but(step, own) for step in trail.steps]) for trail in trails])
+
+
+def _but(step: Step, own: Mapping[str, Any]) -> Step:
+    return step._replace(own={}) if step.stage in own else step
 
 
 def absent(record: Mapping[str, Any]) -> dict[str, str]:

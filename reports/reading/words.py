@@ -9,16 +9,20 @@ from common.errors import UserError
 from common.files import read_csv
 from reports.reading.declarations import CHECK_OUT
 
-HEADER = ["id", "short", "page", "section", "quotation"]
+HEADER = ["id", "short", "page", "section", "quotation", "instead"]
 
 
 class Words(NamedTuple):
-    """short: the claim in three to six words. page, section: of arXiv v3. quotation: verbatim, or empty."""
+    """short: the claim in three to six words. page, section: of arXiv v3; no page where it is not known for sure.
+
+    quotation: verbatim. instead: where the paper has no sentence that says it, what it has.
+    """
 
     short: str = ""
     page: str = ""
     section: str = ""
     quotation: str = ""
+    instead: str = ""
 
     @property
     def place(self) -> str:

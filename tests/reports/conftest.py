@@ -200,7 +200,7 @@ class Lab:
     def page(self) -> str:
         """Write the page over the verdicts that lie there, without judging again."""
         folder = self.out / SCALE
-        text = index.page(SCALE, index.contents(SCALE, folder, self.params), folder, self.folders)
+        text = index.page(SCALE, index.contents(SCALE, folder, self.folders), folder, self.folders)
         (folder / "index.html").write_text(text)
         return text
 

@@ -144,6 +144,10 @@ def test_several_bases_have_a_page_each_and_one_that_leads_to_them(two, capsys):
     said = capsys.readouterr().out
     assert f"{base.results}: 0 parameter differences, 1 number moved" in said
     assert f"{here.results}: 0 parameter differences, 0 numbers moved" in said
+    assert '<td>33.0 (n = 1)</td><td>30.0 (n = 1), here +3</td><td class="same">=</td>' in found, (
+        "side by side"
+    )
+    assert "40.0" not in found, "what differs from no base has no row"
 
 
 def test_markdown_has_the_differences_alone_and_pictures_by_relative_path(two):

@@ -110,8 +110,12 @@ def test_a_revision_has_no_pictures_and_the_page_says_so(lab, git):
             "HEAD",
             "no results of scale smoke expected reports/evidence/smoke/ at HEAD",
         ),
-        ("nowhere", "found nowhere, which is neither what to do try HEAD"),
-        ("--version", "found --version, which is neither"),
+        ("nowhere", "found nowhere, which is none of them what to do try HEAD"),
+        ("--version", "found --version, which is none of them"),
+        (
+            "reducd",
+            "did you mean `reduced`",
+        ),
         (".", "no results of scale smoke expected smoke/tidy/<exhibit>/rows.csv in ."),
     ],
 )

@@ -2,10 +2,11 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from reports.drawing.bars import Bars, draw_bars
-from reports.drawing.heat_map import HeatMap, draw_heat_map
+from reports.drawing.heat_map import HeatMap, Panel, draw_heat_map, draw_panel
 from reports.drawing.lines import Lines, draw_lines
 from reports.drawing.sizes import draw_points
 from reports.drawing.style import style
@@ -58,6 +59,9 @@ def test_the_papers_values_stand_beside_ours(lab, form):
     (lab.params / "paper" / "figure_x1.csv").write_text(text)
     _, shown = panels(lab, form, ROWS)
     assert len(shown) == 2 and "Paper" in shown[1].get_title(loc="left")
+    if form == "heat map":
+        _, (ours, papers) = panels(lab, form, [])
+        assert [text.get_text() for text in ours.texts] == ["no values"] and len(papers.texts) == len(SHOWN)
 
 
 def test_a_heat_map_has_means_over_seeds_in_the_order_of_settings(lab):
@@ -103,3 +107,12 @@ def test_points_and_cells_of_trainings_that_diverged_are_marked(lab):
     draw_points(axes, points, {"a": ("o", "#000000")})
     (crosses,) = [line for line in axes.get_lines() if line.get_marker() == "x"]
     assert list(crosses.get_xydata()[0]) == [1, 10.0]
+
+
+def test_a_heat_map_of_which_nothing_is_known_says_so_and_has_no_scale_of_colours():
+    figure, axes = plt.subplots()
+    cells = pd.DataFrame(np.full((2, 2), np.nan))
+    draw_panel(axes, Panel("Ours", cells), "Head", "Depth")
+    assert [text.get_text() for text in axes.texts] == ["no values"] and len(figure.axes) == 1
+    draw_panel(axes, Panel("Ours", cells, lost=np.eye(2, dtype=bool)), "Head", "Depth")
+    assert sorted(text.get_text() for text in axes.texts[1:]) == ["-", "-", "x", "x"]

@@ -1,10 +1,14 @@
 """What every figure shares: limits, colours, printed names, and files that are small and say the same."""
 
+import re
+import xml.etree.ElementTree
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from reports.drawing.style import PALETTE, like_paper, notes, style
+from reports.drawing.style import PALETTE, like_paper, notes, png_bytes, style, svg_bytes, words_as_text
+from reports.index import INDEXED
 from reports.reading.declarations import label
 
 
@@ -59,3 +63,25 @@ def test_an_error_bar_is_told_from_a_dark_bar_and_one_seed_has_none(lab):
     lab.put("figure_09", ["batch_size", "epochs"], [*rows, [64, 2, 0, "top1", 30.0, "c-seed0"]])
     lines = [line for line in lab.figure("figure_09").axes[0].lines if np.isfinite(line.get_ydata()).any()]
     assert len(lines) == 1 and lines[0].get_path_effects()
+
+
+def test_an_svg_keeps_places_to_a_hundredth_and_every_digit_of_a_text():
+    with style("x"), words_as_text():
+        figure, axes = plt.subplots()
+        axes.plot([0, 1], [0, 1 / 3])
+        axes.set_title("0.123456")
+        drawn = svg_bytes(figure)
+    places = [
+        number for text in re.findall(rb' d="[^"]*"', drawn) for number in re.findall(rb"\.(\d+)", text)
+    ]
+    assert places and max(map(len, places)) == 2
+    assert b"0.123456" in drawn and b"\n " not in drawn
+    xml.etree.ElementTree.fromstring(drawn)
+
+
+def test_a_palette_tells_a_picture_without_photographs():
+    with style("x"):
+        figure, axes = plt.subplots()
+        without = png_bytes(figure)
+        axes.imshow(np.zeros((2, 2, 3)))
+        assert (without[25:26], png_bytes(figure)[25:26]) == (INDEXED, b"\2")

@@ -68,6 +68,8 @@ def test_numbers_are_phrases_and_absent_ones_are_left_out(tmp_path):
         "p < 0.001 (Holm = 0.041)",
         "paper +4 points",
     ]
+    against = one(tmp_path, verdict="contradicted", p=1.0, p_bh=0.0004, p_holm=0.02)
+    assert against.numbers == ["p = 1 (of its opposite: Benjamini-Hochberg < 0.001, Holm = 0.02)"]
     assert one(tmp_path).numbers == [] and one(tmp_path).notes == []
     assert one(tmp_path, effect=0, p=0).numbers == ["effect +0", "p < 0.001"]
 
@@ -87,6 +89,13 @@ def test_notes_say_what_would_settle_it(tmp_path):
         "Smallest scale at which it makes sense: reduced",
         "Missing: cell 0, cell 1, cell 2, cell 3, cell 4, cell 5, and 3 more, all named in verdicts.json",
     ]
+
+
+def test_a_kind_is_said_in_words(tmp_path):
+    assert one(tmp_path, type="D", metric="top1").kind == "difference of top-1 accuracy"
+    many = one(tmp_path, type="R", metric="knn_top1, mean_per_class, map11")
+    assert many.kind == "rank or trend of kNN top-1, mean per class and 11-point mAP"
+    assert one(tmp_path, type="A").kind == "analytic" and one(tmp_path).kind == ""
 
 
 def test_counts_and_exact_comparisons_are_written_as_such(tmp_path):

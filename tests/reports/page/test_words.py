@@ -5,6 +5,7 @@ import json
 import pytest
 
 from reports.page import board, summary
+from reports.reading.completion import Made
 from reports.reading.declarations import load_all
 from reports.reading.words import read_words
 from tests.reports.conftest import ROOT, refused
@@ -16,23 +17,61 @@ def test_every_claim_has_three_to_six_words_and_at_most_25_of_the_paper():
     assert set(words) == declared
     for name, each in words.items():
         assert 3 <= len(each.short.split()) <= 6 and len(each.quotation.split()) <= 25 and each.section, name
+        assert bool(each.quotation) != bool(each.instead), (
+            f"{name}: the paper's words, or what it has instead"
+        )
     assert len({each.short for each in words.values()}) == len(words)
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "said", "bounds"),
     [
-        ({"type": "D"}, "above zero confirms"),
-        ({"type": "D", "above": 10}, "above +10 confirms"),
-        ({"type": "E", "within": {"smoke": 2, "paper": 1}}, "within \N{MINUS SIGN}2 and +2 confirms"),
-        ({"type": "R", "of": "every"}, "above zero confirms, in every comparison"),
-        ({"type": "D", "all": [{"above": 0}, {"below": 0}]}, "confirmed where all its parts hold"),
-        ({"type": "A"}, "exact agreement confirms"),
-        ({"type": "report"}, ""),
+        ({"type": "D"}, "an effect above zero confirms", ()),
+        ({"type": "D", "above": 10}, "an effect above +10 confirms", (10,)),
+        ({"type": "R", "below": 0.5}, "an effect below +0.5 confirms", (0.5,)),
+        ({"type": "R", "below": 0}, "an effect below zero confirms", ()),
+        (
+            {"type": "E", "within": {"smoke": 2, "paper": 1}},
+            "an effect between \N{MINUS SIGN}2 and +2 confirms",
+            (-2, 2),
+        ),
+        ({"type": "R", "of": "every"}, "an effect above zero confirms, in every comparison", ()),
+        ({"type": "D", "all": [{"above": 0}, {"below": 0}]}, "confirmed where all its parts hold", ()),
+        ({"type": "A"}, "exact agreement confirms", ()),
+        ({"type": "report"}, "", ()),
     ],
 )
-def test_each_effect_says_which_direction_confirms(body, said):
-    assert board.directions([({"X1": body}, "smoke")]) == {"X1": said}
+def test_each_effect_says_which_direction_confirms(body, said, bounds):
+    assert board.directions([({"X1": body}, "smoke")]) == {"X1": (said, bounds)}
+
+
+def test_a_bound_other_than_zero_is_drawn_where_the_effect_has_to_pass_it(tmp_path):
+    record = {
+        "id": "C2",
+        "verdict": "contradicted",
+        "effect": 2.0,
+        "low": 1.0,
+        "high": 3.0,
+        "paper_effect": 10.0,
+    }
+    (tmp_path / board.FILE).write_text(json.dumps({"claims": [record]}))
+    said = board.Said(directions={"C2": board.Direction("an effect above +5 confirms", (5.0,))})
+    (claim,) = board.load(tmp_path, "smoke", [], said)
+    line = claim.interval
+    assert line.zero < line.low < line.effect < line.high < line.bounds[0] < line.paper
+    assert line.bounds[0] - line.zero == pytest.approx((line.paper - line.zero) / 2, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("AMD EPYC avx2 avx512f", "on AMD EPYC (avx2, avx512f) "),
+        ("Apple M2", "on Apple M2 "),
+        ("x86_64", "on x86_64 "),
+    ],
+)
+def test_a_machine_is_named_before_what_it_can_do(kind, said):
+    assert said in summary.when(Made(1, "2026-01-01", "2026-01-01", 60.0, [kind]), None)
 
 
 def test_exact_checks_say_why_they_hold_at_every_scale(tmp_path):
@@ -50,5 +89,5 @@ def test_exact_checks_say_why_they_hold_at_every_scale(tmp_path):
 
 def test_a_header_of_other_words_is_refused(lab):
     (lab.params / "paper" / "claims.csv").write_text("id,words\n")
-    with refused("expected id, short, page, section, quotation found id, words"):
+    with refused("expected id, short, page, section, quotation, instead found id, words"):
         read_words(lab.params)

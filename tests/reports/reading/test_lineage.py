@@ -4,7 +4,7 @@ import pytest
 
 from reports.page.numbers import numbers as page_numbers
 from reports.reading import lineage
-from reports.reading.lineage import factored, runs_of
+from reports.reading.lineage import Step, Trail, by_cell, factored, runs_of
 
 
 def run(seed=0, width=32, **more):
@@ -158,3 +158,16 @@ def test_factored_provenance_gives_back_runs_and_what_they_chose_among():
     assert short["provenance"]["stages"]["search"]["bindings"] == {"steps": 5}
     assert runs_of(short) == whole["runs"] and lineage.searched_of(short) == whole["searched"]
     assert lineage.searched_of(record()) == {}
+
+
+def test_what_the_runs_of_a_cell_have_in_common_is_said_once():
+    def trail(run, rate, seed, **more):
+        step = Step("pretrain", "", f"--run {run}", {"training.lr": rate, **more}, {}, None, None, [])
+        return Trail(run, run, {"rate": rate}, seed, [step])
+
+    alike = [trail("rate1-seed0", "0.1", "0"), trail("rate1-seed1", "0.1", "1")]
+    apart = [trail("rate2-seed0", "0.2", "0", a="1"), trail("rate2-seed1", "0.2", "1", a="2")]
+    first, second = by_cell([*alike, *apart])
+    assert first.own == {"pretrain": {"training.lr": "0.1"}}
+    assert [step.own for each in first.trails for step in each.steps] == [{}, {}]
+    assert second == ({}, apart), "bindings in which two seeds differ stay with their runs"
