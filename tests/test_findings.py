@@ -10,8 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "findings.md").read_text()
 
 
-def means(exhibit: str, knobs: list[str]) -> pd.Series:
-    rows = pd.read_csv(ROOT / "reports/evidence/reduced" / exhibit / "rows.csv", dtype={"output_dim": str})
+def means(exhibit: str, knobs: list[str], scale: str = "reduced") -> pd.Series:
+    rows = pd.read_csv(ROOT / "reports/evidence" / scale / exhibit / "rows.csv", dtype={"output_dim": str})
     return rows.groupby(knobs).value.mean()
 
 
@@ -28,12 +28,27 @@ def test_the_heads(kind):
     assert quoted(kind) == pytest.approx(expected, abs=0.1)
 
 
+def test_the_heads_after_three_times_the_length():
+    measured = means("figure_08", ["metric", "projection"], "reduced_long")["top1"]
+    rows = means("figure_08", ["metric", "projection", "representation"], "reduced_long")["top1"]
+    expected = [rows["nonlinear", "h"], rows["nonlinear", "z"], measured["linear"], measured["none"]]
+    assert quoted("top-1") == pytest.approx(expected, abs=0.051)
+
+
+LENGTHS = {"reduced": "", "reduced_long": ", 30 epochs"}
+LONG = [("yes", 0.1), ("yes", 0.5), ("no", 10.0)]
+
+
 @pytest.mark.parametrize(
-    ("norm", "temperature"),
-    [("yes", 0.05), ("yes", 0.1), ("yes", 0.5), ("yes", 1.0), ("no", 10.0), ("no", 100.0)],
+    ("scale", "norm", "temperature"),
+    [*(("reduced_long", *cell) for cell in LONG)]
+    + [
+        ("reduced", *cell)
+        for cell in [("yes", 0.05), ("yes", 0.1), ("yes", 0.5), ("yes", 1.0), ("no", 10.0), ("no", 100.0)]
+    ],
 )
-def test_the_temperatures(norm, temperature):
-    measured = means("table_05", ["l2_norm", "temperature", "metric"])
+def test_the_temperatures(scale, norm, temperature):
+    measured = means("table_05", ["l2_norm", "temperature", "metric"], scale)
     expected = [measured[norm, temperature, name] for name in ("contrastive_accuracy", "entropy", "top1")]
-    first = f"{'normalized' if norm == 'yes' else 'not normalized'}, {temperature}"
+    first = f"{'normalized' if norm == 'yes' else 'not normalized'}, {temperature}{LENGTHS[scale]}"
     assert quoted(first) == pytest.approx(expected, abs=0.051)
