@@ -52,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         outcome = carry_out(
             "runs made again", [each for run in drawn for each in _with_reads(run)], folder, options.jobs
         )
-        for key, failure in outcome.failures.items():
+        if outcome.failures:
+            key, failure = next(iter(outcome.failures.items()))
             raise UserError("a run failed", expected="its numbers", found=failure, where=key)
         words = [word for run in drawn for word in _beside(run, finished(run, folder))]
     return _told(words)

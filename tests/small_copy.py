@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import files
+
 ROOT = Path(__file__).resolve().parents[1]
 TABLE_05 = "params/exhibits/table_05.yaml"
 
@@ -73,11 +75,15 @@ def copy_tree(folder: Path, exhibits: Collection[str]) -> None:
     for path in (folder / "params" / "exhibits").glob("*.yaml"):
         if path.stem not in exhibits:
             path.unlink()
-    # A scale with a parent says of single exhibits what differs, and may name one that is not in the copy.
-    for path in (folder / "params" / "scales").glob("*.yaml"):
-        if "\nparent:" in path.read_text():
-            path.unlink()
+    drop_scales_with_parents(folder / "params")
     (folder / "dvc.lock").unlink(missing_ok=True)
+
+
+def drop_scales_with_parents(params: Path) -> None:
+    """They say of single exhibits what differs, and may name one that is not in a copy, or that a test takes away."""
+    for path in (params / "scales").glob("*.yaml"):
+        if "parent" in files.read_yaml(path):
+            path.unlink()
 
 
 def shorten_training(clone: Clone) -> None:

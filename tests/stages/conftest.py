@@ -9,6 +9,7 @@ from common import files, schemas
 from stages.data import datasets
 from stages.planning import fingerprint
 from stages.planning.plans import Run
+from tests.small_copy import drop_scales_with_parents
 from tests.stages import tiny
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -16,15 +17,12 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder is a copy of params/ without what is only true of the project as it is.
+    """The current folder is a copy of params/ without plans, adopted code, and scales with a parent.
 
-    These are plans, adopted code, and scales with a parent: they say of single exhibits what differs, and tests take
-    exhibits away. Nothing is remembered from other declarations.
+    Nothing is remembered from other declarations.
     """
     shutil.copytree(REPOSITORY / "params", tmp_path / "params", ignore=shutil.ignore_patterns("plan"))
-    for path in (tmp_path / "params" / "scales").iterdir():
-        if "parent" in files.read_yaml(path):
-            path.unlink()
+    drop_scales_with_parents(tmp_path / "params")
     files.write_yaml(tmp_path / "params" / "adopted.yaml", [])
     monkeypatch.chdir(tmp_path)
     remembered = (fingerprint.adoptions, fingerprint.declaration_of, schemas._validator)

@@ -10,7 +10,6 @@ from common.errors import UserError
 from stages import collect, linear_eval, pretrain, supervised  # noqa: F401 (gin then knows their names)
 from stages.planning import plans
 from stages.planning.code_hashes import code_hash
-from stages.running import finished as finished_runs
 from stages.running import store
 from stages.running.finished import CAUSE
 from stages.running.job import Job
@@ -284,19 +283,14 @@ def test_committed_evidence_stands_for_runs_that_are_not_here(plan, project):
     before = {path.name: path.read_bytes() for path in TIDY.iterdir()}
     shutil.copytree(TIDY, project / "reports" / "evidence" / "smoke" / "table_05")
     shutil.rmtree(project / tiny.RESULTS)
-    forget_evidence()
+    tiny.forget_evidence()
     collect.collect(plan, tiny.RESULTS)
     assert rows() == before["rows.csv"].decode().splitlines() and provenance()["missing"] == []
     path = project / "reports" / "evidence" / "smoke" / "table_05" / "provenance.json"
     path.write_text(path.read_text().replace("50.1", "90.1"))
-    forget_evidence()
+    tiny.forget_evidence()
     with pytest.raises(UserError, match="changed after it was written"):
         collect.collect(plan, tiny.RESULTS)
-
-
-def forget_evidence() -> None:
-    for cached in (finished_runs._evidence, finished_runs._gathered):
-        cached.cache_clear()
 
 
 def test_of_alternative_measures_a_run_gives_what_it_has(project):

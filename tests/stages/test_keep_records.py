@@ -6,19 +6,11 @@ from stages.planning import plans
 from stages.running.job import Job
 from tests.stages import tiny
 
-ONE = """\
-knobs: {temperature: nt_xent.temperature}
-runs:
-  - chain: [pretrain]
-    grid: {temperature: [0.5, 1.0]}
-measure: [pretrain.loss]
-seeds: [0]
-"""
 PATH = "reports/evidence/smoke/records.csv"
 
 
 def test_records_of_finished_runs_are_kept_and_those_of_other_machines_stay(project, capsys):
-    tiny.declare_only(project, {"table_05": ONE})
+    tiny.declare_only(project, {"table_05": tiny.TWO_PRETRAININGS})
     first, second = plans.resolve("table_05", "smoke").runs("pretrain")
     header = ",".join(keep_records.COLUMNS)
     files.write_text(PATH, f"{header}\nelsewhere,pretrain,2026-01-01,7.5,10,1,cpu,another,abc\n")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from common import files
-from common.seals import SEAL, read_sealed, sealed
+from common.seals import read_sealed
 from stages import rerun
 from stages.planning import fingerprint
-from stages.running import finished
+from tests.stages import tiny
 from tests.stages.conftest import REPOSITORY
 
 SMOKE = ["--scale", "smoke", "--runs", "3"]
@@ -27,14 +27,9 @@ def evidence(project) -> Path:
     shutil.copy(REPOSITORY / ADOPTED, project / ADOPTED)  # the code that made them may be an older one
     fingerprint.adoptions.cache_clear()
     files.write_json(project / "results" / "smoke" / "data" / "manifest.json", {"missing": []})
-    forget()
+    tiny.forget_evidence()
     yield project / PLACE
-    forget()
-
-
-def forget() -> None:
-    for cached in (finished._evidence, finished._gathered):
-        cached.cache_clear()
+    tiny.forget_evidence()
 
 
 def change(folder: Path, metrics: dict, **machine) -> None:
@@ -43,9 +38,7 @@ def change(folder: Path, metrics: dict, **machine) -> None:
     for account in record["runs"].values():
         account["metrics"] |= metrics
         account["machine"] |= machine
-    content = {name: value for name, value in record.items() if name != SEAL}
-    files.write_json(folder / "provenance.json", sealed(content))
-    forget()
+    tiny.seal_evidence(folder, record)
 
 
 def test_committed_numbers_come_out_again_and_a_changed_one_is_told(evidence, capsys):
@@ -91,6 +84,6 @@ def test_another_seed_draws_other_runs_and_the_same_one_the_same(evidence):
 )
 def test_without_evidence_or_data_the_user_is_told(evidence, capsys, missing, words):
     shutil.rmtree(missing)
-    forget()
+    tiny.forget_evidence()
     assert rerun.main(SMOKE) == 2
     assert words in capsys.readouterr().err

@@ -13,16 +13,26 @@ import numpy as np
 from torch import Tensor
 
 from common import atomic, files
+from common.seals import SEAL, sealed
 from simclr.classification import Classification
 from stages.data import datasets
 from stages.planning import fingerprint
 from stages.planning.plans import Plan, Run
 from stages.planning.searches import points, search_of
-from stages.running import store, sweeps
+from stages.running import finished, store, sweeps
 from stages.running.job import CHECKPOINT, Job
 from stages.running.provenance import cause_of
 
 RESULTS = Path("results")
+# An exhibit of two runs.
+TWO_PRETRAININGS = """\
+knobs: {temperature: nt_xent.temperature}
+runs:
+  - chain: [pretrain]
+    grid: {temperature: [0.5, 1.0]}
+measure: [pretrain.loss]
+seeds: [0]
+"""
 ABOUT = {"title": "Tiny", "classes": ["red", "green", "blue"], "metric": "top1"}
 VALIDATION = {"fraction": 0.25, "seed": 0}
 SIZES = {"train": 48, "test": 12}
@@ -218,3 +228,16 @@ def seal(run: Run, metrics: dict[str, float], arrays: dict[str, np.ndarray] | No
 def sweep(plan: Plan, stage: str) -> None:
     """Link the sealed runs of one stage into its sweep and write its index, as the driver does."""
     assert sweeps.bring([sweeps.Sweep(plan, stage)], RESULTS, 1, stage) == 0
+
+
+def seal_evidence(folder: Path, record: dict[str, Any]) -> None:
+    """Commit another provenance of an exhibit, under a seal that fits it."""
+    content = {name: value for name, value in record.items() if name != SEAL}
+    files.write_json(folder / "provenance.json", sealed(content))
+    forget_evidence()
+
+
+def forget_evidence() -> None:
+    """Read committed evidence anew: a process reads it once."""
+    for cached in (finished._evidence, finished._gathered):
+        cached.cache_clear()

@@ -11,20 +11,11 @@ from stages.planning import plans
 from stages.running import lost, store
 from tests.stages import tiny
 
-TWO = """\
-knobs: {temperature: nt_xent.temperature}
-runs:
-  - chain: [pretrain]
-    grid: {temperature: [0.5, 1.0]}
-measure: [pretrain.loss]
-seeds: [0]
-"""
-
 
 @pytest.fixture
 def runs(project):
     """Two finished runs of one sweep, with their index and its receipt."""
-    tiny.declare_only(project, {"table_05": TWO})
+    tiny.declare_only(project, {"table_05": tiny.TWO_PRETRAININGS})
     plan = plans.resolve("table_05", "smoke")
     plans.write_plan(plan)
     for run in plan.runs("pretrain"):

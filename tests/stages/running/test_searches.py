@@ -1,6 +1,5 @@
 """A run that chooses waits for all runs of its search; what is lost, broken or known elsewhere of them."""
 
-import json
 import shutil
 import signal
 from pathlib import Path
@@ -13,7 +12,6 @@ from stages import collect
 from stages.planning import plans
 from stages.planning.plans import Plan
 from stages.running import driver, store, sweeps
-from stages.running import finished as finished_runs
 from tests.stages import tiny
 from tests.stages.running.test_driver import (
     eventually,
@@ -190,33 +188,20 @@ def test_what_is_known_elsewhere_needs_no_search_and_a_search_that_is_known_no_p
     )
     every = [first, *points, final]
     remove(*every)
-    forget_evidence()
+    tiny.forget_evidence()
     assert sweeps.known_elsewhere(every, RESULTS) == {run.fingerprint for run in every}
     # Without what it chose: the points are still known, and the encoder has to be made again.
     record = files.read_json(evidence / "provenance.json")
     del record["runs"][f"transfer/{final.id}"]
-    seal(evidence, record)
+    tiny.seal_evidence(evidence, record)
     assert sweeps.known_elsewhere(every, RESULTS) == {point.fingerprint for point in points}
     # Without two of the points alone: nobody needs them.
     record = files.read_json(RESULTS / "smoke" / "tidy" / "table_05" / "provenance.json")
     for point in points[:2]:
         del record["searched"][f"transfer_search/{point.id}"]
-    seal(evidence, record)
+    tiny.seal_evidence(evidence, record)
     assert sweeps.known_elsewhere(every, RESULTS) == {run.fingerprint for run in every}
-    forget_evidence()
-
-
-def seal(folder: Path, record: dict) -> None:
-    from common.seals import SEAL, sealed
-
-    content = {name: value for name, value in record.items() if name != SEAL}
-    (folder / "provenance.json").write_text(json.dumps(sealed(content)))
-    forget_evidence()
-
-
-def forget_evidence() -> None:
-    for cached in (finished_runs._evidence, finished_runs._gathered):
-        cached.cache_clear()
+    tiny.forget_evidence()
 
 
 def test_a_score_comes_from_the_committed_evidence_where_the_point_is_not_here(sealed, project):
@@ -227,12 +212,12 @@ def test_a_score_comes_from_the_committed_evidence_where_the_point_is_not_here(s
     shutil.copytree(RESULTS / "smoke" / "tidy" / "table_05", evidence)
     (final,) = sealed.runs("transfer")
     remove(*final.search)
-    forget_evidence()
+    tiny.forget_evidence()
     import stages.transfer  # noqa: F401, gin knows only the names of what is imported
 
     found = Job(final, RESULTS).search()
     assert [each.metrics["validation"] for each in found] == [10.0, 20.0, 40.0, 30.0]
-    forget_evidence()
+    tiny.forget_evidence()
 
 
 def test_collected_the_search_stands_beside_the_runs_and_in_no_row(sealed):
