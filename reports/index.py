@@ -113,7 +113,8 @@ def _completion(
         for record in drawn.values()
         for run in [*lineage.runs_of(record).values(), *lineage.searched_of(record).values()]
     }
-    missing = {name: record["missing"] for name, record in drawn.items()}
+    missing = {entry.id: None for entry in entries if entry.status == NOT_RUN}
+    missing |= {name: record["missing"] for name, record in drawn.items()}
     left = completion.left(folders.params, scale, missing, records, runs)
     return completion.made(records, runs), left
 

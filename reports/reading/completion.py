@@ -82,21 +82,29 @@ def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
     return Made(len(own), days[0], days[-1], sum(float(row["seconds"] or 0) for row in own), machines)
 
 
-def left(params: Path, scale: str, missing: Mapping[str, Sequence[str]], records: Sequence[Mapping[str, str]],
+def left(params: Path, scale: str, missing: Mapping[str, Sequence[str] | None], records: Sequence[Mapping[str, str]],
          runs: Runs) -> Left | None:  # fmt: skip
-    """What is left of a scale; None if nothing is. missing: the names of the missing runs by exhibit.
+    """What is left of a scale; None if nothing is. missing: the names of the missing runs by exhibit, None for all.
 
     A run is expected to take its number of epochs times the mean duration of an epoch of its stage.
     """
-    if not any(missing.values()):
+    if not any(names is None or names for names in missing.values()):
         return None
-    every: set[str] = set()
+    every, here = set[str](), set[str]()
     lacking: dict[str, tuple[str, float]] = {}
+    not_begun: dict[str, tuple[str, float]] = {}
     for exhibit, runs_of_it in planned(params, scale).items():
+        names = missing.get(exhibit, ())
         for name, run in runs_of_it.items():
             every.add(run.key)
-            if (run.chooser or name) in missing.get(exhibit, ()):
+            if names is None:
+                not_begun[run.key] = (run.stage, run.epochs)
+            elif (run.chooser or name) in names:
                 lacking[run.key] = (run.stage, run.epochs)
+            else:
+                here.add(run.key)
+    # An exhibit of which nothing was collected may share runs with one that has them.
+    lacking |= {key: run for key, run in not_begun.items() if key not in here}
     paces = _paces(records, runs)
     seconds = sum(paces.get(stage, 0.0) * epochs for stage, epochs in lacking.values())
     return Left(

@@ -54,6 +54,12 @@ def test_a_run_that_two_exhibits_share_counts_once(params):
     assert left(params, "smoke", {"figure_01": []}, [RECORD], RUNS) is None
 
 
+def test_of_an_exhibit_that_was_not_begun_all_runs_are_left_but_those_that_another_one_has(params):
+    assert left(params, "smoke", {"figure_01": None, "table_06": None}, [RECORD], RUNS).runs == 4
+    missing = {"figure_01": None, "table_06": ["pretrain/run-seed1", "linear_eval/run-seed1"]}
+    assert left(params, "smoke", missing, [RECORD], RUNS).runs == 2
+
+
 def test_the_settings_of_a_loss_that_a_run_does_not_use_tell_no_runs_apart(params):
     path = params / "plan" / "smoke" / "table_04.yaml"
     others = "loss: nt_xent}, nt_logistic: {temperature: 0.5}, "
