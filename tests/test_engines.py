@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from stages.running.store import RECORD, RUN
+from tests.bench import stand_ins
 from tests.small_copy import ROOT, TABLE_05, Clone, commit_all, copy_tree, ran, shorten_training
 
 KEPT = ("figure_06", "figure_08", "table_02", "table_05")
@@ -55,6 +57,15 @@ def test_from_scratch_both_engines_leave_the_same_bytes_and_train_equal_runs_onc
         assert sum(trained) == 5  # six cells: the default stands in Figure 8 and in Table 5
     metrics = [(clone.folder / "reports/metrics/smoke.json").read_bytes() for clone in clones]
     assert metrics[0] == metrics[1] and "table_05" in json.loads(metrics[0])
+
+
+def test_the_benchmark_stands_in_for_runs_with_as_many_files_as_they_leave(clones):
+    store = clones[0].folder / "results" / "smoke" / "store"
+    runs = [folder for folder in store.glob("*/*") if folder.is_dir()]
+    assert {folder.parent.name for folder in runs} >= {"pretrain", "linear_eval", "operators", "gradients"}
+    for run in runs:
+        left = {path.name for path in run.iterdir()} - {RUN, RECORD}
+        assert left == set(stand_ins.written_by(run.parent.name)), run
 
 
 def test_the_second_time_neither_does_anything(clones):

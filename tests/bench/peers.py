@@ -1,7 +1,7 @@
 """The peer as a contender, in the environment of requirements/bench.txt: lightly's SimCLR as its examples write it.
 
 Its transform on PIL images in a DataLoader, its projection head and loss, SGD; around ResNet-18 as lightly's and
-torchvision's users change it for CIFAR-10, or around our ResNet-8, which they have not. In channels_last, as ours.
+torchvision's users change it for CIFAR-10, or around our ResNet-8, which they have not.
 """
 
 from __future__ import annotations
@@ -31,15 +31,23 @@ class Views(torch.utils.data.Dataset):
 
 
 def lightly(
-    network: str, size: int, batch: int, precision: str, workers: int, threads: int, seconds: float
+    network: str,
+    size: int,
+    batch: int,
+    precision: str,
+    workers: int,
+    threads: int,
+    channels_last: bool,
+    seconds: float,
 ) -> Callable[[], float]:
-    """Measures image pairs per second."""
+    """Measures image pairs per second. channels_last: the memory format of ours, which its examples do not ask for."""
     from lightly.loss import NTXentLoss
     from lightly.models.modules import SimCLRProjectionHead
 
     torch.set_num_threads(threads)
     encoder, dim = NETWORKS[network]()
-    encoder = encoder.to(memory_format=torch.channels_last)
+    if channels_last:
+        encoder = encoder.to(memory_format=torch.channels_last)
     head, loss = SimCLRProjectionHead(dim, dim, 128 if dim > 256 else 64), NTXentLoss(0.5)
     optimizer = torch.optim.SGD([*encoder.parameters(), *head.parameters()], lr=0.1, momentum=0.9)
     batches = endless(size, batch, workers)

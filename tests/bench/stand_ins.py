@@ -18,7 +18,21 @@ from stages.running import store
 from stages.running.provenance import cause_of
 
 RESULTS = Path("results")
-FILES = ("metrics.json", "operative.gin", "curve.csv", "weights.safetensors")
+# What a run leaves beside its metrics, its gin, its seal and its record. Tests hold it to real runs.
+TRAINED = ("curve.csv", "weights.safetensors")
+LEAVES = {
+    "finetune": (*TRAINED, "subset.csv"),
+    "initialize": ("weights.safetensors",),
+    "linear_eval": TRAINED,
+    "logistic": ("arrays.npz",),
+    "operators": ("arrays.npz",),
+    "pretrain": TRAINED,
+    "probe": ("curve.csv",),
+    "spectrum": ("arrays.npz",),
+    "supervised": TRAINED,
+    "transfer": ("arrays.npz", "grid.csv", "weights.safetensors"),
+    "tsne": ("arrays.npz",),
+}
 DRAWN = ("svg", "png", "csv", "json")
 
 
@@ -51,13 +65,18 @@ def finish(run: Run) -> None:
     if destination.is_dir():
         return
     partial = store.partial_folder(RESULTS, run)
-    for name in FILES:
+    for name in written_by(run.stage):
         files.write_text(partial / name, f"stands in for {name} of {run.fingerprint}\n")
     store.finish(partial, destination, cause_of(run), {"seconds": 0})
     if not store.is_finished(destination, run):
         raise RuntimeError(
             f"what stands in for {destination} is not taken for a finished run: it would be made"
         )
+
+
+def written_by(stage: str) -> tuple[str, ...]:
+    """The files that a run of a stage writes; the store adds its record and its seal."""
+    return ("metrics.json", "operative.gin", *LEAVES.get(stage, ()))
 
 
 def own_runs(exhibit: str) -> list[str]:

@@ -21,6 +21,7 @@ from stages.running import store
 from stages.running.job import Job
 from stages.steps import transferring
 from stages.transfer import Point
+from tests.bench import stand_ins
 from tests.stages import tiny
 
 GRID = {"transfer_grid__learning_rates": [0.1, 0.3], "transfer_grid__weight_decays": [0.0, 0.001]}
@@ -80,6 +81,14 @@ def test_every_point_trains_on_train_and_the_chosen_one_once_more_on_all(upstrea
     metrics = metrics_of(folder)
     assert trained[-1] == (48, metrics["chosen_lr"], metrics["chosen_weight_decay"])
     assert [(row["lr"], row["weight_decay"]) for row in grid_of(folder)] == points
+
+
+def test_the_benchmark_stands_in_for_its_runs_with_as_many_files(upstream):
+    tiny.work(tiny.a_run("transfer", upstream, **GRID))
+    made = tiny.RESULTS / "smoke" / "store"
+    for stage, runs in (("transfer_search", 4), ("transfer", 1)):
+        left = [{path.name for path in run.iterdir()} for run in (made / stage).iterdir() if run.is_dir()]
+        assert left == runs * [{*stand_ins.written_by(stage), store.RUN, store.RECORD}]
 
 
 def test_validation_alone_chooses(upstream, monkeypatch):
