@@ -30,7 +30,7 @@ from reports.reading import completion, lineage
 from reports.reading.folders import Folders, add_folders, check_collected, folders_of
 from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
-from reports.reading.verdicts import SPOKEN
+from reports.reading.verdicts import SPOKEN, asking_for_more
 from reports.reading.words import read_words
 
 INDEXED = b"\3"  # the colour type of a PNG without photographs, as reports.drawing.style writes it
@@ -96,6 +96,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         claims=claims,
         parts=board.parts(claims or []),
         tally=board.tally(claims or []),
+        larger=asking_for_more([claim.record for claim in claims or []], scale),
         elsewhere=[claim for claim in claims or [] if claim.record["exhibit"] not in of],
         judge=board.judge(scale),
         width=board.WIDTH,

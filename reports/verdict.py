@@ -25,7 +25,7 @@ from reports.reading.folders import Folders, add_folders, check_collected, folde
 from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged, write_judged
 from reports.reading.paper import load_paper
 from reports.reading.plain import record_text
-from reports.reading.verdicts import FILE, PARTS, SPOKEN, Verdict, part_of
+from reports.reading.verdicts import FILE, PARTS, SPOKEN, Verdict, asking_for_more, part_of
 
 
 @command
@@ -88,7 +88,9 @@ def printed(verdicts: Document) -> list[str]:
     """The verdicts for a terminal: one line each, and their counts."""
     lines = [f"{claim['id']:4} {SPOKEN[claim['verdict']]:13} {claim['says']}" for claim in verdicts["claims"]]
     counts = [f"{count} {SPOKEN[verdict]}" for verdict, count in verdicts["counts"].items()]
-    return [*lines, f"{len(lines)} claims at scale {verdicts['scale']}: {', '.join(counts)}"]
+    more = asking_for_more(verdicts["claims"], verdicts["scale"])
+    counted = f"{len(lines)} claims at scale {verdicts['scale']}: {', '.join(counts)}"
+    return [*lines, f"{counted} ({more})" if more else counted]
 
 
 def overview(board: Document) -> list[str]:
@@ -104,8 +106,9 @@ def overview(board: Document) -> list[str]:
           for part, title in PARTS.items()),
     ]  # fmt: skip
     shown = [row for row in rows if any(row[1:])]
+    more = asking_for_more(papers, board["scale"])
     return [
-        f"{len(papers)} claims at scale {board['scale']}: {said}.",
+        f"{len(papers)} claims at scale {board['scale']}: {said}{f' ({more})' if more else ''}.",
         "",
         *(f"| {' | '.join(row)} |" for row in shown),
     ]

@@ -35,6 +35,34 @@ def test_the_heads_after_three_times_the_length():
     assert quoted("top-1") == pytest.approx(expected, abs=0.051)
 
 
+@pytest.mark.parametrize("norm", ["global", "local"])
+@pytest.mark.parametrize(
+    ("said", "metric"), [("contrastive accuracy", "contrastive_accuracy"), ("top-1 of its encoder", "top1")]
+)
+def test_the_batch_norms(norm, said, metric):
+    measured = means("table_06", ["ablation", "metric", "seed"])[f"{norm} batch norm", metric]
+    assert quoted(f"{norm}, {said}") == pytest.approx(measured.tolist(), abs=0.051)
+
+
+def test_the_classifier_beside_the_encoder():
+    measured = means("table_06", ["ablation", "metric"])["on-line classifier"]
+    expected = rf"reaches {measured['online_top1']:.1f}, .* afterwards {measured['top1']:.1f}"
+    assert re.search(expected, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("first", "fraction"),
+    [
+        ("1 % of the labels", "1%"),
+        ("10 % of the labels", "10%"),
+        ("linear evaluation, all labels", "linear eval"),
+    ],
+)
+def test_the_labels(first, fraction):
+    measured = means("figure_b5", ["metric", "label_fraction", "pretrain_epochs"])["top1", fraction]
+    assert quoted(first) == pytest.approx(measured.tolist(), abs=0.051)
+
+
 LENGTHS = {"reduced": "", "reduced_long": ", 30 epochs"}
 LONG = [("yes", 0.1), ("yes", 0.5), ("no", 10.0)]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict
+
+from common.scales import names, reaches
 
 VERDICTS = ("confirmed", "contradicted", "inconclusive", "not run", "report")
 SPOKEN = {name: name for name in VERDICTS} | {"report": "number only"}  # as readers see them
@@ -56,6 +59,13 @@ class Verdict(TypedDict):
 
 
 FIELDS = tuple(Verdict.__annotations__)
+
+
+def asking_for_more(claims: Iterable[Verdict], scale: str) -> str:
+    """How many of the claims mean something at a larger scale only, in words; "" if none does."""
+    larger = [name for name in names() if not reaches(scale, name)]
+    count = sum(claim["min_scale"] in larger for claim in claims)
+    return f"{count} of those not run make sense at a larger scale only" if count else ""
 
 
 def part_of(section: str | None) -> str:

@@ -29,3 +29,5 @@ def test_the_board_has_every_claim_once_by_part_and_verdict(tmp_path):
     names = [name for row in rows for cell in row.split("|")[2:] for name in cell.split()]
     assert sorted(names) == sorted(claim["id"] for claim in found["claims"] if claim["is_papers"])
     assert "confirmed" in head and re.match(r"71 claims at scale smoke: \d+ confirmed, ", said)
+    larger = [claim for claim in found["claims"] if claim["reason"].startswith("makes sense from scale")]
+    assert len(larger) == 13 and said.endswith("(13 of those not run make sense at a larger scale only).")
