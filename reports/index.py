@@ -25,6 +25,7 @@ from reports.drawing.standing import banner
 from reports.page import board, summary
 from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, NOT_RUN, PARTIAL, Entry, contents
+from reports.page.directions import directions
 from reports.page.numbers import numbers
 from reports.reading import completion, lineage
 from reports.reading.folders import Folders, add_folders, check_collected, folders_of
@@ -66,7 +67,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
     frozen = read_frozen(params, scale)
     said = board.Said(
         words=read_words(params),
-        directions=board.directions((entry.declaration.claims, scale) for entry in entries),
+        directions=directions((entry.declaration.claims, scale) for entry in entries),
         changed=frozenset(frozen.claims if frozen else ()),
     )
     claims = board.load(folder, scale, [entry.id for entry in entries], said)

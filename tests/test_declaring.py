@@ -11,7 +11,7 @@ from common import files
 from reports.judging.claim import parse
 from reports.judging.contrast import STEPS, minus, rows_of
 from reports.reading.knobs import canonical
-from stages import collect
+from stages.collecting.rows import cells
 from stages.planning import plans
 from stages.planning.declaration import read_exhibit
 from stages.planning.searches import stages_with_runs
@@ -61,12 +61,12 @@ def test_every_example_is_planned_and_its_claims_find_their_cells(project, exhib
     for scale in ("smoke", "reduced"):
         plan = plans.resolve(exhibit["id"], scale)
         assert plan.runs("pretrain")
-        cells = [values for run, values in collect._cells(plan) if run.seed == plan.runs("pretrain")[0].seed]
+        seen = [values for run, values in cells(plan) if run.seed == plan.runs("pretrain")[0].seed]
         for claim in parse(exhibit.get("claims", {}), scale):
             for condition in claim.conditions:
                 keys = [
                     {knob: canonical(str(value)) for knob, value in cell.items()} | {"metric": metric}
-                    for cell in cells
+                    for cell in seen
                     for metric in condition.metrics
                 ]
                 rows = rows_of(keys, condition.where, condition.contrast)

@@ -17,7 +17,7 @@ from reports.comparing.changes import Move, moves
 from reports.comparing.sides import EVIDENCE, Side, from_revision
 from reports.comparing.verdicts import by_claim, tested_of, word
 from reports.judging.claim import in_order
-from reports.page.board import effect_of
+from reports.page.phrases import effect_of
 from reports.reading.declarations import load_all
 from reports.reading.judged import Tested
 from reports.reading.verdicts import Verdict

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from reports.page import board
+from reports.page.phrases import MINUS
 from tests.reports.conftest import flat, refused
 
 EXHIBITS = ["figure_05", "table_01", "figure_08", "figure_09"]
@@ -62,7 +63,7 @@ def test_numbers_are_phrases_and_absent_ones_are_left_out(tmp_path):
         **{"p": 0.00001, "p_holm": 0.041, "paper_effect": 4},
     )
     assert full.numbers == [
-        "effect -1.3 [-2, +0.5] points".replace("-", board.MINUS),
+        "effect -1.3 [-2, +0.5] points".replace("-", MINUS),
         "n = 6",
         "paired t",
         "p < 0.001 (Holm = 0.041)",
@@ -102,7 +103,7 @@ def test_counts_and_exact_comparisons_are_written_as_such(tmp_path):
     assert one(tmp_path, effect=9.0, low=6.0, high=11.0, unit="of 12").numbers == ["effect 9 of 12"]
     counted = one(tmp_path, effect=1.0, unit="of 2", paper_effect=9.0, paper_unit="of 12")
     assert counted.numbers == ["effect 1 of 2", "paper 9 of 12"]  # each over its own denominator
-    assert one(tmp_path, type="A", effect=1e-15, unit="", p=0.0).numbers == [f"effect +1e{board.MINUS}15"]
+    assert one(tmp_path, type="A", effect=1e-15, unit="", p=0.0).numbers == [f"effect +1e{MINUS}15"]
     assert one(tmp_path, effect="none", paper_effect="exact", unit="points").numbers == [
         "effect none",
         "paper exact",

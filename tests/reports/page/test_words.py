@@ -5,6 +5,7 @@ import json
 import pytest
 
 from reports.page import board, summary
+from reports.page.directions import Direction, directions
 from reports.reading.completion import Made
 from reports.reading.declarations import load_all
 from reports.reading.words import read_words
@@ -42,7 +43,7 @@ def test_every_claim_has_three_to_six_words_and_at_most_25_of_the_paper():
     ],
 )
 def test_each_effect_says_which_direction_confirms(body, said, bounds):
-    assert board.directions([({"X1": body}, "smoke")]) == {"X1": (said, bounds)}
+    assert directions([({"X1": body}, "smoke")]) == {"X1": (said, bounds)}
 
 
 def test_a_bound_other_than_zero_is_drawn_where_the_effect_has_to_pass_it(tmp_path):
@@ -55,7 +56,7 @@ def test_a_bound_other_than_zero_is_drawn_where_the_effect_has_to_pass_it(tmp_pa
         "paper_effect": 10.0,
     }
     (tmp_path / board.FILE).write_text(json.dumps({"claims": [record]}))
-    said = board.Said(directions={"C2": board.Direction("an effect above +5 confirms", (5.0,))})
+    said = board.Said(directions={"C2": Direction("an effect above +5 confirms", (5.0,))})
     (claim,) = board.load(tmp_path, "smoke", [], said)
     line = claim.interval
     assert line.zero < line.low < line.effect < line.high < line.bounds[0] < line.paper
