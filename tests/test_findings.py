@@ -47,7 +47,7 @@ def test_the_batch_norms(norm, said, metric):
 def test_the_classifier_beside_the_encoder():
     measured = means("table_06", ["ablation", "metric"])["on-line classifier"]
     expected = rf"reaches {measured['online_top1']:.1f}, .* afterwards {measured['top1']:.1f}"
-    assert re.search(expected, TEXT)
+    assert re.search(expected, " ".join(TEXT.split()))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,23 @@ def test_the_classifier_beside_the_encoder():
 def test_the_labels(first, fraction):
     measured = means("figure_b5", ["metric", "label_fraction", "pretrain_epochs"])["top1", fraction]
     assert quoted(first) == pytest.approx(measured.tolist(), abs=0.051)
+
+
+@pytest.mark.parametrize(
+    ("first", "network"), [("ResNet-8", "ResNet-8"), ("ResNet-8, twice as wide", "ResNet-8 (2x)")]
+)
+def test_colour_with_labels(first, network):
+    measured = means("table_b3", ["metric", "architecture", "augmentation", "epochs"])["top1", network]
+    cells = [("Crop", 20), ("+Color", 20), ("+Color+Blur", 20), ("+Color", 40)]
+    assert quoted(first) == pytest.approx([measured[cell] for cell in cells], abs=0.051)
+
+
+def test_the_classes_in_h_and_in_z():
+    measured = means("figure_b4", ["metric", "panel"])
+    said = "silhouette {:.2f} and {:.2f}, nearest neighbours {:.1f} and {:.1f} %".format(
+        *measured["silhouette"][["h", "z"]], *measured["knn_accuracy"][["h", "z"]]
+    )
+    assert said in " ".join(TEXT.split())
 
 
 LENGTHS = {"reduced": "", "reduced_long": ", 30 epochs"}
