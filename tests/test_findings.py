@@ -18,7 +18,7 @@ def means(exhibit: str, knobs: list[str], scale: str = "reduced") -> pd.Series:
 def quoted(first: str) -> list[float]:
     """The numbers of the table's row that begins so."""
     (line,) = re.findall(rf"(?m)^\| {re.escape(first)} \|(.*)\|$", TEXT)
-    return [float(number) for number in line.split("|")]
+    return [float(number) for number in line.split("|") if number.strip()]
 
 
 @pytest.mark.parametrize("kind", ["linear", "nonlinear"])
@@ -28,11 +28,14 @@ def test_the_heads(kind):
     assert quoted(kind) == pytest.approx(expected, abs=0.1)
 
 
-def test_the_heads_after_three_times_the_length():
-    measured = means("figure_08", ["metric", "projection"], "reduced_long")["top1"]
-    rows = means("figure_08", ["metric", "projection", "representation"], "reduced_long")["top1"]
+@pytest.mark.parametrize(
+    ("scale", "first"), [("reduced_long", "top-1"), ("reduced_wide", "top-1, 32 channels")]
+)
+def test_the_heads_of_longer_and_of_wider_trainings(scale, first):
+    measured = means("figure_08", ["metric", "projection"], scale)["top1"]
+    rows = means("figure_08", ["metric", "projection", "representation"], scale)["top1"]
     expected = [rows["nonlinear", "h"], rows["nonlinear", "z"], measured["linear"], measured["none"]]
-    assert quoted("top-1") == pytest.approx(expected, abs=0.051)
+    assert quoted(first) == pytest.approx(expected, abs=0.051)
 
 
 @pytest.mark.parametrize("norm", ["global", "local"])
@@ -80,13 +83,20 @@ def test_the_classes_in_h_and_in_z():
     assert said in " ".join(TEXT.split())
 
 
-LENGTHS = {"reduced": "", "reduced_long": ", 30 epochs"}
-LONG = [("yes", 0.1), ("yes", 0.5), ("no", 10.0)]
+@pytest.mark.parametrize("ablation", ["global batch norm", "local batch norm", "on-line classifier"])
+def test_the_last_rows_of_table_6_at_twice_the_width(ablation):
+    measured = means("table_06", ["ablation", "metric"], "reduced_wide")[ablation]
+    names = [name for name in ("contrastive_accuracy", "top1", "online_top1") if name in measured.index]
+    assert quoted(f"{ablation}, 32 channels") == pytest.approx([measured[name] for name in names], abs=0.051)
+
+
+SIZES = {"reduced": "", "reduced_long": ", 30 epochs", "reduced_wide": ", 32 channels"}
+FEWER = [("yes", 0.1), ("yes", 0.5), ("no", 10.0)]
 
 
 @pytest.mark.parametrize(
     ("scale", "norm", "temperature"),
-    [*(("reduced_long", *cell) for cell in LONG)]
+    [(scale, *cell) for scale in ("reduced_long", "reduced_wide") for cell in FEWER]
     + [
         ("reduced", *cell)
         for cell in [("yes", 0.05), ("yes", 0.1), ("yes", 0.5), ("yes", 1.0), ("no", 10.0), ("no", 100.0)]
@@ -95,5 +105,5 @@ LONG = [("yes", 0.1), ("yes", 0.5), ("no", 10.0)]
 def test_the_temperatures(scale, norm, temperature):
     measured = means("table_05", ["l2_norm", "temperature", "metric"], scale)
     expected = [measured[norm, temperature, name] for name in ("contrastive_accuracy", "entropy", "top1")]
-    first = f"{'normalized' if norm == 'yes' else 'not normalized'}, {temperature}{LENGTHS[scale]}"
+    first = f"{'normalized' if norm == 'yes' else 'not normalized'}, {temperature}{SIZES[scale]}"
     assert quoted(first) == pytest.approx(expected, abs=0.051)
