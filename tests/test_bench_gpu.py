@@ -5,9 +5,11 @@ import json
 
 import numpy as np
 import pytest
+import torch
+import torch.distributed as dist
 
 from tests.bench import gpu
-from tests.bench.on_gpu.setting import Setting
+from tests.bench.on_gpu.setting import Setting, seconds_of
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,21 @@ def test_a_part_runs_at_tiny_size_and_what_it_compares_agrees(name, prepared):
     assert found.get("holds", True), found
     assert "error" not in json.dumps(found).replace("error_over_bound", "").replace("largest_error", "")
     json.dumps(found, allow_nan=False)
+
+
+def test_processes_that_exchange_stop_together_whatever_their_clocks_say(in_processes):
+    def work(rank):
+        calls = torch.zeros(())
+
+        def exchange():
+            dist.all_reduce(torch.ones(1))
+            calls.add_(1)
+
+        seconds_of(exchange, "cpu", [0.05, 0.5][rank])
+        return calls
+
+    first, second = in_processes(2, work)
+    assert first == second > 3
 
 
 def test_the_parts_take_less_than_twelve_minutes():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from simclr.encoder import resnet
@@ -77,17 +78,29 @@ def synchronize(device: str) -> None:
 
 
 def seconds_of(work: Callable[[], Any], device: str, seconds: float, warm_up: int = 3) -> float:
-    """Mean seconds of a call, over as many as `seconds` hold, after some that warm up."""
+    """Mean seconds of a call, over as many as `seconds` hold, after some that warm up.
+
+    The processes of a group make equally many calls.
+    """
     for _ in range(warm_up):
         work()
     synchronize(device)
     start, calls = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds or not calls:
+    while _agreed(time.perf_counter() - start < seconds or not calls):
         for _ in range(5):
             work()
         synchronize(device)
         calls += 5
     return (time.perf_counter() - start) / calls
+
+
+def _agreed(answer: bool) -> bool:
+    """The first process's answer: by clocks of their own some would wait for messages that others no longer send."""
+    if not dist.is_initialized():
+        return answer
+    told = torch.tensor([answer])
+    dist.broadcast(told, 0)
+    return bool(told)
 
 
 def peak_gb(device: str) -> float | None:
