@@ -52,7 +52,7 @@ class Report:
         self.content: dict[str, Any] = found if same else {"machine": machine, "rows": {}}
 
     def add(self, name: str, found: list[Finding], load: float) -> None:
-        """Replace what a row had found. `load`: other programs at work when it began, as `uptime` counts them."""
+        """Replace what a row had found. `load`: that of the minute before it began, as `uptime` has it."""
         entries = [{**asdict(each), "met": each.met} for each in found]
         self._put(name, {"load_before": load, "findings": entries})
 

@@ -27,7 +27,7 @@ def facts() -> dict[str, Any]:
 
 
 def load() -> float:
-    """How many programs were at work in the last minute."""
+    """How many programs were at work in the last minute, with what the row before has measured."""
     return round(os.getloadavg()[0], 1)
 
 

@@ -20,7 +20,7 @@ PAGE = Path("docs/performance.md")
 PLOT = Path("docs/performance.svg")
 TITLES = {"bench": "`make bench`", "suite": "`make bench-suite`"}
 AXES = {"images": "images", "batch": "batch size", "width": "channels of the first group", "cells": "cells"}
-BUSY = 1.0  # other programs at work, from which on a figure is no measurement
+BUSY = 1.0  # load average of the minute before, from which on a row says it
 Document = dict[str, Any]
 
 
@@ -71,7 +71,7 @@ def _because(each: Document) -> str:
 
 
 def _load(row: Document) -> str:
-    return f"*others at work: {row['load_before']}*" if row["load_before"] > BUSY else ""
+    return f"*load {row['load_before']}*" if row["load_before"] > BUSY else ""
 
 
 def parts(found: Document) -> str:

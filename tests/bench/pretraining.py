@@ -37,9 +37,7 @@ WRITTEN = tuple(Way(1, workers, threads, False) for workers in (0, ALL) for thre
 TUNED = (Way(ALL, 0, 1, True), Way(1, ALL, 1, True))
 RESNET_8 = {"network": "resnet8", "size": 16, "batch": 256}
 RESNET_18 = {"network": "resnet18", "size": 32, "batch": 64}
-SCARCE = (
-    "of a step of this width the convolutions are {share:.0%}; the rest is bound by memory, not by arithmetic"
-)
+SCARCE = "its convolutions alone would allow {times:.2g} times as much here"
 
 
 def reduced(rounds: int, seconds: float) -> list[Finding]:
@@ -93,7 +91,7 @@ def _against(
             }
             title = f"pretraining, {name}, {precision}, against lightly end to end{what}"
             bound = least[precision] if kind == "written" else None
-            because = SCARCE.format(share=share)
+            because = SCARCE.format(times=1 / share)
             found.append(Finding(title, ratio(own, theirs), "x", bound, measured=measured, because=because))
         alone = {f"convolutions alone, {unit}": value for unit, value in of_limit.items()}
         title = f"{name}, {precision}: of what its convolutions alone would allow here"
