@@ -66,6 +66,12 @@ def test_the_labels(first, fraction):
     assert quoted(first) == pytest.approx(measured.tolist(), abs=0.051)
 
 
+@pytest.mark.parametrize("batch", [64, 256, 1024])
+def test_the_batches(batch):
+    measured = means("figure_09", ["metric", "batch_size", "epochs"])["top1", batch]
+    assert quoted(f"batch {batch}") == pytest.approx(measured.tolist(), abs=0.051)
+
+
 @pytest.mark.parametrize(
     ("first", "network"), [("ResNet-8", "ResNet-8"), ("ResNet-8, twice as wide", "ResNet-8 (2x)")]
 )
