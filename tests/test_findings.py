@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "findings.md").read_text()
+WORDS = " ".join(TEXT.split())  # free of line breaks
 
 
 def means(exhibit: str, knobs: list[str], scale: str = "reduced") -> pd.Series:
@@ -50,7 +51,7 @@ def test_the_batch_norms(norm, said, metric):
 def test_the_classifier_beside_the_encoder():
     measured = means("table_06", ["ablation", "metric"])["on-line classifier"]
     expected = rf"reaches {measured['online_top1']:.1f}, .* afterwards {measured['top1']:.1f}"
-    assert re.search(expected, " ".join(TEXT.split()))
+    assert re.search(expected, WORDS)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_the_classes_in_h_and_in_z():
     said = "silhouette {:.2f} and {:.2f}, nearest neighbours {:.1f} and {:.1f} %".format(
         *measured["silhouette"][["h", "z"]], *measured["knn_accuracy"][["h", "z"]]
     )
-    assert said in " ".join(TEXT.split())
+    assert said in WORDS
 
 
 @pytest.mark.parametrize("ablation", ["global batch norm", "local batch norm", "on-line classifier"])

@@ -15,14 +15,8 @@ from stages.planning.searches import stages_with_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("simclr", "stages", "reports", "common")
-ROOMS = (
-    "planning",
-    "data",
-    "obtaining",
-    "running",
-    "steps",
-    "collecting",
-)  # of stages/: what its commands may import
+# Rooms of stages/: what its commands may import.
+ROOMS = ("planning", "data", "obtaining", "running", "steps", "collecting")
 SOURCES = sorted(
     path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "out" not in path.parts
 )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from common.files import read_json
 from reports.page.directions import Direction
-from reports.page.phrases import effect_of, is_number, kind_of, notes_of, numbers_of, of_paper
+from reports.page.phrases import effect_of, is_number, kind_of, notes_of, numbers_of, papers_effect
 from reports.reading.tidy import damaged
 from reports.reading.verdicts import FIELDS, FILE, PARTS, VERDICTS, Verdict, part_of
 from reports.reading.words import Words
@@ -129,7 +129,7 @@ def _claim(record: Mapping[str, Any], said: Said, path: Path, again: str) -> Cla
         slug=verdict.replace(" ", "-"),
         kind=kind_of(record),
         effect=effect_of(record),
-        paper=effect_of(of_paper(record)),
+        paper=papers_effect(record),
         numbers=numbers_of(record),
         notes=notes_of(record),
         words=said.words.get(name, Words()),

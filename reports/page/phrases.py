@@ -46,7 +46,7 @@ def numbers_of(record: Mapping[str, Any]) -> list[str]:
         of = "of its opposite: " if record["verdict"] == "contradicted" else ""
         said.append(_p(record["p"], "p") + (f" ({of}{', '.join(corrected)})" if corrected else ""))
     if record["paper_effect"] is not None:
-        said.append(f"paper {effect_of(of_paper(record))}")
+        said.append(f"paper {papers_effect(record)}")
     return said
 
 
@@ -92,10 +92,10 @@ def effect_of(record: Mapping[str, Any]) -> str:
     return f"{signed(effect)}{interval} {unit}".rstrip()
 
 
-def of_paper(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The paper's effect in the place of ours, over its own denominator if it counts."""
+def papers_effect(record: Mapping[str, Any]) -> str:
+    """The paper's effect as ours is said, over its own denominator if it counts; "" if it has none."""
     unit = record["unit"] if record["paper_unit"] is None else record["paper_unit"]
-    return {**record, "effect": record["paper_effect"], "unit": unit, "low": None}
+    return effect_of({**record, "effect": record["paper_effect"], "unit": unit, "low": None})
 
 
 def _p(value: Any, name: str) -> str:

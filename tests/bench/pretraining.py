@@ -77,26 +77,33 @@ def _against(
     for precision in PRECISIONS:
         of_limit = limit(scale, precision, seconds / 2, ours)
         share = statistics.median(rates[f"ours {precision}"]) / of_limit["pairs_per_second"]
-        for kind, what in (("written", ""), ("tuned", ", tuned as ours is")):
-            # In bfloat16 ours has to beat the faster of its two precisions: its users take that one.
-            rivals = PRECISIONS if precision == "bfloat16" else (precision,)
-            rival = max(rivals, key=lambda each: statistics.median(rates[f"{kind} {each}"]))
-            own, theirs = rates[f"ours {precision}"], rates[f"{kind} {rival}"]
-            measured = {
-                "our pairs/s": statistics.median(own),
-                "lightly's pairs/s": statistics.median(theirs),
-                "lightly's best way": f"{rival}, {ways[kind, rival]}",
-                "rounds, ours": own,
-                "rounds, lightly": theirs,
-            }
-            title = f"pretraining, {name}, {precision}, against lightly end to end{what}"
-            bound = least[precision] if kind == "written" else None
-            because = SCARCE.format(times=1 / share)
-            found.append(Finding(title, ratio(own, theirs), "x", bound, measured=measured, because=because))
+        because = SCARCE.format(times=1 / share)
+        title = f"pretraining, {name}, {precision}, against lightly end to end"
+        value, measured = _beside(rates, ways, "written", precision)
+        found.append(Finding(title, value, "x", least[precision], measured=measured, because=because))
+        value, measured = _beside(rates, ways, "tuned", precision)
+        found.append(Finding(f"{title}, tuned as ours is", value, "x", measured=measured, because=because))
         alone = {f"convolutions alone, {unit}": value for unit, value in of_limit.items()}
         title = f"{name}, {precision}: of what its convolutions alone would allow here"
         found.append(Finding(title, 100 * share, "%", measured=alone))
     return found
+
+
+def _beside(
+    rates: Mapping[str, list[float]], ways: Mapping[tuple[str, str], Way], kind: str, precision: str
+) -> tuple[float, dict[str, Any]]:
+    """Our rate over that of one kind of lightly, and what it was made from."""
+    # In bfloat16 ours has to beat the faster of its two precisions: its users take that one.
+    rivals = PRECISIONS if precision == "bfloat16" else (precision,)
+    rival = max(rivals, key=lambda each: statistics.median(rates[f"{kind} {each}"]))
+    own, theirs = rates[f"ours {precision}"], rates[f"{kind} {rival}"]
+    return ratio(own, theirs), {
+        "our pairs/s": statistics.median(own),
+        "lightly's pairs/s": statistics.median(theirs),
+        "lightly's best way": f"{rival}, {ways[kind, rival]}",
+        "rounds, ours": own,
+        "rounds, lightly": theirs,
+    }
 
 
 def best_way(peer: dict, precision: str, ways: Sequence[Way], seconds: float) -> Way:
