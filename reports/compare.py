@@ -186,12 +186,18 @@ def _is_among(patterns: Sequence[str], *names: str) -> bool:
 
 
 def _counted(context: Mapping[str, Any], still: int) -> str:
-    """For example: 1 parameter difference, 3 numbers moved, 15 stayed, 2 verdicts changed."""
+    """For example: 1 parameter difference, 3 numbers moved, 15 stayed, 2 verdicts changed.
+
+    Where a side lacks cells of the other: 3 numbers moved, 15 stayed, 120 on one side alone.
+    """
+    alone = sum(move.change is None for move in context["moves"])
     counts = {name: len(context[name]) for name in ("differences", "moves", "verdicts")}
+    counts["moves"] -= alone
     one = {name: count == 1 for name, count in counts.items()}
     return (
         f"{counts['differences']} parameter {'difference' if one['differences'] else 'differences'}, "
         f"{counts['moves']} {'number' if one['moves'] else 'numbers'} moved, {still} stayed, "
+        f"{f'{alone} on one side alone, ' if alone else ''}"
         f"{counts['verdicts']} {'verdict' if one['verdicts'] else 'verdicts'} changed"
     )
 

@@ -14,6 +14,7 @@ from reports.reading.notation import metric
 from reports.reading.tidy import COLUMNS
 
 LEVEL = 0.95
+THE_RUN = "(the run)"  # in place of a binding, where a side lacks the run
 NAMED = 4  # runs that a difference names; of more it says how many
 
 
@@ -43,7 +44,10 @@ class Move(NamedTuple):
 
 
 def differences(base: Side, here: Side) -> list[Difference]:
-    """Bindings that differ, run by run, with equal differences of one stage of an exhibit put together."""
+    """Bindings that differ, run by run, with equal differences of one stage of an exhibit put together.
+
+    Runs that one side alone has come last: where two scales meet there are many.
+    """
     base, runs_of = aligned(base, here), {}
     for exhibit in sorted({*base.tidy, *here.tidy}):
         old, new = base.parameters(exhibit), here.parameters(exhibit)
@@ -51,20 +55,24 @@ def differences(base: Side, here: Side) -> list[Difference]:
             stage, _, run = name.partition("/")
             for binding, left, right in _unequal(old.get(name), new.get(name)):
                 runs_of.setdefault((exhibit, stage, binding, left, right), []).append(run)
-    return [
+    found = [
         Difference(*key, runs=_named(runs, _count(key[0], key[1], base, here)))
         for key, runs in runs_of.items()
     ]
+    return sorted(found, key=lambda one: one.binding == THE_RUN)
 
 
 def moves(base: Side, here: Side) -> list[Move]:
-    """Every cell and metric of either side; reports.comparing.sides.aligned says which cells meet."""
+    """Every cell and metric of either side; reports.comparing.sides.aligned says which cells meet.
+
+    Cells of both sides come first, then those that one side alone has.
+    """
     base, moved = aligned(base, here), []
     for exhibit in sorted({*base.tidy, *here.tidy}):
         sides = [_cells(side.rows(exhibit)) for side in (base, here)]
         for key in sorted({*sides[0], *sides[1]}):
             moved.append(_move(exhibit, key, *(side.get(key) for side in sides)))
-    return moved
+    return sorted(moved, key=lambda one: one.change is None)
 
 
 def interval(base: Sequence[float], here: Sequence[float]) -> tuple[float | None, float | None]:
@@ -79,7 +87,7 @@ def interval(base: Sequence[float], here: Sequence[float]) -> tuple[float | None
 
 def _unequal(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> list[tuple[str, str, str]]:
     if old is None or new is None:
-        return [("(the run)", *("no result" if side is None else "finished" for side in (old, new)))]
+        return [(THE_RUN, *("no result" if side is None else "finished" for side in (old, new)))]
     keys = sorted({*old, *new})
     return [(key, _said(old, key), _said(new, key)) for key in keys if _said(old, key) != _said(new, key)]
 

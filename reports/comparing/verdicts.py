@@ -15,11 +15,16 @@ from reports.reading.exhibit import Evidence, gather
 from reports.reading.judged import Tested
 from reports.reading.verdicts import Verdict
 
+NOT_RUN = "not run"
+
 
 def changed_verdicts(base: Side, here: Side, params: Path) -> list[dict[str, str]]:
-    """The claims whose verdict differs, each judged within its own side's family of claims."""
+    """The claims whose verdict differs, each judged within its own side's family of claims.
+
+    Claims that both sides judge come first, then those that one of them did not run.
+    """
     old, new = (verdicts_of(side, params) for side in (base, here))
-    return [
+    changed = [
         {
             **_said_of(new.get(claim) or old[claim]),
             "base": word(old.get(claim)),
@@ -28,6 +33,7 @@ def changed_verdicts(base: Side, here: Side, params: Path) -> list[dict[str, str
         for claim in {**old, **new}
         if word(old.get(claim)) != word(new.get(claim))
     ]
+    return sorted(changed, key=lambda one: NOT_RUN in (one["base"], one["here"]))
 
 
 def verdicts_of(side: Side, params: Path) -> dict[str, Verdict]:
@@ -47,7 +53,7 @@ def by_claim(tested: Any) -> dict[str, Verdict]:
 
 def word(claim: Mapping[str, Any] | None) -> str:
     """The verdict, or that of a claim which a side does not have."""
-    return "not run" if claim is None else claim["verdict"]
+    return NOT_RUN if claim is None else claim["verdict"]
 
 
 def evidence_of(side: Side, exhibit: str, params: Path) -> Evidence:

@@ -83,7 +83,10 @@ def test_a_knob_that_only_one_side_has_is_empty_on_the_other(two):
     rows = [["linear", 32, "", 0, "top1", 41, "p1-seed0"], ["linear", 32, "z", 0, "top1", 39, "p2-seed0"]]
     two[1].put("figure_08", HEADS, rows)
     found = page(two[0].results, two[1])
-    assert "2 numbers moved" in found and "<td>projection linear, output_dim 32</td>" in found
+    assert (
+        "1 number moved, 0 stayed, 1 on one side alone" in found
+        and "<td>projection linear, output_dim 32</td>" in found
+    )
     assert 'src="figure_08_base.svg"' in found
 
 
@@ -120,7 +123,7 @@ def test_between_two_scales_only_equal_settings_meet(two):
     path.write_text(path.read_text().replace("scales: {smoke: {}}", "scales: {smoke: {}, reduced: {}}"))
     found = page(base.results, here, "--base-scale", "reduced")
     assert "scale reduced, to" in found and "scale smoke:" in found
-    assert "3 numbers moved, 0 stayed" in found
+    assert "1 number moved, 0 stayed, 2 on one side alone" in found
     sides = (
         from_results(base.results, "reduced", ["table_05"]),
         from_results(here.results, SCALE, ["table_05"]),

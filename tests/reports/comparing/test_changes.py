@@ -29,7 +29,7 @@ def test_a_setting_meets_itself_wherever_it_stands_in_the_grid(two):
     measure(two[1], cells([0.05, 0.1, 0.5], [[20.0], [30.0], [40.0]]))
     (found,) = differences(*sides(*two))
     assert found[2:] == ("(the run)", "no result", "finished", "temperature1-seed0")
-    new, *same = moves(*sides(*two))
+    *same, new = moves(*sides(*two))  # what one side alone has comes last
     assert (new.base, new.here, new.change) == ("not run", "20.0 (n = 1)", None)
     assert [move.change for move in same] == [0, 0]
 
