@@ -63,7 +63,7 @@ site: $(PAGE)  ## the pages of all scales that have committed evidence, in repor
 test: $(INSTALLED)  ## the whole test suite
 	$(PY) -m pytest -n auto --dist loadfile -q tests
 
-test-slurm: $(INSTALLED)  ## one exhibit through a one-node Slurm cluster of this machine (needs slurm-wlm, munge, root)
+test-slurm: $(INSTALLED)  ## one exhibit through a Slurm cluster of two nodes on this machine (needs slurm-wlm, munge, root)
 	$(PY) -m pytest -q tests/slurm --slurm
 
 test-remotes: $(INSTALLED)  ## DVC's remotes: a folder, and a real S3 server of this machine in .venv-remotes

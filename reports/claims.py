@@ -26,7 +26,7 @@ TYPES = {
     "R": "rank or trend",
     "E": "equivalence",
     "A": "analytic",
-    "report": "a number without a verdict",
+    "report": "number only",
 }
 SUPPORTED = {True: "yes", False: "**no**", None: "undecided"}
 COLUMNS = ("claim", "exhibit", "section", "says", "type", "from", "paper's effect", "supported")

@@ -71,7 +71,7 @@ def _verdict(claim: Tested, tests: Family) -> tuple[str, str, int | None]:
         lost = any("diverged" in name for name in claim["missing"])
         return NOT_RUN, "diverged: too few seeds are left" if lost else "no result for what it compares", None
     if claim["type"] == "report":
-        return REPORT, "a number, without a verdict", None
+        return REPORT, "a number, without a test", None
     if claim["type"] == "A":
         return (CONTRADICTED if claim["p"] else CONFIRMED), "compared exactly", None
     sides = tests.claims.get(claim["id"], ())

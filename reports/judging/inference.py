@@ -47,6 +47,7 @@ class Result:
         count that holds. n: seeds, or pairs where there is one seed. sd: of the binding contrast over seeds.
     margin: how far the binding contrast is from its bound, positive on the claim's side. among: by how much the
         binding contrast's p was multiplied, because others could have been the binding one.
+    part: which of the claim's conditions this is, from 1.
     """
 
     effect: float | None
@@ -60,6 +61,7 @@ class Result:
     margin: float | None = None
     among: int = 1
     of: int | None = None
+    part: int = 1
 
 
 def infer(
@@ -105,6 +107,7 @@ def both(results: Sequence[Result]) -> Result:
 
     If one condition could not be tested, the claim cannot be confirmed, but another condition may still contradict it.
     """
+    results = [replace(result, part=place) for place, result in enumerate(results, 1)]
     untested = [result for result in results if result.p is None]
     tested = [result for result in results if result.p is not None]
     # The claim is false if any part is: several chances to find one, so the smallest p is multiplied.

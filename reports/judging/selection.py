@@ -24,7 +24,7 @@ PLACES: dict[str, Callable[[list[str]], list[str]]] = {
     "last": lambda values: values[-1:],
     "any": lambda values: values,
 }
-UNKNOWN = "?"  # the value of a knob in a cell of which no run is left to tell it
+UNKNOWN = "?"  # the value of a knob in a cell of which no run has a number to tell it
 
 
 class Missing(Exception):
@@ -57,7 +57,7 @@ def select(rows: Sequence[Row], selection: Mapping[str, Any]) -> list[Row]:
     for knob, wanted in sorted(selection.items(), key=lambda item: _is_place(item[1])):
         present = in_order({row.key.get(knob, "") for row in chosen})
         if UNKNOWN in present and _is_place(wanted):  # nobody can tell then which value is first
-            raise Missing([f"a value of {knob} of which no run is left"])
+            raise Missing([f"a value of {knob} of which no run has a number"])
         # A cell whose value nobody knows may be one of those: the claim then waits for it.
         chosen = [
             row for row in chosen if row.key.get(knob) == UNKNOWN or _fits(row.key, knob, wanted, present)

@@ -52,7 +52,7 @@ def judged(evidence: Evidence, made_from: Mapping[str, str]) -> Judged:
         exhibit=exhibit.id,
         scale=exhibit.scale,
         made_from=dict(made_from),
-        claims=[_said(claim, exhibit, evidence.paper) | _measured(claim, evidence) for claim in claims],
+        claims=[_tested(claim, evidence) for claim in claims],
         choices=[choice for metric, knobs in _tuned(claims) for choice in _choices(evidence, metric, knobs)],
         bold=list(_bold(evidence)),
     )
@@ -79,21 +79,30 @@ def evaluate(
     return both(results), list(dict.fromkeys(name for names in lost for name in names))
 
 
-def on_paper(claim: Claim, paper: pd.DataFrame) -> dict[str, Any]:
+def on_paper(claim: Claim, paper: pd.DataFrame, part: int | None = None) -> dict[str, Any]:
     """The paper's own effect and whether its numbers support the claim (None: they do not decide, or it has none).
 
-    Of a claim with several conditions, those count for which the paper has numbers.
+    Of a claim with several conditions, those count for which the paper has numbers; the effect is that of the
+    condition `part`, from 1, or of the one that decides.
     """
-    unit, table, results = _unit_of_metric(claim, paper), tables.of_paper(paper), []
-    for condition in claim.conditions:
+    unit, table, results = _unit_of_metric(claim, paper), tables.of_paper(paper), {}
+    for place, condition in enumerate(claim.conditions, 1):
         with suppress(Missing):  # for some conditions the paper has words only
-            results.append(_condition(claim, condition, table, (), REPEATS.get(unit, 0.0))[0])
+            results[place] = _condition(claim, condition, table, (), REPEATS.get(unit, 0.0))[0]
     if not results:
         return {"effect": None, "unit": "", "supports": None}
-    result = both(results)
+    result = both(list(results.values()))
     decided = {True: result.p, False: result.opposite} if result.p is not None else {}
     supports = next((answer for answer, p in decided.items() if p < LEVEL), None)
-    return {"effect": result.effect, "unit": _unit(claim, result, paper), "supports": supports}
+    shown = results.get(part) if part else result
+    effect, unit = (shown.effect, _unit(claim, shown, paper)) if shown else (None, "")
+    return {"effect": effect, "unit": unit, "supports": supports}
+
+
+def _tested(claim: Claim, evidence: Evidence) -> dict[str, Any]:
+    """What the claim comes to here, beside what the paper says of the same part of it."""
+    measured = _measured(claim, evidence)
+    return _said(claim, evidence.exhibit, evidence.paper, measured["part"]) | measured
 
 
 def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
@@ -108,11 +117,12 @@ def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
     return NOTHING | asdict(result) | {"unit": _unit(claim, result, evidence.paper), "diverged": lost}
 
 
-def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame) -> dict[str, Any]:
-    """What does not depend on our runs; the paper's numbers are judged as at its own scale."""
+def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame, part: int | None = None) -> dict[str, Any]:
+    """What does not depend on our numbers but on their `part`; the paper's are judged as at its own scale."""
     (theirs,) = parse({claim.id: exhibit.claims[claim.id]})
-    printed = on_paper(theirs, paper)
-    numbers = OWN_NUMBERS[printed["supports"]] if printed["effect"] is not None else None
+    printed = on_paper(theirs, paper, part)
+    has_numbers = on_paper(theirs, paper)["effect"] is not None
+    numbers = OWN_NUMBERS[printed["supports"]] if has_numbers else None
     words = [claim.paper_text, claim.paper_differs or numbers]
     return {
         "id": claim.id,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.files import read_json
-from reports.page.directions import Direction
+from reports.page.directions import Direction, direction_of
 from reports.page.phrases import effect_of, is_number, kind_of, notes_of, numbers_of, papers_effect
 from reports.reading.tidy import damaged
 from reports.reading.verdicts import FIELDS, FILE, PARTS, VERDICTS, Verdict, part_of
@@ -65,7 +65,7 @@ class Said(NamedTuple):
     """What is said of claims elsewhere: the paper's words, which effect confirms, and what changed since the freeze."""
 
     words: Mapping[str, Words] = {}
-    directions: Mapping[str, Direction] = {}
+    directions: Mapping[str, Sequence[Direction]] = {}
     changed: frozenset[str] = frozenset()
 
 
@@ -117,7 +117,7 @@ def parts(claims: Iterable[Claim]) -> list[Part]:
 
 def _claim(record: Mapping[str, Any], said: Said, path: Path, again: str) -> Claim:
     name, verdict = str(record["id"]), record["verdict"] or "not run"
-    direction = said.directions.get(name, Direction())
+    direction = direction_of(said.directions.get(name, ()), record["part"])
     if record["id"] is None or verdict not in VERDICTS:
         expected = f"an id and a verdict ({', '.join(VERDICTS)}) of each claim"
         raise damaged(expected, f"{verdict!r} of {record['id']!r}", path, again)

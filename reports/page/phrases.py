@@ -13,7 +13,7 @@ KINDS = {
     "R": "rank or trend",
     "E": "equivalence",
     "A": "analytic",
-    "report": "number without a verdict",
+    "report": "number only",
 }
 NAMED = 6  # of what a claim misses; its file names all
 MINUS = "\N{MINUS SIGN}"

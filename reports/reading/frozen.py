@@ -7,7 +7,7 @@ what changed after that, so a reader would see a recipe that was tuned until a c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +16,28 @@ from common.errors import UserError
 from common.files import sha256_bytes, sha256_file
 from reports.reading.declarations import load_all
 
+PARTS = ("claims", "plans")
 REMEDY = "restore it from the commit that froze the scale"
 
 
+class Again(NamedTuple):
+    """A later freeze of some claims or exhibits: when (ISO 8601), of which, and why."""
+
+    date: str
+    what: list[str]
+    why: str
+
+
 class Frozen(NamedTuple):
-    """date: of the freeze, ISO 8601. claims, plans: the ids of claims and exhibits that have changed since."""
+    """date: of the first freeze, ISO 8601. claims, plans: the ids of claims and exhibits that have changed since.
+
+    again: the later freezes of parts.
+    """
 
     date: str
     claims: list[str]
     plans: list[str]
+    again: Sequence[Again] = ()
 
 
 def frozen_path(params: Path, scale: str) -> Path:
@@ -37,20 +50,45 @@ def content(params: Path, scale: str, date: str) -> dict[str, Any]:
     return {"date": date, "claims": dict(_claims(params, scale)), "plans": dict(_plans(params, scale))}
 
 
+def content_again(params: Path, scale: str, date: str, why: str) -> dict[str, Any]:
+    """The same of a scale that is frozen already: the first date stays; what differs is named with the later one."""
+    frozen, then = read_frozen(params, scale), _read(frozen_path(params, scale))
+    later = {"date": date, "what": [*frozen.claims, *frozen.plans], "why": why}
+    return content(params, scale, then["date"]) | {"again": [*then.get("again", []), later]}
+
+
 def read_frozen(params: Path, scale: str) -> Frozen | None:
     """When the scale was frozen and what changed since; None if it never was. UserError for an odd file."""
     path = frozen_path(params, scale)
     if not path.is_file():
         return None
+    then, now = _read(path), content(params, scale, "")
+    changed = {part: _unequal(then[part], now[part]) for part in PARTS}
+    return Frozen(str(then.get("date")), **changed, again=[Again(**each) for each in then.get("again", [])])
+
+
+def _read(path: Path) -> dict[str, Any]:
     then = read_yaml(path)
-    parts = ("claims", "plans")
-    if not isinstance(then, dict) or not all(isinstance(then.get(part), dict) for part in parts):
-        raise UserError(
-            "not a freeze", expected="date, claims and plans", found=str(then)[:60], where=path, remedy=REMEDY
-        )
-    now = content(params, scale, "")
-    changed = {part: _unequal(then[part], now[part]) for part in parts}
-    return Frozen(str(then.get("date")), **changed)
+    if not isinstance(then, dict) or not all(isinstance(then.get(part), dict) for part in PARTS):
+        raise _not_a_freeze(path, str(then)[:60])
+    again = then.get("again", [])
+    if not isinstance(again, list) or not all(map(_is_again, again)):
+        raise _not_a_freeze(path, f"again: {again!s:.60}")
+    return then
+
+
+def _is_again(each: Any) -> bool:
+    return isinstance(each, dict) and set(each) == set(Again._fields) and isinstance(each["what"], list)
+
+
+def _not_a_freeze(path: Path, found: str) -> UserError:
+    return UserError(
+        "not a freeze",
+        expected="date, claims and plans, and of what was frozen again date, what and why",
+        found=found,
+        where=path,
+        remedy=REMEDY,
+    )
 
 
 def _unequal(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -20,7 +20,7 @@ from reports.reading.tidy import check_of, check_types
 class Tested(TypedDict):
     """A claim, what the paper says of it, and what came out here. A verdict needs the whole family of claims.
 
-    effect, low, high, n, test, p, opposite, sd, margin, among, of: see reports.judging.inference.Result.
+    effect, low, high, n, test, p, opposite, sd, margin, among, of, part: see reports.judging.inference.Result.
     missing: the compared cells without a result. diverged: the cells that were left out because a training diverged.
     """
 
@@ -46,6 +46,7 @@ class Tested(TypedDict):
     margin: float | None
     among: int | None
     of: int | None
+    part: int | None
     unit: str
     missing: list[str]
     diverged: list[str]

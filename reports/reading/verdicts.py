@@ -27,6 +27,7 @@ class Verdict(TypedDict):
     """A claim with its verdict.
 
     p: of the claim. p_bh, p_holm: corrected over all tests of the scale; of the opposite if the claim is contradicted.
+    part: which of the claim's conditions effect and paper_effect are of, from 1: the one that decides.
     strict: whether the verdict also stands by Holm's correction. The other keys are those of reports.reading.judged.
     """
 
@@ -42,6 +43,7 @@ class Verdict(TypedDict):
     low: float | None
     high: float | None
     unit: str
+    part: int | None
     n: int | None
     seeds_needed: int | None
     test: str | None

@@ -347,7 +347,7 @@ def test_the_claims_of_an_exhibit_that_is_not_drawn_are_not_run(lab):
 
 
 def test_a_place_among_values_of_which_one_is_unknown_names_no_cell(lab):
-    """Of width 8 no run is left and none tells what it was: then 32 is not the first width."""
+    """Of width 8 no run has a number and none tells what it was: then 32 is not the first width."""
     claims = (
         HEADS.split("  C1:")[0]
         + """  C1:
@@ -363,7 +363,7 @@ def test_a_place_among_values_of_which_one_is_unknown_names_no_cell(lab):
     found = verdicts(heads(lab, kept, gone, claims))["C1"]
     assert (found["verdict"], found["missing"]) == (
         "not run",
-        ["a value of output_dim of which no run is left"],
+        ["a value of output_dim of which no run has a number"],
     )
 
 

@@ -99,10 +99,10 @@ def test_what_no_cell_answers_is_named(where, steps, named):
 
 
 def test_a_claim_waits_for_cells_of_which_nobody_knows_the_value():
-    """A part of the grid of which no run is left may be what the claim compares: `last` would be another cell."""
+    """A part of the grid of which no run has a number may be what the claim compares: `last` would be another cell."""
     keys = [{"training": "SimCLR", "epochs": "10"}, {"training": UNKNOWN, "epochs": UNKNOWN}]
     ends = [{"minus": [{"epochs": "last"}, {"epochs": "first"}]}]
-    with pytest.raises(Missing, match="a value of epochs of which no run is left"):
+    with pytest.raises(Missing, match="a value of epochs of which no run has a number"):
         rows_of(keys, {"training": "SimCLR"}, ends)
     assert len(rows_of(keys, {"training": "SimCLR"}, [])) == 2
     assert len(rows_of(keys[:1], {"training": "SimCLR"}, ends)) == 1
@@ -197,9 +197,9 @@ def test_an_unknown_value_hides_which_is_first_and_may_be_any_other():
     keys = [*GRID, {"kind": "a", "dim": "?"}]
     cells = [*VALUES, 7.0]
     assert values([], {"dim": 9}, keys, cells) == [1, 10, 7]
-    with pytest.raises(Missing, match="a value of dim of which no run is left") as caught:
+    with pytest.raises(Missing, match="a value of dim of which no run has a number") as caught:
         values([], {"dim": "first"}, keys, cells)
-    assert caught.value.cells == ["a value of dim of which no run is left"]
+    assert caught.value.cells == ["a value of dim of which no run has a number"]
     assert values([], {"kind": "first", "dim": 10}, keys, cells) == [2, 7]
 
 

@@ -258,7 +258,8 @@ def test_all_conditions_are_needed_and_one_suffices_against():
         Result(e, None, None, 3, "t", p=p, opposite=q, margin=1.0)
         for e, p, q in ((1, 0.01, 0.99), (2, 0.2, 0.8))
     )
-    assert (both([one, two]).effect, both([one, two]).p, both([one, two]).opposite) == (2, 0.2, 1.0)
+    found = both([one, two])
+    assert (found.effect, found.p, found.opposite, found.part) == (2, 0.2, 1.0, 2)
     against = Result(-3, None, None, 3, "t", p=0.99, opposite=0.01, margin=-3.0)
     assert both([one, against]).opposite == pytest.approx(0.02)
 
@@ -267,9 +268,9 @@ def test_what_could_not_be_tested_does_not_hide_what_is_refuted():
     untested = Result(1, None, None, 1, "one seed shows no spread")
     against = Result(-3, None, None, 3, "t", p=0.999, opposite=0.001, margin=-3.0)
     found = both([untested, against])
-    assert (found.effect, found.p, found.opposite) == (-3, 1.0, pytest.approx(0.002))
+    assert (found.effect, found.p, found.opposite, found.part) == (-3, 1.0, pytest.approx(0.002), 2)
     undecided = replace(against, opposite=0.4)
-    assert both([untested, undecided]) is untested
+    assert both([untested, undecided]) == untested
 
 
 def test_exact_claims_need_every_number():

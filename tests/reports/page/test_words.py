@@ -5,7 +5,8 @@ import json
 import pytest
 
 from reports.page import board, summary
-from reports.page.directions import Direction, directions
+from reports.page.compared import compared
+from reports.page.directions import Direction, direction_of, directions
 from reports.reading.completion import Made
 from reports.reading.declarations import load_all
 from reports.reading.words import read_words
@@ -24,6 +25,9 @@ def test_every_claim_has_three_to_six_words_and_at_most_25_of_the_paper():
     assert len({each.short for each in words.values()}) == len(words)
 
 
+SIZES = {"contrast": [{"minus": [{"batch_size": "last"}, {"batch_size": "first"}]}]}
+
+
 @pytest.mark.parametrize(
     ("body", "said", "bounds"),
     [
@@ -37,13 +41,62 @@ def test_every_claim_has_three_to_six_words_and_at_most_25_of_the_paper():
             (-2, 2),
         ),
         ({"type": "R", "of": "every"}, "an effect above zero confirms, in every comparison", ()),
-        ({"type": "D", "all": [{"above": 0}, {"below": 0}]}, "confirmed where all its parts hold", ()),
+        (
+            {"type": "D", **SIZES},
+            "batch size last minus batch size first: an effect above zero confirms",
+            (),
+        ),
         ({"type": "A"}, "exact agreement confirms", ()),
+        ({"type": "report", **SIZES}, "batch size last minus batch size first", ()),
         ({"type": "report"}, "", ()),
     ],
 )
-def test_each_effect_says_which_direction_confirms(body, said, bounds):
-    assert directions([({"X1": body}, "smoke")]) == {"X1": (said, bounds)}
+def test_each_effect_says_what_it_compares_and_which_direction_confirms(body, said, bounds):
+    assert directions([({"X1": body}, "smoke")]) == {"X1": [(said, bounds)]}
+
+
+def test_of_several_conditions_the_one_that_decides_has_its_own_direction():
+    """Two parts of one claim have opposite signs: an effect without its part would read as its opposite."""
+    body = {"type": "D", **SIZES, "all": [{"metric": "top1", "below": 0}, {"metric": "entropy", "above": 2}]}
+    found = directions([({"X1": body}, "smoke")])["X1"]
+    sizes = "batch size last minus batch size first"
+    assert direction_of(found, 1).words == (
+        f"part 1 of 2, top-1 accuracy of {sizes}: an effect below zero confirms, as all its parts have to"
+    )
+    assert direction_of(found, 2).words.startswith(f"part 2 of 2, entropy of {sizes}: an effect above +2")
+    assert direction_of(found, 2).bounds == (2,)
+    assert direction_of(found, None) == direction_of([], 1) == Direction()
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"contrast": [{"swap": ["first", "second"]}]}, "first and second exchanged"),
+        ({"contrast": [{"pairs": "output_dim"}]}, "any two values of output dim"),
+        (
+            {"contrast": [{"mean": "learning_rate"}, {"minus": [{"l2_norm": True}, "others"]}]},
+            "the mean over learning rate; then l2 norm yes minus the others",
+        ),
+        (
+            {"contrast": [{"minus": [{"first": ["Crop", "Color"]}, {"smoke": 4.5, "paper": 8.3}]}]},
+            "first Crop or Color minus 4.5",
+        ),
+        (
+            {
+                "contrast": [{"trend": "width"}],
+                "where": {"first": {"differs": "second"}, "epochs": {"not": 5}},
+            },
+            "the trend over width, where first other than second, epochs not 5",
+        ),
+        (
+            {"correlate": {"spearman": [{"metric": "top1"}, {"representation": ["h", ""]}]}},
+            "Spearman correlation of top-1 accuracy with representation h or empty",
+        ),
+        ({"where": {"width": 1}}, ""),
+    ],
+)
+def test_what_a_condition_compares_is_said_in_words(condition, said):
+    assert compared(condition, "smoke") == said
 
 
 def test_a_bound_other_than_zero_is_drawn_where_the_effect_has_to_pass_it(tmp_path):
@@ -56,7 +109,7 @@ def test_a_bound_other_than_zero_is_drawn_where_the_effect_has_to_pass_it(tmp_pa
         "paper_effect": 10.0,
     }
     (tmp_path / board.FILE).write_text(json.dumps({"claims": [record]}))
-    said = board.Said(directions={"C2": Direction("an effect above +5 confirms", (5.0,))})
+    said = board.Said(directions={"C2": [Direction("an effect above +5 confirms", (5.0,))]})
     (claim,) = board.load(tmp_path, "smoke", [], said)
     line = claim.interval
     assert line.zero < line.low < line.effect < line.high < line.bounds[0] < line.paper
