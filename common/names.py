@@ -22,6 +22,11 @@ def cell_name(run: str) -> str:
     return re.sub(r"-seed\d+$", "", run)
 
 
+def seed_of(run: str) -> str:
+    """The seed at the end of the run's id, as text; "" for an id without one."""
+    return run.rpartition("-seed")[2] if cell_name(run) != run else ""
+
+
 def dotted(bindings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """{configurable: {parameter: value}}, as a plan nests bindings, as {"configurable.parameter": value}."""
     return {

@@ -91,8 +91,17 @@ def lineage(scale: str) -> tuple[str, ...]:
 
 
 def value_at(scale: str, by_scale: Mapping[str, Any]) -> Any:
-    """What a mapping from scales has for this one, or else for its parent."""
-    return next(by_scale[name] for name in lineage(scale) if name in by_scale)
+    """What a mapping from scales has for this one, or else for its parent. UserError if it has neither."""
+    for name in lineage(scale):
+        if name in by_scale:
+            return by_scale[name]
+    raise UserError(
+        f"a number that depends on the scale has no value for `{scale}`",
+        expected=" or ".join(lineage(scale)),
+        found=", ".join(map(str, by_scale)),
+        where="a claim under params/exhibits/",
+        remedy=f"add {scale}: <number> there, or name a parent in {FOLDER / scale}.yaml",
+    )
 
 
 def entry_of(exhibit: Mapping[str, Any], scale: str) -> dict[str, Any]:

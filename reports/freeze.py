@@ -1,8 +1,8 @@
 """Freeze a scale before it is run: write hashes of its claims and runs, with the date, to params/frozen/<scale>.yaml.
 
-Commit that file, and then run the scale. Its page says when it was frozen, and marks every claim and every exhibit that
-has changed since. Exhibits that are declared later, or that had to change, are frozen again, with a reason: what did
-not change keeps its first date, and the page names the others with theirs.
+Plan the scale first, commit that file, and then run the scale. Its page says when it was frozen, and marks every claim
+and every exhibit that has changed since. Exhibits that are declared later, or that had to change, are frozen again,
+with a reason: what did not change keeps its first date, and the page names the others with theirs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from common.errors import UserError, command
 from common.files import write_yaml
 from common.scales import check_scale
-from reports.reading.frozen import content, content_again, frozen_path, read_frozen
+from reports.reading.frozen import check_planned, content, content_again, frozen_path, read_frozen
 
 HEADER = (
     "# Made by `python -m reports.freeze` before the scale was run: hashes of its claims and of its plans.\n"
@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     path = frozen_path(options.params, check_scale(options.scale))
+    check_planned(options.params, options.scale)
     if path.exists() and not options.again:
         raise UserError(
             f"scale {options.scale} is frozen already",

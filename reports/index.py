@@ -87,6 +87,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         left=summary.still(left, scale),
         came_out=summary.came_out(claims or []),
         frozen=frozen,
+        is_frozen_first=bool(frozen) and (made is None or made.first >= frozen.date),
         meanings=board.MEANINGS,
         spoken=SPOKEN,
         thinned=sum(bool(entry.record and entry.record["thinned"]) for entry in entries),

@@ -26,6 +26,8 @@ from reports.reading.lineage import Trail, Tried, absent, trails
 from reports.reading.notation import metric
 from reports.reading.tidy import load_collected
 
+AGAIN = "make the run again, by the command of its stage"
+
 
 @command
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -114,7 +116,7 @@ def _told(trail: Trail, record: Mapping[str, Any], results: Path) -> Iterator[st
         lines = {
             "folder": folder,
             "parameters": folder / "operative.gin",
-            **_own_record(folder / "record.json"),
+            **_own_record(folder, step.causes.get("fingerprint", "")),
             "command": step.command,
         }
         yield f"  {step.stage}"
@@ -130,11 +132,18 @@ def _told_search(tried: Sequence[Tried]) -> Iterator[str]:
         yield f"    {'' if place else 'chosen of':11}{settings}: {measured or 'diverged'}; {each.command}"
 
 
-def _own_record(path: Path) -> dict[str, str]:
-    """Commit and cost of a run. They belong to the machine that ran it, so a copy of the numbers may lack them."""
+def _own_record(folder: Path, fingerprint: str) -> dict[str, str]:
+    """Commit and cost of the run with this fingerprint, or one that begins so.
+
+    They belong to the machine that ran it, so a copy of the numbers may lack them.
+    """
+    path, cause = folder / "record.json", folder / "run.json"
     if not path.exists():
         return {"commit": f"not known: there is no {path.name} in this folder"}
-    record = read_json(path, "make the run again, by the command of its stage")
+    # Of numbers that are committed another making, or another run of this name, may lie here.
+    if not cause.exists() or not read_json(cause, AGAIN).get("fingerprint", "").startswith(fingerprint):
+        return {"commit": "not known: another run lies in this folder"}
+    record = read_json(path, AGAIN)
     git, seconds, speed = record.get("git") or {}, record.get("seconds"), record.get("images_per_second")
     edited = (
         f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"

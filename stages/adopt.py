@@ -1,5 +1,7 @@
 """Declare that the code of today gives the same numbers as the code that made the results at hand.
 
+Results at hand lie under results, or are committed under reports/evidence where the scale reuses those.
+
 For a renamed variable nobody should retrain a cluster-month. The declaration goes to params/adopted.yaml (commit it)
 and stands, with its reason, in the provenance of every number that rests on it.
 """
@@ -16,6 +18,7 @@ from stages.planning import fingerprint
 from stages.planning.code_changes import code_of, finished
 from stages.planning.declaration import PARAMS
 from stages.planning.plans import all_plans
+from stages.running.finished import committed
 
 ADOPTED = PARAMS / "adopted.yaml"
 HEADER = (
@@ -49,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _entries(scale: str, results: Path, reason: str) -> Iterator[dict[str, str]]:
     """One adoption for each code of today whose finished runs are of another."""
     older: dict[tuple[str, str], set[str]] = {}
-    for run, cause in finished(all_plans(scale), results):
+    for run, cause in [*finished(all_plans(scale), results), *committed(all_plans(scale))]:
         older.setdefault((run.stage, run.code), set()).add(str(code_of(cause)))
     for (stage, code), codes in sorted(older.items()):
         if codes == {fingerprint.accepted_code(stage, code)}:

@@ -14,23 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common import files, scales
-from common.errors import command
+from common.errors import UserError, command
 from common.options import add_results, add_scale
 from stages.planning.plans import all_plans
 from stages.running import store
 from stages.running.finished import EVIDENCE
 
-COLUMNS = (
-    "fingerprint",
-    "stage",
-    "finished",
-    "seconds",
-    "images_per_second",
-    "processes",
-    "device",
-    "processor",
-)
-COLUMNS += ("commit",)
+RECORDED = ("finished", "seconds", "images_per_second", "processes", "device", "processor")
+COLUMNS = ("fingerprint", "stage", *RECORDED, "commit")
 
 
 @command
@@ -59,18 +50,29 @@ def _kept(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     header, rows = files.read_csv(path)
+    if tuple(header) != COLUMNS:
+        raise UserError(
+            "a file is damaged",
+            expected=f"columns {', '.join(COLUMNS)}",
+            found=", ".join(header),
+            where=path,
+            remedy=f"git checkout -- {path}",
+        )
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def _here(scale: str, results: Path) -> Iterator[dict[str, str]]:
-    """The records of the scale's finished runs on this machine; runs without a whole record are left out."""
+    """The records of the scale's finished runs on this machine; a run without a whole record is left out."""
     runs = {
         run.fingerprint: run for plan in all_plans(scale) for some in plan.stages.values() for run in some
     }
     for key, run in runs.items():
         try:
-            record = json.loads((store.find(results, run) / store.RECORD).read_bytes())
-            told = {name: str(record[name]) for name in COLUMNS if name in record}
-            yield {**told, "fingerprint": key, "stage": run.stage, "commit": str(record["git"]["commit"])}
+            folder = store.find(results, run)
+            record = json.loads((folder / store.RECORD).read_bytes())
+            told = {name: str(record[name]) for name in RECORDED}
+            float(told["seconds"])
+            if store.is_of(folder, run):
+                yield {"fingerprint": key, "stage": run.stage, **told, "commit": str(record["git"]["commit"])}
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -1,8 +1,9 @@
 """Make some runs again, from nothing, whose numbers are committed, and compare: a check for strangers.
 
 The runs are drawn among those that the exhibits show, each with all that it reads. On the same kind of processor with
-the same libraries every number must be the same to the last bit; elsewhere accuracies may differ as those of two seeds
-do. After `adopt` this is the proof that numbers stayed. Nothing that lies in results is read but the data.
+the same libraries every number must be the same to the last bit; elsewhere, on a GPU or by several processes for
+example, accuracies may differ as those of two seeds do. After `adopt` this is the proof that numbers stayed. Nothing
+that lies in results is read but the data.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from stages.running.finished import Finished, finished, in_evidence
 from stages.running.sweeps import parsed
 
 ACCURACIES = ("top1", "knn_top1", "online_top1", "accuracy", "mean_per_class", "map11")
-BOUND = 3.0  # percentage points: how far apart the pilots' seeds were, at most
+BOUND = 3.0  # percentage points: three times the spread of a cell over seeds (docs/power.md)
 SAME, NEAR, APART, DIFFERENT = "the same", "within the bound", "not compared", "DIFFERENT"
 
 
@@ -93,10 +94,7 @@ def _beside(run: Run, now: Finished | None) -> Iterator[str]:
     """Print every number of a run beside the committed one; what became of each."""
     then = in_evidence(run)
     assert then and now, "both were looked at before"
-    alike = all(
-        then.account["machine"].get(name) == now.account["machine"].get(name)
-        for name in ("processor", "versions")
-    )
+    alike = _on(then) == _on(now) and bool(then.account["machine"].get("processor"))
     print(
         f"{run.stage} {run.exhibit} {run.id}: made on {then.account['machine'].get('processor')}, now "
         f"{now.account['machine'].get('processor')}"
@@ -108,6 +106,11 @@ def _beside(run: Run, now: Finished | None) -> Iterator[str]:
         word = _word(name, then.metrics[name], now.metrics[name], alike)
         print(f"  {name:<20} {then.metrics[name]!r:>22} {now.metrics[name]!r:>22}  {word}", flush=True)
         yield word
+
+
+def _on(one: Finished) -> list[Any]:
+    """What of a machine decides last bits."""
+    return [one.account["machine"].get(name) for name in ("processor", "device", "processes", "versions")]
 
 
 def _word(name: str, then: float, now: float, alike: bool) -> str:

@@ -34,6 +34,7 @@ rule judge:
         rules.collect.output,
         expand("params/exhibits/{exhibit}.yaml", exhibit=EXHIBITS),
         glob.glob("params/paper/*.csv"),
+        glob.glob("params/scales/*.yaml"),
         f"{RESULTS}/code/judging",
     output:
         update(receipt("judged")),
@@ -56,6 +57,7 @@ rule page:
     input:
         rules.draw.output,
         glob.glob("reports/templates/*"),
+        glob.glob("params/frozen/*.yaml"),
         f"{RESULTS}/code/page",
     output:
         update(receipt("page")),

@@ -35,12 +35,26 @@ def _rows(
     row_of: Callable[[Any], tuple[str, str, str, str]],
 ) -> list[Row]:
     """One row for everything of this kind that any comparison has, in the order in which they come."""
-    said = [{key_of(one): row_of(one) for one in changed[kind]} for changed in compared]
+    said = [_said(changed[kind], key_of, row_of) for changed in compared]
     keys: Iterable[Hashable] = dict.fromkeys(key for each in said for key in each)
     rows = []
     for key in keys:
         exhibit, name, here, _ = next(each[key] for each in said if key in each)
         rows.append(Row(exhibit, name, here, [each[key][3] if key in each else SAME for each in said]))
+    return rows
+
+
+def _said(
+    found: Iterable[Any],
+    key_of: Callable[[Any], Hashable],
+    row_of: Callable[[Any], tuple[str, str, str, str]],
+) -> dict[Hashable, tuple[str, str, str, str]]:
+    """What one comparison says, by key: where a base has several values for one key, all of them."""
+    rows: dict[Hashable, tuple[str, str, str, str]] = {}
+    for one in found:
+        *row, base = row_of(one)
+        key = key_of(one)
+        rows[key] = (*row, f"{rows[key][3]}, {base}" if key in rows else base)
     return rows
 
 

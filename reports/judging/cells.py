@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from common.names import cell_name
+from common.names import cell_name, seed_of
 from reports.judging.choice import SPLIT, choose
-from reports.judging.keys import Key, identity, named
+from reports.judging.keys import Key, identity, named, without
 from reports.judging.selection import UNKNOWN, Missing, Row
 from reports.reading.exhibit import Evidence
+from reports.reading.knobs import canonical
 from reports.reading.paper import knobs_of
 from reports.reading.tidy import DIVERGED
 
@@ -72,7 +73,7 @@ class Cells:
         """
         has = ~np.isnan(self.values)
         needed = max(1, min(2, self.values.shape[1]))
-        used = np.stack([row.weights != 0 for row in rows])
+        used = np.stack([row.needs for row in rows])
         for cells in used.any(axis=0, keepdims=True) if of == "mean" else used:
             if has[cells].all(axis=0).sum() < needed:
                 never = [place for place in np.flatnonzero(cells) if not has[place].any()]
@@ -82,12 +83,13 @@ class Cells:
 
     def left_out(self, rows: Sequence[Row]) -> list[str]:
         """The cells of these rows in which a seed diverged, and how many seeds did."""
-        used = np.stack([row.weights != 0 for row in rows]).any(axis=0)
+        used = np.stack([row.needs for row in rows]).any(axis=0)
         return [self._lacking(place) for place in np.flatnonzero(used & self.diverged.any(axis=1))]
 
     def _lacking(self, place: int) -> str:
-        has, lost = ~np.isnan(self.values[place]), int(self.diverged[place].sum())
-        whole, said = len(has), [f"{int(has.sum())} of {len(has)} seeds"] if has.any() and not lost else []
+        has, lost = int((~np.isnan(self.values[place])).sum()), int(self.diverged[place].sum())
+        whole = self.values.shape[1]
+        said = [f"{has} of {whole} seeds"] if has and has + lost < whole else []
         said += [f"diverged in {lost} of {whole} seeds"] if lost else []
         return named(self.keys[place]) + (f" ({', '.join(said)})" if said else "")
 
@@ -95,16 +97,21 @@ class Cells:
 def of_evidence(evidence: Evidence, metrics: Sequence[str]) -> Cells:
     """The measured cells, and without values the planned cells that no run has filled; not the cells that we added."""
     measured, knobs = evidence.measured, evidence.knobs
+    absent = _absent(evidence, knobs, metrics)
     if OWN in knobs:
         measured, knobs = measured[measured[OWN] == ""], [knob for knob in knobs if knob != OWN]
+        absent = [without(key, [OWN]) for key in absent if key[OWN] in ("", UNKNOWN)]
     present = _table(measured, knobs, metrics, set(_runs_that_diverged(evidence)))
     known = {identity(key) for key in present.keys}
-    absent = [key for key in _absent(evidence, knobs, metrics) if identity(key) not in known]
-    nothing = np.full((len(absent), present.values.shape[1]), np.nan)
+    absent = [key for key in absent if identity(key) not in known]
+    # A seed of which no run is made yet has no column either.
+    own = {cell for cell, said in evidence.provenance.get("missing_cells", {}).items() if said.get(OWN)}
+    seeds = {seed_of(run) for run in evidence.missing if _cell_of(run) not in own} - {"", *measured["seed"]}
+    wider = ((0, len(absent)), (0, len(seeds)))
     return Cells(
         [*present.keys, *absent],
-        np.concatenate([present.values, nothing]),
-        np.concatenate([present.diverged, np.zeros(nothing.shape, bool)]),
+        np.pad(present.values, wider, constant_values=np.nan),
+        np.pad(present.diverged, wider),
     )
 
 
@@ -128,7 +135,8 @@ def _table(frame: pd.DataFrame, knobs: Sequence[str], metrics: Sequence[str], lo
 
 
 def _absent(evidence: Evidence, knobs: Sequence[str], metrics: Sequence[str]) -> list[dict[str, str]]:
-    """Cells whose runs are all missing. An id holds positions in the grid: other runs tell which values these are."""
+    """Cells of missing runs. Where nothing says their knobs, in older evidence, other runs tell: ids are places."""
+    planned = evidence.provenance.get("missing_cells", {})
     measured = evidence.measured
     known = {
         frozenset(cell_name(run).split("-")): row
@@ -136,10 +144,19 @@ def _absent(evidence: Evidence, knobs: Sequence[str], metrics: Sequence[str]) ->
     }
     keys = []
     for run in evidence.missing:
-        tokens = cell_name(run.split("/")[-1]).split("-")
-        values = {knob: _value(knob, tokens, known) for knob in knobs}
+        cell = _cell_of(run)
+        said, tokens = planned.get(cell), cell.split("-")
+        values = {
+            knob: _value(knob, tokens, known) if said is None else canonical(said.get(knob, ""))
+            for knob in knobs
+        }
         keys += [{**values, "metric": name} for name in metrics]
     return list({identity(key): key for key in keys}.values())
+
+
+def _cell_of(run: str) -> str:
+    """The cell of "<stage>/<run>"."""
+    return cell_name(run.rpartition("/")[2])
 
 
 def _value(knob: str, tokens: Sequence[str], known: Mapping[frozenset, Mapping[str, str]]) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 
 from common.errors import UserError
 from reports.judging.keys import Key, identity, without
-from reports.judging.selection import Missing, Row, in_order, select, spelled_out, spoken
+from reports.judging.selection import UNKNOWN, Missing, Row, in_order, select, spelled_out, spoken
 
 OTHERS = "others"
 
@@ -40,6 +40,9 @@ def rows_of(
     """
     unit = np.eye(len(keys))
     rows = select([Row(key, unit[place]) for place, key in enumerate(keys)], where)
+    if unknown := sorted({knob for row in rows for knob, value in row.key.items() if value == UNKNOWN}):
+        # Such a cell could stand on either side of a difference, or beside none.
+        raise Missing([f"a value of {knob} of which no run has a number" for knob in unknown])
     for step in steps:
         ((name, body),) = step.items()
         if name not in STEPS:

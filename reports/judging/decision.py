@@ -68,8 +68,7 @@ def _verdict(claim: Tested, tests: Family) -> tuple[str, str, int | None]:
     if claim["below_scale"]:
         return NOT_RUN, f"makes sense from scale {claim['min_scale']} on", None
     if claim["missing"]:
-        lost = any("diverged" in name for name in claim["missing"])
-        return NOT_RUN, "diverged: too few seeds are left" if lost else "no result for what it compares", None
+        return NOT_RUN, _why_missing(claim["missing"]), None
     if claim["type"] == "report":
         return REPORT, "a number, without a test", None
     if claim["type"] == "A":
@@ -85,6 +84,17 @@ def _verdict(claim: Tested, tests: Family) -> tuple[str, str, int | None]:
                 None,
             )
     return _inconclusive(claim, tests)
+
+
+def _why_missing(cells: Sequence[str]) -> str:
+    """In a word what reports.judging.cells says of each cell that is not complete."""
+    if all("(diverged in" in cell for cell in cells):
+        return "diverged: too few seeds are left"
+    return (
+        "too few seeds so far"
+        if any(" seeds" in cell for cell in cells)
+        else "no result for what it compares"
+    )
 
 
 def _inconclusive(claim: Tested, tests: Family) -> tuple[str, str, int | None]:

@@ -20,7 +20,9 @@ import numpy as np
 from reports.judging.selection import Row
 
 LEVEL = 0.05
-ROUNDING = 1e-9  # a spread below this share of the numbers is that of their last bits
+ROUNDING = (
+    1e-9  # a spread below this share of the numbers is that of their last bits; a t of it would be huge
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def estimate(
         return _one_seed(averaged, rows, cells) if len(averaged) == 1 else None
     values = np.stack([row.value(cells) for row in averaged])
     if noise is None:
-        return over_seeds(values)
+        return over_seeds(values, _largest(averaged, cells))
     n = (~np.isnan(values)).sum(axis=1)
     length = np.sqrt((np.stack([row.weights for row in averaged]) ** 2).sum(axis=1))
     known = np.full(len(averaged), np.inf)
@@ -70,7 +72,7 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
         # A cell in two pairs makes them dependent, and the t test would take one error for several.
         if (np.stack([row.weights for row in rows]) != 0).sum(axis=0).max() > 1:
             return None
-        error = values.std(ddof=1, keepdims=True) / math.sqrt(n)
+        error = _spread(values.std(ddof=1, keepdims=True), _largest(rows, cells).max()) / math.sqrt(n)
         return of_one_seed(
             values.mean(keepdims=True), error, n - 1, n, f"t over {n} pairs of cells of one seed"
         )
@@ -80,17 +82,31 @@ def _one_seed(averaged: Sequence[Row], rows: Sequence[Row], cells: np.ndarray) -
         return None
     n = len(levels)
     _, covariance = np.polyfit(np.arange(n), levels, 1, cov=True)
-    error = np.sqrt(covariance[:1, 0]) * (n - 1)
+    error = _spread(np.sqrt(covariance[:1, 0]) * (n - 1), _largest(rows, cells).max())
     return of_one_seed(values, error, n - 2, n, f"slope over {n} values of one seed")
 
 
-def over_seeds(values: np.ndarray) -> Estimates:
-    """Contrasts by their values within seeds, (m, n seeds), NaN where a seed lacks a cell; two or more seeds each."""
-    n, spread = (~np.isnan(values)).sum(axis=1), np.nanstd(values, axis=1, ddof=1)
-    # Equal accuracies differ in their last bits after averaging; divided by such a spread, t would be huge.
-    spread[spread <= ROUNDING * np.nanmax(abs(values), axis=1)] = 0
+def over_seeds(values: np.ndarray, largest: np.ndarray | None = None) -> Estimates:
+    """Contrasts by their values within seeds, (m, n seeds), NaN where a seed lacks a cell; two or more seeds each.
+
+    largest: of the numbers that each contrast was made of, (m,); by default the contrasts' own.
+    """
+    n = (~np.isnan(values)).sum(axis=1)
+    spread = _spread(
+        np.nanstd(values, axis=1, ddof=1), np.nanmax(abs(values), axis=1) if largest is None else largest
+    )
     how_many = f"{n.min()} to {n.max()}" if np.ptp(n) else str(n[0])
     return Estimates(np.nanmean(values, axis=1), spread / np.sqrt(n), n - 1.0, n, f"t over {how_many} seeds")
+
+
+def _largest(rows: Sequence[Row], cells: np.ndarray) -> np.ndarray:
+    """The largest of the numbers that each row is made of."""
+    return np.array([np.nanmax(abs(cells[row.needs])) for row in rows])
+
+
+def _spread(spread: np.ndarray, largest: np.ndarray | float) -> np.ndarray:
+    """The spread, 0 where it is that of last bits: 42.3 - 40.1 and 37.5 - 35.3 are equal, and not to the last bit."""
+    return np.where(spread <= ROUNDING * largest, 0, spread)
 
 
 def of_one_seed(mean: np.ndarray, error: np.ndarray, df: float, n: int, test: str) -> Estimates:

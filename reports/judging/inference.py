@@ -47,6 +47,7 @@ class Result:
         count that holds. n: seeds, or pairs where there is one seed. sd: of the binding contrast over seeds.
     margin: how far the binding contrast is from its bound, positive on the claim's side. among: by how much the
         binding contrast's p was multiplied, because others could have been the binding one.
+    against: the same of the binding contrast's p for the opposite.
     part: which of the claim's conditions this is, from 1.
     """
 
@@ -60,6 +61,7 @@ class Result:
     sd: float | None = None
     margin: float | None = None
     among: int = 1
+    against: int = 1
     of: int | None = None
     part: int = 1
 
@@ -88,6 +90,7 @@ def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
         p=_at_least(p, needed),
         opposite=_at_least(opposite, len(p) - needed + 1),
         among=len(p) - needed + 1,
+        against=needed * (2 if bound.kind == "within" else 1),
     )
 
 
@@ -112,13 +115,19 @@ def both(results: Sequence[Result]) -> Result:
     tested = [result for result in results if result.p is not None]
     # The claim is false if any part is: several chances to find one, so the smallest p is multiplied.
     opposite = min(1.0, len(results) * min((result.opposite for result in tested), default=1.0))
-    # One part that is shown false settles it: a conjunction does not wait for its other parts.
-    if untested and opposite < LEVEL:
-        return replace(min(tested, key=lambda result: result.opposite), p=1.0, opposite=opposite)
-    if untested:
+    if not tested:
         return untested[0]
-    binding = max(results, key=lambda result: (result.p, -(result.margin or 0)))
-    return replace(binding, opposite=opposite)
+    # One part that is shown false settles it: a conjunction does not wait for its other parts. It is tested whatever
+    # comes out, or the family would be the smaller the less there is to find in it.
+    refuted = untested and opposite < LEVEL
+    if refuted:
+        binding = min(tested, key=lambda result: result.opposite)
+    else:
+        binding = max(
+            results, key=lambda result: (1.0 if result.p is None else result.p, -(result.margin or 0))
+        )
+    p = 1.0 if untested else binding.p
+    return replace(binding, p=p, opposite=opposite, against=binding.against * len(results))
 
 
 def _p_values(estimates: Estimates, bound: Bound) -> tuple[np.ndarray, np.ndarray]:

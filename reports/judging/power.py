@@ -19,9 +19,10 @@ def seeds_needed(result: Result, level: float, power: float = 0.8) -> int:
     if not result.sd or result.margin is None:
         return max(FEWEST, result.n + 1) if result.sd is not None else FEWEST
     size = abs(result.margin) / result.sd
+    among = result.among if result.margin > 0 else result.against
     candidates = range(max(FEWEST, result.n + 1), MOST + 1)
 
     def reached(n: int) -> float:
-        return TTestPower().power(size, n, level / result.among, alternative="larger")
+        return TTestPower().power(size, n, level / among, alternative="larger")
 
     return (*candidates, MOST + 1)[bisect_left(candidates, power, key=reached)]

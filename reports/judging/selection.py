@@ -44,6 +44,11 @@ class Row:
     constant: float = 0.0
     levels: tuple[Row, ...] = field(default=())
 
+    @property
+    def needs(self) -> np.ndarray:
+        """Which cells it needs, (k,) bool: those with weight, and all levels of a trend, whose middle has none."""
+        return np.any([self.weights != 0, *(level.needs for level in self.levels)], axis=0)
+
     def value(self, cells: np.ndarray) -> np.ndarray:
         """The sum for cells (k,) or (k, n seeds); cells without weight may be NaN."""
         used = self.weights != 0

@@ -61,7 +61,9 @@ def judged(evidence: Evidence, made_from: Mapping[str, str]) -> Judged:
 def untested(exhibit: Declaration, paper: pd.DataFrame, why: str) -> list[Tested]:
     """The claims of an exhibit that has nothing to test them on."""
     return [
-        _said(claim, exhibit, paper) | NOTHING | {"missing": [why]}
+        _said(claim, exhibit, paper)
+        | NOTHING
+        | ({"missing": [why]} if claim.sensible_at(exhibit.scale) else {"below_scale": True})
         for claim in parse(exhibit.claims, exhibit.scale)
     ]
 

@@ -75,7 +75,8 @@ def _entry(declaration: Declaration, folder: Path, folders: Folders) -> Entry:
         folders.rows(declaration.id, declaration.scale).exists(),
     )
     entry = Entry(declaration, NOT_DRAWN if has_rows else NOT_RUN, None)
-    if not path.exists():
+    # A drawing without rows was made from others, of the committed evidence or of results that are gone.
+    if not has_rows or not path.exists():
         return entry
     record = read_record(path, declaration.scale, declaration.id, entry.again)
     begun = PARTIAL if record["provenance"]["runs"] else NOT_RUN

@@ -72,14 +72,18 @@ def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray
 
 
 def _measured(rows: pd.DataFrame, declared: tuple[str, ...]) -> pd.DataFrame:
-    """The rows, and NaN for what a diverged run would have measured: the metrics of its cell's other seeds, or all."""
+    """The rows, and NaN for what a diverged run would have measured: the metrics of its cell's other seeds, or all.
+
+    What it had measured before it diverged, a pretraining whose evaluation did, stays.
+    """
     measured = rows[rows["metric"] != DIVERGED]
     knobs = [name for name in rows.columns if name not in COLUMNS]
     added = []
     for _, row in rows[rows["metric"] == DIVERGED].iterrows():
         alike = measured[(measured[knobs] == row[knobs]).all(axis=1)]
         names = list(dict.fromkeys(alike["metric"])) or declared or list(dict.fromkeys(measured["metric"]))
-        added += [{**row, "metric": name, "value": math.nan} for name in names]
+        own = set(measured.loc[measured["run"] == row["run"], "metric"])
+        added += [{**row, "metric": name, "value": math.nan} for name in names if name not in own]
     return (
         pd.concat([measured, pd.DataFrame(added)], ignore_index=True)
         if added

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.files import sha256_bytes
 from common.options import add_scale
+from common.scales import lineage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,6 +41,7 @@ class Folders(NamedTuple):
             self.params / "exhibits" / f"{exhibit}.yaml",
             paper / f"{exhibit}.csv",
             paper / "contents.csv",
+            *(self.params / "scales" / f"{name}.yaml" for name in lineage(scale)),
         ]
         tidy = self.tidy(exhibit, scale)
         return [

@@ -46,8 +46,20 @@ def frozen_path(params: Path, scale: str) -> Path:
 
 
 def content(params: Path, scale: str, date: str) -> dict[str, Any]:
-    """What the file says of a scale as it is declared now."""
+    """What the file says of a scale as it is declared and planned now."""
     return {"date": date, "claims": dict(_claims(params, scale)), "plans": dict(_plans(params, scale))}
+
+
+def check_planned(params: Path, scale: str) -> None:
+    """UserError unless every exhibit has its plan: a freeze of none would hold for any."""
+    planned = {name for name, _ in _plans(params, scale)}
+    if absent := [exhibit.id for exhibit in load_all(params, scale) if exhibit.id not in planned]:
+        raise UserError(
+            f"scale {scale} is not planned",
+            expected=f"a plan of every exhibit in {params / 'plan' / scale}",
+            found=f"none of {', '.join(absent[:5])}{' and others' * (len(absent) > 5)}",
+            remedy=f"python -m stages plan --scale {scale}",
+        )
 
 
 def content_again(params: Path, scale: str, date: str, why: str) -> dict[str, Any]:

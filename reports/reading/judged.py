@@ -20,7 +20,7 @@ from reports.reading.tidy import check_of, check_types
 class Tested(TypedDict):
     """A claim, what the paper says of it, and what came out here. A verdict needs the whole family of claims.
 
-    effect, low, high, n, test, p, opposite, sd, margin, among, of, part: see reports.judging.inference.Result.
+    effect, low, high, n, test, p, opposite, sd, margin, among, against, of, part: see reports.judging.inference.Result.
     missing: the compared cells without a result. diverged: the cells that were left out because a training diverged.
     """
 
@@ -45,6 +45,7 @@ class Tested(TypedDict):
     sd: float | None
     margin: float | None
     among: int | None
+    against: int | None
     of: int | None
     part: int | None
     unit: str

@@ -40,6 +40,7 @@ class Run(TypedDict):
 class Provenance(TypedDict):
     """What decided the numbers of an exhibit: runs by "<stage>/<run>", and the names of those without a result.
 
+    missing_cells: the cells of these with the values of their knobs, by the cell's place in the grid.
     searched: the runs among which those of `runs` chose, likewise; they belong to no cell and have no rows.
     diverged: for each diverged run, the step at which its loss was no longer finite, and the last finite loss.
     """
@@ -48,6 +49,7 @@ class Provenance(TypedDict):
     scale: str
     dataset: str
     missing: list[str]
+    missing_cells: NotRequired[dict[str, dict[str, str]]]
     runs: dict[str, Run]
     searched: NotRequired[dict[str, Run]]
     versions: dict[str, str]
@@ -187,8 +189,15 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
             raise damaged(f"an object with bindings for run {name}", f"{run!r:.80}", path)
     if not all(isinstance(name, str) for name in tree["missing"]):
         raise damaged("names of runs under 'missing'", "something else", path)
+    cells = tree.get("missing_cells", {})
+    if not isinstance(cells, dict) or not all(map(_is_cell, cells.values())):
+        raise damaged("knobs of each cell under 'missing_cells'", f"{cells!r:.80}", path)
     # Both were checked here. They are no part of what was measured, and rows may be put into another order now.
     return {name: value for name, value in tree.items() if name not in (SEAL, "files")}
+
+
+def _is_cell(knobs: Any) -> bool:
+    return isinstance(knobs, dict) and all(isinstance(text, str) for item in knobs.items() for text in item)
 
 
 def _planned_bindings(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ Known = dict[str, dict[str, Finished]]  # by stage and run
 
 def table(plan: Plan, known: Known) -> str:
     """rows.csv: a row for each cell and metric, in the order of the plan and of `measure`."""
-    knobs = _knob_names(plan)
+    knobs = knob_names(plan)
     rows = (
         [*(values.get(knob, "") for knob in knobs), run.seed, metric, repr(value), run.id]
         for run, values in cells(plan)
@@ -30,7 +30,7 @@ def table(plan: Plan, known: Known) -> str:
 
 
 def _values(plan: Plan, known: Known, run: Run) -> Iterator[tuple[str, float]]:
-    """What a cell's runs measured, in the order of `measure`; for a run that diverged, only the step."""
+    """What a cell's runs measured, in the order of `measure`, and the step of the run among them that diverged."""
     diverged = {stage: ended for stage in plan.stages if (ended := _divergence(known, stage, run.id))}
     for stage, metric in _measured(plan):
         entry = known.get(stage, {}).get(run.id)
@@ -124,7 +124,8 @@ def _knob_values(plan: Plan, run: Run) -> dict[str, Any]:
     return values
 
 
-def _knob_names(plan: Plan) -> list[str]:
+def knob_names(plan: Plan) -> list[str]:
+    """The columns of rows.csv that tell one cell from another."""
     labelled = {name: None for _, values in cells(plan) for name in values}
     return [*dict.fromkeys([*labelled, *plan.document["knobs"]])]
 

@@ -56,8 +56,8 @@ def adopt(run: Run, results: Path) -> bool:
     """Whether the run stands finished in its sweep, linked from the store if need be."""
     folder, stored = run.folder(results), store.store_folder(results, run)
     if store.is_finished(folder, run):
-        # Results that came by `dvc pull` or `dvc checkout`: let other sweeps find them.
-        if not stored.exists():
+        # Results that came by `dvc pull` or `dvc checkout`, or a copy in the store that is damaged: readers look there.
+        if not (store.is_linked(folder, stored) or store.is_finished(stored, run)):
             atomic.link_tree(folder, stored)
         return True
     if store.is_finished(stored, run):

@@ -10,15 +10,17 @@ import csv
 import functools
 import io
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common import files
+from common import files, scales
+from common.errors import UserError
 from common.seals import read_sealed
-from stages.planning.plans import Run
+from stages.planning.plans import Plan, Run
 from stages.running import store
 
 EVIDENCE = Path("reports/evidence")
@@ -38,7 +40,6 @@ class Finished:
     account: dict[str, Any]
     curve: list[dict[str, str]] = field(default_factory=list)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    cost: dict[str, float] = field(default_factory=dict)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -52,6 +53,9 @@ def finished(run: Run, results: Path) -> Finished | None:
     if not (folder / store.RUN).is_file():
         return in_evidence(run)
     cause = store.read_cause(folder)
+    # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
+    if cause["fingerprint"] != run.fingerprint and (known := in_evidence(run)):
+        return known
     listed = {name: store.read_listed(folder, cause, name) for name in cause["files"] if name in READ}
     account = {name: cause[name] for name in CAUSE} | {
         "metrics": json.loads(listed["metrics.json"]),
@@ -60,7 +64,7 @@ def finished(run: Run, results: Path) -> Finished | None:
     }
     curve = csv.DictReader(io.StringIO(listed.get("curve.csv", b"").decode()))
     arrays = files.read_npz(folder / "arrays.npz") if "arrays.npz" in listed else {}
-    return Finished(account, list(curve), arrays, cause.get("cost", {}))
+    return Finished(account, list(curve), arrays)
 
 
 def in_evidence(run: Run) -> Finished | None:
@@ -78,6 +82,21 @@ def in_evidence(run: Run) -> Finished | None:
     )
 
 
+def committed(plans: Iterable[Plan]) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """The runs of these plans that the committed evidence has by name, of whatever code, each with its account.
+
+    Of scales that do not reuse evidence none: their runs are made again anyway.
+    """
+    for plan in plans:
+        path = EVIDENCE / plan.scale / plan.exhibit / "provenance.json"
+        if scales.read(plan.scale).reuses_evidence and path.is_file():
+            record = read_sealed(path, REMEDY)
+            accounts = record["runs"] | record.get("searched", {})
+            for run in (run for runs in plan.stages.values() for run in runs):
+                if account := accounts.get(f"{run.stage}/{run.id}"):
+                    yield run, account
+
+
 @functools.cache
 def _evidence(scale: str) -> dict[str, tuple[Path, str, dict[str, Any]]]:
     """{fingerprint: (folder, "stage/run", account)} of everything that is committed for a scale."""
@@ -91,7 +110,19 @@ def _evidence(scale: str) -> dict[str, tuple[Path, str, dict[str, Any]]]:
 
 @functools.cache
 def _gathered(folder: Path) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
+    """Arrays and curves of a committed exhibit. UserError unless they are those that its provenance lists."""
     arrays, curves = folder / "arrays.npz", folder / "curves.csv"
+    listed = read_sealed(folder / "provenance.json", REMEDY)["files"]
+    for path in (arrays, curves):
+        digest = files.sha256_file(path) if path.is_file() else None
+        if digest != listed.get(path.name):
+            raise UserError(
+                "committed evidence is damaged",
+                expected="the file that provenance.json beside it lists",
+                found="a changed file" if digest else "no file",
+                where=path,
+                remedy=REMEDY,
+            )
     rows = csv.DictReader(io.StringIO(curves.read_text(encoding="utf-8"))) if curves.is_file() else []
     return files.read_npz(arrays) if arrays.is_file() else {}, list(rows)
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from simclr.encoder import ResNet
     from stages.data.photographs import Photographs
 
-CHECKPOINT = "checkpoint.safetensors"
 AGREE_STEPS = 4  # steps between two agreements of several processes whether to stop
 Report = Callable[[int, int], None]  # images done, images in all
 
@@ -156,7 +155,7 @@ class Job:
         # By minutes and not by steps: a step takes a millisecond at one scale and a second at another.
         due = time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes
         if self.leads and (stop or due):
-            files.write_tensors(self.folder / CHECKPOINT, state())
+            files.write_tensors(self.folder / store.CHECKPOINT, state())
             self.saved = time.monotonic()
         if stop:
             raise Stopped
@@ -171,7 +170,7 @@ class Job:
 
     def restore(self) -> dict[str, Tensor] | None:
         """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
-        path, state, damaged = self.folder / CHECKPOINT, None, False
+        path, state, damaged = self.folder / store.CHECKPOINT, None, False
         try:
             state = files.read_tensors(path) if path.is_file() else None
         except UserError:
@@ -223,7 +222,6 @@ class Job:
             self.folder / "metrics.json", {name: float(value) for name, value in metrics.items()}
         )
         files.write_text(self.folder / "operative.gin", gin.operative_config_str())
-        (self.folder / CHECKPOINT).unlink(missing_ok=True)
         cause = cause_of(self.run) | {"cost": dataclasses.asdict(cost_of(self.run))}
         cause |= {"imported": imported} if imported else {}
         cause |= {"diverged": diverged} if diverged else {}

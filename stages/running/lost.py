@@ -40,8 +40,9 @@ def is_whole(folder: Path, stage: str, exhibit: str, run: str, fingerprint: str,
 
     since: when it was known to, in ns; 0 if never. UserError as above.
     """
-    places = folder / "store" / stage / fingerprint, folder / stage / exhibit / run
-    return any(store.stands(place, fingerprint, since) for place in places)
+    stored = folder / "store" / stage / fingerprint
+    # Readers look into the store first.
+    return store.stands(stored if stored.is_dir() else folder / stage / exhibit / run, fingerprint, since)
 
 
 def _known(index: Path, stamp: Path) -> int:

@@ -31,6 +31,8 @@ LAYOUT = 2
 RUN = "run.json"
 # Wall time, host, date: they differ from run to run, so run.json does not list this one.
 RECORD = "record.json"
+# The state of a partial run, until it is sealed.
+CHECKPOINT = "checkpoint.safetensors"
 # What readers of run.json rely on.
 SHAPE = {
     **dict.fromkeys(("fingerprint", "stage", "code"), str),
@@ -100,6 +102,19 @@ def stands(folder: Path, fingerprint: str, since: int) -> bool:
     return all(_stands(folder / name, digest, since) for name, digest in cause["files"].items())
 
 
+def is_of(folder: Path, run: Run) -> bool:
+    """Whether the run.json in `folder` is of this very run; the files beside it are not looked at."""
+    cause = _cause(folder)
+    return cause is not None and cause["fingerprint"] == run.fingerprint
+
+
+def is_linked(folder: Path, stored: Path) -> bool:
+    """Whether the files of a finished run in two folders are the same on disk, so that one is as whole as the other."""
+    cause = _cause(stored)
+    names = [RUN, *cause["files"]] if cause else []
+    return bool(names) and all(_is_same(folder / name, stored / name) for name in names)
+
+
 def damaged_files(folder: Path, cause: Cause) -> list[str]:
     """Names of listed files that are missing or not as they were written."""
     return [name for name, digest in cause["files"].items() if not _is(folder / name, digest)]
@@ -113,11 +128,12 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
     listed = {
         path.relative_to(folder).as_posix(): files.sha256_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (RECORD, RUN)
+        if path.is_file() and path.name not in (RECORD, RUN, CHECKPOINT)
     }
     files.write_json(folder / RECORD, record)
     # Last: a folder without run.json is unfinished, so a kill before this line leaves a run to be resumed.
     files.write_json(folder / RUN, seals.sealed({**cause, "layout": LAYOUT, "files": listed}))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     # Damaged, or it would have been linked instead of run again.
     if destination.exists():
         shutil.rmtree(destination)
@@ -190,6 +206,13 @@ def _cause(folder: Path) -> Cause | None:
 
 def _is(path: Path, digest: str) -> bool:
     return path.is_file() and files.sha256_file(path) == digest
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _stands(path: Path, digest: str, since: int) -> bool:

@@ -240,8 +240,8 @@ def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
 
 def _sha256_of(run: Run, results: Path) -> str:
     """The SHA-256 of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
-    path = run.folder(results) / store.RUN
-    return files.sha256_file(path) if path.is_file() else "evidence"
+    folder = run.folder(results)
+    return files.sha256_file(folder / store.RUN) if store.is_of(folder, run) else "evidence"
 
 
 def _discard_undeclared(sweep: Sweep, results: Path) -> None:

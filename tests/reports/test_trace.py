@@ -25,6 +25,7 @@ def traced(lab):
         git = {"commit": f"{row[-1]:0>40}", "patch_sha256": None}
         cost = {"seconds": 4.25, "images_per_second": 2537.5, "device": "cpu"}
         (folder / "record.json").write_text(json.dumps({"git": git} | cost))
+        (folder / "run.json").write_text(json.dumps({"fingerprint": "f" * 24}))
     return lab
 
 
@@ -73,6 +74,15 @@ def test_changes_that_were_not_committed_and_a_lost_record_are_said(traced, caps
     said = capsys.readouterr().out
     assert "commit     not known: there is no record.json in this folder" in said
     assert "commit     abc, with uncommitted changes (their SHA-256: def)\n    cost       1.0 s\n" in said
+
+
+def test_the_commit_of_another_run_in_the_folder_is_not_told(traced, capsys):
+    """The numbers may be committed, and the folder hold what an older declaration made."""
+    path = traced.results / "smoke" / "pretrain" / "table_05" / "t0-seed0" / "run.json"
+    path.write_text(json.dumps({"fingerprint": "e" * 24}))
+    trace.main(options(traced, "--run", "t0-seed0"))
+    said = capsys.readouterr().out
+    assert "commit     not known: another run lies in this folder" in said and "4.25 s" not in said
 
 
 @pytest.mark.parametrize(

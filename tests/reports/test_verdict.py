@@ -16,7 +16,7 @@ from reports.judging.decision import judge
 from reports.judging.multiplicity import family
 from reports.judging.selection import Missing
 from reports.judging.testing import evaluate
-from reports.reading.judged import Tested
+from reports.reading import judged as judged_files
 from reports.reading.verdicts import FIELDS, VERDICTS
 from tests.reports.conftest import SCALE, Lab
 
@@ -149,6 +149,111 @@ def test_one_pair_of_one_seed_is_inconclusive_and_asks_for_three(lab):
     assert found["effect"] == pytest.approx(8, abs=1) and "at least 3 seeds" in found["reason"]
 
 
+def test_a_seed_that_is_planned_and_not_made_yet_is_waited_for(lab):
+    """With one of three seeds in, pairs of cells of that seed are no sample of what the three will say."""
+    gone = tuple(row[-1].replace("seed0", f"seed{s}") for row in rows(8.0, seeds=1) for s in (1, 2))
+    found = verdicts(heads(lab, rows(8.0, seeds=1), tuple(f"linear_eval/{run}" for run in gone)))["C1"]
+    assert (found["verdict"], found["reason"]) == ("not run", "too few seeds so far")
+    assert "top1 of projection=linear, output_dim=8 (1 of 3 seeds)" in found["missing"]
+
+
+def test_what_waits_for_runs_and_what_diverged_are_told_apart(lab):
+    def lost(gone):
+        kept = [
+            [*row[:3], "diverged", 17, row[-1]] if row[0] == "linear" and row[2] < 3 else row
+            for row in rows(8.0)
+            if row[-1] not in gone
+        ]
+        return verdicts(heads(lab, kept, tuple(f"linear_eval/{run}" for run in gone)))["C1"]["reason"]
+
+    assert lost(()) == "diverged: too few seeds are left"
+    waits = [f"projection2-output_dim1-seed{s}" for s in (0, 1, 2)]
+    assert lost(waits) == "too few seeds so far"
+
+
+def test_the_middle_of_a_trend_has_no_weight_and_is_waited_for(lab):
+    claims = (
+        HEADS.split("  C1:")[0]
+        + """  C1:
+    says: Wider is better.
+    type: R
+    metric: top1
+    where: {projection: linear}
+    contrast: [{trend: output_dim}]
+"""
+    )
+    for seeds in (1, 4):
+        whole = rows(8.0, seeds=seeds)
+        assert verdicts(heads(lab, whole, (), claims))["C1"]["verdict"] != "not run"
+        kept = [row for row in whole if row[:2] != ["linear", 32]]
+        gone = tuple(row[-1] for row in whole if row[:2] == ["linear", 32])
+        found = verdicts(heads(lab, kept, gone, claims))["C1"]
+        assert found["missing"] == ["top1 of projection=linear, output_dim=32"]
+        lost = [[*row[:3], "diverged", 3, row[-1]] if row[-1] in gone else row for row in whole]
+        assert verdicts(heads(lab, lost, (), claims))["C1"]["reason"] == "diverged: too few seeds are left"
+
+
+def missing_cell(lab: Lab, cell: str, **knobs: str) -> None:
+    """As `collect` says it: the values of a cell of which no run has left a row."""
+    found = json.loads((lab.tidy("figure_08") / "provenance.json").read_text())
+    lab.seal("figure_08", found | {"missing_cells": {cell: knobs}})
+
+
+def test_a_missing_cell_of_a_block_of_its_own_is_known_by_its_values(lab):
+    """No other run tells what stood there; a comparison that does not need it does not wait."""
+    heads(lab, rows(8.0), ("pretrain/part2-projection1-seed0",))
+    assert verdicts(lab)["C1"]["missing"] == [
+        f"a value of {knob} of which no run has a number" for knob in ("output_dim", "projection")
+    ]
+    missing_cell(lab, "part2-projection1", projection="none", output_dim="64.0")
+    found = verdicts(lab)
+    assert found["C1"]["verdict"] == found["C4"]["verdict"] == "confirmed"
+    missing_cell(lab, "part2-projection1", projection="linear", output_dim="128")
+    assert verdicts(lab)["C4"]["missing"] == ["top1 of projection=linear, output_dim=128"]
+
+
+def test_a_missing_cell_that_is_ours_changes_no_claim_of_the_paper(lab):
+    measured = [[kind, dim, "", *rest] for kind, dim, *rest in rows(8.0, seeds=1)]
+    lab.put("figure_08", ["projection", "output_dim", "own"], measured, missing=["pretrain/part2-seed1"])
+    path = lab.params / "exhibits" / "figure_08.yaml"
+    path.write_text(path.read_text() + HEADS)
+    before = verdicts(lab)
+    missing_cell(lab, "part2", projection="ours", output_dim="8", own="yes")
+    assert verdicts(lab)["C1"]["n"] == 3 and before["C1"]["verdict"] == "not run"
+
+
+def test_an_evaluation_that_diverged_leaves_what_its_pretraining_measured(lab):
+    entropies = [[*row[:3], "entropy", 2.0, row[-1]] for row in rows(8.0)]
+    lost = [
+        [*row[:3], "diverged", 9, row[-1]] if row[-1].endswith("dim1-seed0") else row for row in rows(8.0)
+    ]
+    found = verdicts(heads(lab, entropies + lost))["C1"]
+    assert (found["verdict"], found["n"]) == ("confirmed", 3)
+    measured = lab.load("figure_08").measured
+    assert measured.loc[measured["metric"] == "entropy", "value"].notna().all()
+    assert measured.loc[measured["metric"] == "top1", "value"].isna().sum() == 2
+
+
+def test_the_paper_s_effect_is_of_the_part_that_decides(lab):
+    """Two parts of one claim, of which ours fails in the first and the paper is weakest in the second."""
+    claims = (
+        HEADS.split("  C1:")[0]
+        + """  C1:
+    says: Nonlinear is better, and narrow heads are not.
+    type: D
+    metric: top1
+    all:
+    - contrast: [{minus: [{projection: nonlinear}, {projection: linear}]}]
+    - where: {projection: nonlinear}
+      contrast: [{minus: [{output_dim: 64}, {output_dim: 32}]}]
+"""
+    )
+    found = verdicts(heads(lab, rows(-8.0), (), claims))["C1"]
+    whole = verdicts(heads(lab, rows(-8.0)))["C1"]
+    assert (found["part"], found["paper_effect"]) == (1, whole["paper_effect"])
+    assert verdicts(heads(lab, rows(8.0), (), claims))["C1"]["part"] == 2
+
+
 def test_the_paper_s_effect_is_computed_from_its_values(lab):
     found = verdicts(heads(lab, rows(0.0)))
     printed = pd.read_csv(lab.params / "paper" / "figure_08.csv").pivot(
@@ -161,7 +266,7 @@ def test_the_paper_s_effect_is_computed_from_its_values(lab):
 
 def a_claim(place: int, p: float, opposite: float | None = None, **more) -> dict:
     """A claim as it is handed to the family."""
-    one = dict.fromkeys(Tested.__annotations__) | {
+    one = dict.fromkeys(judged_files.Tested.__annotations__) | {
         "id": f"A{place}",
         "type": "D",
         "p": p,
@@ -344,6 +449,8 @@ def test_the_claims_of_an_exhibit_that_is_not_drawn_are_not_run(lab):
     found = json.loads((lab.out / SCALE / "verdicts.json").read_text())
     assert found["counts"]["not run"] == len(found["claims"]) == 5
     assert {claim["id"]: claim["missing"] for claim in found["claims"]}["C1"] == ["figure_08 has no results"]
+    below = next(claim for claim in found["claims"] if claim["id"] == "B5")
+    assert (below["missing"], below["reason"]) == ([], "makes sense from scale paper on")
 
 
 def test_a_place_among_values_of_which_one_is_unknown_names_no_cell(lab):

@@ -1,12 +1,13 @@
 """After a change of code old results are refused, until somebody says why their numbers still stand."""
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from common import files
+from common import files, scales
 from stages import adopt, collect, plan
 from stages.planning import fingerprint, plans, runs
 from stages.planning.stamp import stamp_path
@@ -237,3 +238,19 @@ def test_codes_of_one_stage_are_adopted_one_by_one(project, monkeypatch):
         {"stage": "pretrain", "code": "c", "same_as": "b", "reason": "renamed a variable"}
     ]
     assert collected() == 0
+
+
+def test_numbers_that_lie_in_the_evidence_alone_are_adopted_where_the_scale_reuses_them(
+    project_at_a, code, monkeypatch, capsys
+):
+    """A fresh clone has no results: after an edit nothing of its evidence would be known any more."""
+    assert collected() == 0
+    shutil.copytree(tiny.RESULTS / "smoke" / "tidy" / "table_05", "reports/evidence/smoke/table_05")
+    shutil.rmtree(tiny.RESULTS)
+    code(pretrain="b")
+    capsys.readouterr()
+    assert adopted() == 0 and "nothing to adopt" in capsys.readouterr().out
+    declared = scales.read("smoke")
+    monkeypatch.setattr(scales, "read", lambda name: dataclasses.replace(declared, reuses_evidence=True))
+    assert adopted() == 0
+    assert capsys.readouterr().out == "pretrain: code b is taken to give the numbers of a\n"

@@ -1,6 +1,7 @@
 """Collecting: the exact table, every missing run by name, and nothing that the plan does not describe."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,7 @@ measure: [operators.mean_abs_change]
 seeds: [0]
 """
 TIDY = tiny.RESULTS / "smoke" / "tidy" / "table_05"
+EVIDENCE = Path("reports/evidence/smoke/table_05")
 
 
 @pytest.fixture
@@ -188,6 +190,13 @@ def test_runs_that_an_edit_added_are_missing_until_they_are_done(project):
     tiny.declare_only(project, {"table_05": EXHIBIT})
     collect.collect(plans.resolve("table_05", "smoke"), tiny.RESULTS)
     assert {row.split(",")[-1].rsplit("-", 1)[1] for row in rows()[1:]} == {"seed0"}
+    cells = provenance()["missing_cells"]
+    assert cells["part1-l2_norm2-temperature1"] == {
+        "method": "SimCLR",
+        "l2_norm": 'no "never"',
+        "temperature": "0.05",
+    }
+    assert {row.split(",")[-1].rsplit("-", 1)[0] for row in rows()[1:]} == set(cells)
     missing = provenance()["missing"]
     assert len(missing) == 4 + 4 + 1 and all(name.endswith("-seed3") for name in missing)
 
@@ -286,6 +295,7 @@ def test_committed_evidence_stands_for_runs_that_are_not_here(plan, project):
     tiny.forget_evidence()
     collect.collect(plan, tiny.RESULTS)
     assert rows() == before["rows.csv"].decode().splitlines() and provenance()["missing"] == []
+    assert provenance() == files.read_json(project / EVIDENCE / "provenance.json"), "costs too"
     path = project / "reports" / "evidence" / "smoke" / "table_05" / "provenance.json"
     path.write_text(path.read_text().replace("50.1", "90.1"))
     tiny.forget_evidence()
@@ -300,3 +310,31 @@ def test_of_alternative_measures_a_run_gives_what_it_has(project):
     )
     rows = (TIDY / "rows.csv").read_text().splitlines()[1:]
     assert [row.split(",")[2] for row in rows] == ["top1", "top1"]
+
+
+@pytest.mark.parametrize(
+    "harm", [lambda path: path.write_text("run,epoch,metric,value\na,1,loss,2\n"), Path.unlink]
+)
+def test_committed_curves_that_are_not_those_of_their_account_are_refused(plan, project, harm):
+    collect.collect(plan, tiny.RESULTS)
+    shutil.copytree(TIDY, project / EVIDENCE)
+    shutil.rmtree(project / tiny.RESULTS)
+    tiny.forget_evidence()
+    harm(project / EVIDENCE / "curves.csv")
+    with pytest.raises(UserError, match="committed evidence is damaged"):
+        collect.collect(plan, tiny.RESULTS)
+
+
+def test_committed_evidence_stands_before_what_an_older_declaration_left_in_the_sweep(plan, project):
+    """Its run of the same name belongs to other numbers; making it again would be refused as known."""
+    collect.collect(plan, tiny.RESULTS)
+    shutil.copytree(TIDY, project / EVIDENCE)
+    known = rows()
+    shutil.rmtree(project / tiny.RESULTS)
+    older = finished(project, EXHIBIT.replace("0.05", "0.07"))
+    shutil.rmtree(project / tiny.RESULTS / "smoke" / "store")
+    tiny.declare_only(project, {"table_05": EXHIBIT})
+    tiny.forget_evidence()
+    assert older.runs("pretrain")[0].folder(tiny.RESULTS).is_dir()
+    collect.collect(plan, tiny.RESULTS)
+    assert rows() == known

@@ -9,7 +9,8 @@ from common import files
 from simclr.training import Pretraining
 from stages import pretrain
 from stages.running import store
-from stages.running.job import CHECKPOINT, Job
+from stages.running.job import Job
+from stages.running.store import CHECKPOINT
 from tests.stages import tiny
 
 

@@ -20,8 +20,9 @@ from stages.planning import fingerprint
 from stages.planning.plans import Plan, Run
 from stages.planning.searches import points, search_of
 from stages.running import finished, store, sweeps
-from stages.running.job import CHECKPOINT, Job
+from stages.running.job import Job
 from stages.running.provenance import cause_of
+from stages.running.store import CHECKPOINT
 
 RESULTS = Path("results")
 # An exhibit of two runs.

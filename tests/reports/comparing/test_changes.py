@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from reports.comparing.changes import differences, interval, moves
+from reports.comparing.changes import Difference, differences, interval, moves
+from reports.comparing.together import together
 from tests.reports.comparing.two_sides import cells, measure, sides
 from tests.reports.conftest import Lab
 
@@ -61,6 +62,16 @@ def test_equal_differences_of_a_stage_are_put_together(two):
     assert (found.base, found.here, found.runs) == ("0.9", "0.8", "all 6 runs")
     path.write_text(path.read_text().replace('"Lars.momentum": 0.8', '"Lars.momentum": 0.9', 1))
     assert [found.runs for found in differences(*sides(*two))] == ["5 of 6 runs"]
+
+
+def test_values_of_one_base_that_become_one_here_stand_together(two):
+    """Half of the runs had 0.1 and half 0.3; all have 0.2 now: one row, with both."""
+    found = [
+        Difference("table_05", "pretrain", "Pretraining.base_lr", base, "0.2", "2 of 4 runs")
+        for base in ("0.1", "0.3")
+    ]
+    (row,) = together([{"differences": found, "moves": [], "verdicts": []}])["differences"]
+    assert (row.here, row.bases) == ("0.2", ["0.1, 0.3"])
 
 
 def test_a_run_that_is_gone_is_not_counted_among_those_that_are_here(two):

@@ -104,7 +104,6 @@ def test_a_claim_waits_for_cells_of_which_nobody_knows_the_value():
     ends = [{"minus": [{"epochs": "last"}, {"epochs": "first"}]}]
     with pytest.raises(Missing, match="a value of epochs of which no run has a number"):
         rows_of(keys, {"training": "SimCLR"}, ends)
-    assert len(rows_of(keys, {"training": "SimCLR"}, [])) == 2
     assert len(rows_of(keys[:1], {"training": "SimCLR"}, ends)) == 1
 
 
@@ -193,14 +192,16 @@ def test_a_knob_that_a_cell_lacks_is_empty():
     assert values([], {"kind": {"differs": "dim"}}, keys, [1.0, 2.0]) == [1, 2]
 
 
-def test_an_unknown_value_hides_which_is_first_and_may_be_any_other():
+def test_an_unknown_value_hides_which_is_first_and_may_stand_on_either_side():
     keys = [*GRID, {"kind": "a", "dim": "?"}]
     cells = [*VALUES, 7.0]
-    assert values([], {"dim": 9}, keys, cells) == [1, 10, 7]
+    for steps in ([], [{"minus": [{"dim": 10}, {"dim": 9}]}], [{"pairs": "dim"}], [{"trend": "dim"}]):
+        with pytest.raises(Missing, match="a value of dim of which no run has a number"):
+            values(steps, {"kind": "a"}, keys, cells)
     with pytest.raises(Missing, match="a value of dim of which no run has a number") as caught:
         values([], {"dim": "first"}, keys, cells)
     assert caught.value.cells == ["a value of dim of which no run has a number"]
-    assert values([], {"kind": "first", "dim": 10}, keys, cells) == [2, 7]
+    assert values([], {"kind": "b", "dim": 10}, keys, cells) == values([], {"kind": "b", "dim": 10})
 
 
 @pytest.mark.parametrize(

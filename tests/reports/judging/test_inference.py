@@ -9,7 +9,9 @@ from scipy import stats
 
 from reports.judging.contrast import rows_of
 from reports.judging.correlation import correlation
+from reports.judging.estimates import LEVEL
 from reports.judging.inference import Bound, Result, both, exact, infer
+from reports.judging.multiplicity import family
 from reports.judging.power import MOST, seeds_needed
 from reports.judging.selection import Row
 
@@ -242,6 +244,22 @@ def test_repeats_that_do_not_differ_decide_nothing():
         assert seeds_needed(found, 1) == 3
 
 
+@pytest.mark.parametrize("steps", [PAIRS, ({"trend": "dim"},)])
+def test_equal_effects_of_one_seed_decide_nothing_either(steps):
+    """Of decimals such as 42.3 - 40.1 and 37.5 - 35.3 the last bits differ, and they are no noise."""
+    keys, cells = (
+        (grid("ab", 2), [40.1, 35.3, 42.3, 37.5]) if steps is PAIRS else (grid("a", 3), [40.1, 40.2, 40.3])
+    )
+    found = infer(contrasts(keys, *steps), np.array(cells)[:, None], "mean", ABOVE)
+    assert (found.p, found.opposite) == (1, 1)
+
+
+def test_equal_effects_of_zero_are_no_noise_of_last_bits():
+    rows = contrasts(grid("ab", 1), *PAIRS)
+    cells = np.array([[0.1 + 0.2, 0.3, 0.5], [0.3, 0.3, 0.5]]) * 100
+    assert infer(rows, cells, "mean", ABOVE).p == 1
+
+
 def test_numbers_known_without_noise_are_compared():
     rows = contrasts(grid("ab", 1), *PAIRS)
     for gain, p in ((1.0, 0), (-1.0, 1), (0.0, 1)):
@@ -269,8 +287,24 @@ def test_what_could_not_be_tested_does_not_hide_what_is_refuted():
     against = Result(-3, None, None, 3, "t", p=0.999, opposite=0.001, margin=-3.0)
     found = both([untested, against])
     assert (found.effect, found.p, found.opposite, found.part) == (-3, 1.0, pytest.approx(0.002), 2)
-    undecided = replace(against, opposite=0.4)
-    assert both([untested, undecided]) == untested
+    undecided = both([untested, replace(against, opposite=0.4)])
+    assert (undecided.effect, undecided.test, undecided.p) == (1, "one seed shows no spread", 1.0)
+    assert both([untested, untested]).p is None
+
+
+def test_a_claim_is_in_the_family_whatever_comes_out():
+    """If only a part that is refuted counted, twenty claims without an effect would refute one in five boards."""
+    untested = Result(1, None, None, 1, "one seed shows no spread")
+    generator, wrong = np.random.default_rng(21), 0
+    for _ in range(RUNS):
+        claims = []
+        for opposite in generator.uniform(size=20):
+            part = Result(0, None, None, 3, "t", p=1 - opposite, opposite=opposite, margin=0.0)
+            claims.append(both([untested, part]))
+        tested = [claim for claim in claims if claim.p is not None]
+        found = family(range(len(tested)), [one.p for one in tested], [one.opposite for one in tested])
+        wrong += any(side.bh < LEVEL for _, side in found.claims.values())
+    assert wrong / RUNS <= TOLERATED
 
 
 def test_exact_claims_need_every_number():
@@ -293,6 +327,23 @@ def test_the_seeds_asked_for_would_have_settled_it(among):
     power = [TTestPower().power(0.5, m, level, alternative="larger") for m in (n - 1, n)]
     assert power[0] < 0.8 <= power[1]
     assert seeds_needed(replace(weak, margin=0.001), 0.005) > MOST
+
+
+@pytest.mark.parametrize(("of", "bound"), [("every", ABOVE), ("every", Bound("within", 1)), ("2/4", ABOVE)])
+def test_seeds_against_a_claim_are_asked_for_by_the_level_of_its_opposite(of, bound):
+    """What multiplies a p when the claim is refuted is not what multiplies it when the claim holds."""
+    cells = noise(np.random.default_rng(8), 8, 6) + np.repeat([0.0, -3.0], 4)[:, None]
+    found = infer(contrasts(grid("ab", 4), *PAIRS), cells, of, bound)
+    single = [
+        infer(contrasts(grid("ab", 4), *PAIRS)[place : place + 1], cells, "mean", bound).opposite
+        for place in range(4)
+    ]
+    needed = {"every": 4, "2/4": 2}[of]
+    least = sorted(single)[4 - needed]
+    assert found.margin < 0 and found.opposite == pytest.approx(min(1, needed * least))
+    assert found.against == needed * (2 if bound.kind == "within" else 1)
+    assert seeds_needed(found, 0.01) == seeds_needed(replace(found, among=9), 0.01)
+    assert both([found, found]).against == 2 * found.against
 
 
 def test_as_many_seeds_as_asked_for_mostly_settle_it():

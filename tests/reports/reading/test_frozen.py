@@ -25,6 +25,13 @@ def test_what_was_frozen_has_not_changed(params):
     assert found is not None and (found.claims, found.plans) == ([], []) and found.date.startswith("20")
 
 
+def test_a_scale_without_plans_is_not_frozen(params, capsys):
+    shutil.rmtree(params / "plan" / "paper")
+    assert freeze.main(["--scale", "paper"]) == 2
+    assert "python -m stages plan --scale paper" in capsys.readouterr().err
+    assert not frozen_path(params, "paper").exists()
+
+
 def test_a_scale_that_never_was_frozen_says_nothing(params):
     assert read_frozen(params, "paper") is None
 

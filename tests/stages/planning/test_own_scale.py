@@ -88,6 +88,9 @@ def test_numbers_by_scale_fall_back_to_the_parents(project):
     declare(project, LAB)
     bounds = {"smoke": 1, "reduced": 2, "cifar10": 3, "paper": 4}
     assert scales.value_at("lab", bounds) == 2 and scales.value_at("lab", {**bounds, "lab": 9}) == 9
+    declare(project, "about: Alone.\norder: 9\n", "alone")
+    with pytest.raises(UserError, match="no value for `alone`"):
+        scales.value_at("alone", bounds)
     assert scales.reaches("lab", "reduced") and not scales.reaches("lab", "cifar10")
 
 

@@ -19,9 +19,10 @@ from stages.planning import fingerprint, recipes
 from stages.planning.code_hashes import code_hash
 from stages.planning.plans import Run
 from stages.running import child, provenance, stopping, store
-from stages.running.job import CHECKPOINT, Job, bind
+from stages.running.job import Job, bind
 from stages.running.provenance import cause_of
 from stages.running.stopping import Stopped
+from stages.running.store import CHECKPOINT
 from tests.stages import tiny
 
 BINDINGS = {

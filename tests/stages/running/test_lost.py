@@ -105,6 +105,14 @@ def test_a_run_that_lies_in_one_of_its_two_places_is_not_lost(runs, place):
     assert discard() == []
 
 
+def test_a_run_whose_copy_in_the_store_is_cut_is_lost_though_that_of_its_sweep_is_whole(runs):
+    """Readers would find the cut one, and nothing would mend it."""
+    path = places(runs[0])[0] / "metrics.json"
+    path.unlink()
+    path.write_text("{")
+    assert discard() == ["pretrain table_05"]
+
+
 def test_only_what_changed_since_it_was_known_to_be_whole_is_read(runs, monkeypatch):
     read = []
     monkeypatch.setattr(store, "_is", lambda path, digest: read.append(path.name) or True)

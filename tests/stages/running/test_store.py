@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from common import files, seals
 from common.errors import UserError
 from stages.planning.plans import Run
-from stages.running import store
+from stages.running import driver, store
 from stages.running.provenance import cause_of
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -76,6 +77,38 @@ def test_a_kill_before_the_last_rename_leaves_no_run(run, tmp_path, monkeypatch)
     folder = sealed(tmp_path, run)  # over what the first attempt left
     assert store.is_finished(folder, run)
     assert store.read_run(folder)["files"].keys() == {"metrics.json", "pictures/one.txt"}
+
+
+def test_a_kill_before_the_seal_keeps_the_checkpoint(run, tmp_path, monkeypatch):
+    """All that a training costs lies in it until run.json stands."""
+    folder = store.partial_folder(tmp_path, run)
+    files.write_text(folder / store.CHECKPOINT, "state")
+    write = files.write_json
+
+    def killed(path, content):
+        if path.name == store.RUN:
+            raise KeyboardInterrupt
+        write(path, content)
+
+    monkeypatch.setattr(files, "write_json", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.finish(folder, store.store_folder(tmp_path, run), cause_of(run), {})
+    assert (folder / store.CHECKPOINT).read_text() == "state"
+    monkeypatch.undo()
+    done = sealed(tmp_path, run)
+    assert not (done / store.CHECKPOINT).exists() and store.CHECKPOINT not in store.read_run(done)["files"]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_damaged_copy_in_the_store_is_replaced_by_that_of_the_sweep(run, tmp_path, linked):
+    """Readers look into the store; what they tell a user to do must mend it."""
+    stored, folder = sealed(tmp_path, run), run.folder(tmp_path)
+    shutil.copytree(stored, folder, copy_function=os.link if linked else shutil.copy)
+    (stored / "metrics.json").unlink()
+    if not linked:
+        (stored / "metrics.json").write_text("{}")
+    assert driver.adopt(run, tmp_path) and store.is_finished(stored, run)
+    assert store.is_linked(folder, stored) and driver.adopt(run, tmp_path)
 
 
 def test_a_damaged_run_is_replaced(run, tmp_path):

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from common import files
 from stages.planning.plans import Run
-from stages.running.job import CHECKPOINT, Job
+from stages.running.job import Job
+from stages.running.store import CHECKPOINT
 from stages.steps.loop import TELL_STEPS, run_to_end
 
 NAMES = (
