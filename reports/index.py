@@ -77,6 +77,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
     }
     statuses = (COMPLETE, PARTIAL, NOT_RUN, NOT_DRAWN)
     made, left = _completion(scale, entries, folders)
+    labels = {entry.id: entry.label for entry in entries}
     return render(
         "index.html.j2",
         scale=scale,
@@ -87,6 +88,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         left=summary.still(left, scale),
         came_out=summary.came_out(claims or []),
         frozen=frozen,
+        listed=lambda ids: ", ".join(labels.get(name, name) for name in ids),
         is_frozen_first=bool(frozen) and (made is None or made.first >= frozen.date),
         meanings=board.MEANINGS,
         spoken=SPOKEN,
@@ -94,7 +96,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         counts={status: sum(entry.status == status for entry in entries) for status in statuses},
         sections=list(dict.fromkeys(entry.section for entry in entries)),
         items=[_item(entry, folder, of[entry.id]) for entry in entries],
-        labels={entry.id: entry.label for entry in entries},
+        labels=labels,
         claims=claims,
         parts=board.parts(claims or []),
         tally=board.tally(claims or []),

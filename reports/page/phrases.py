@@ -25,7 +25,8 @@ def kind_of(record: Mapping[str, Any]) -> str:
     kind = KINDS.get(record["type"], record["type"] or "")
     names = [label[:1].lower() + label[1:] for label in labels]
     listed = " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-    return f"{kind} of {listed}" if kind and listed else kind
+    between = ": " if record["type"] == "report" else " of "
+    return f"{kind}{between}{listed}" if kind and listed else kind
 
 
 def numbers_of(record: Mapping[str, Any]) -> list[str]:

@@ -286,6 +286,12 @@ def test_a_frozen_scale_says_when_and_marks_what_changed_since(lab):
     lab.draw("figure_08")
     page = lab.index()
     assert "frozen on 2026-11-01 , before the first run. Nothing has changed since." in text_of(page)
+    again = [{"date": "2026-11-03", "what": ["figure_08"], "why": "it was declared then"}]
+    freeze.write_text(json.dumps(content(lab.params, "smoke", "2026-11-01") | {"again": again}))
+    said = (
+        "Frozen again on 2026-11-03 : Figure 8, because it was declared then. Nothing else has changed since."
+    )
+    assert said in text_of(lab.index())
     path.write_text(path.read_text().replace("says: A.", "says: B."))
     lab.draw("figure_08")
     page = lab.index()

@@ -96,6 +96,7 @@ def test_a_kind_is_said_in_words(tmp_path):
     assert one(tmp_path, type="D", metric="top1").kind == "difference of top-1 accuracy"
     many = one(tmp_path, type="R", metric="knn_top1, mean_per_class, map11")
     assert many.kind == "rank or trend of kNN top-1, mean per class and 11-point mAP"
+    assert one(tmp_path, type="report", metric="top1").kind == "number only: top-1 accuracy"
     assert one(tmp_path, type="A").kind == "analytic" and one(tmp_path).kind == ""
 
 
