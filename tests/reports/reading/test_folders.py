@@ -5,7 +5,9 @@ import shutil
 import pytest
 
 from common.errors import UserError
+from common.files import read_json
 from reports import draw, index, trace, verdict
+from reports.reading.folders import Folders
 from tests.reports.conftest import SCALE, Lab, call, refused
 
 COMMANDS = {"verdict": verdict.main, "draw": draw.main, "index": index.main}
@@ -66,3 +68,22 @@ def test_without_any_results_the_claims_are_not_run_and_one_exhibit_is_refused(l
     call(verdict.main, *told(lab, "verdict"))
     with pytest.raises(UserError, match="missing"):
         call(draw.main, *told(lab, "draw"), "--exhibit", "table_05")
+
+
+def test_a_drawing_whose_rows_lie_elsewhere_is_no_result_of_ours(committed):
+    """`make page` drew it from what is committed; beside results of another exhibit it would be taken for these."""
+    for main in (verdict.main, draw.main):
+        call(main, *options(committed), "--from", "evidence")
+    assert (committed.out / SCALE / "table_05.json").is_file()
+    committed.put("figure_08", ["projection", "output_dim"], [["linear", 32, 0, "top1", 40.0, "p1-seed0"]])
+    committed.settle()
+    before = {path: path.read_bytes() for path in sorted((committed.evidence / SCALE / "table_05").iterdir())}
+    for command, main in COMMANDS.items():
+        call(main, *told(committed, command))
+    assert {path: path.read_bytes() for path in before} == before
+    assert list(read_json(committed.metrics / f"{SCALE}.json")) == ["figure_08"]
+
+
+def test_a_sentence_in_the_scale_s_own_file_is_an_input():
+    names = {path.as_posix() for path in Folders().inputs("table_05", "reduced_long")}
+    assert {"params/scales/reduced_long.yaml", "params/scales/reduced.yaml"} <= names
