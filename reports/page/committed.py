@@ -21,7 +21,7 @@ def keep(
 ) -> None:
     """Write the file `metrics`, and the tidy folder of each exhibit that has results into the evidence of the scale.
 
-    Of the other exhibits that are `declared`, what another sitting committed stays; what is not declared goes.
+    Of the other exhibits that are `declared`, what others committed stays; what is not declared goes.
     """
     write_text(metrics, json_text(digest(records)), only_if_changed=True)
     committed = folders._replace(committed=True)

@@ -133,6 +133,10 @@ def bring(
     runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
     known = known_elsewhere(evidence, results) if evidence is not None else set()
     left = [run for some in runs.values() for run in some if run.fingerprint not in known]
+    # Looked at first: without it every file of every finished run would be hashed here, and by the driver again.
+    unprepared = left and not is_prepared(left[0].scale, results)
+    if unprepared and any(run.dataset and not _is_here(run, results) for run in left):
+        check_prepared(left[0].scale, results)
     outcome = carry_out(title, left, results, jobs)
     for sweep, some in runs.items():
         _settle(sweep, some, known, results, outcome, whole=all(map(wanted, sweep.runs)))
@@ -142,7 +146,7 @@ def bring(
 def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
 
-    So several sittings and several machines can complete a scale. Of a search only the numbers are needed, and none of
+    So several machines can complete a scale, a part at a time. Of a search only the numbers are needed, and none of
     them where that of the run that chooses is known.
     """
     waiting = {run.fingerprint: run for run in runs if not _is_here(run, results)}
@@ -184,6 +188,23 @@ def without_data(runs: Iterable[Run], results: Path) -> set[str]:
                 print(f"not run: {said}", flush=True)
             absent.add(run.fingerprint)
     return absent
+
+
+def is_prepared(scale: str, results: Path) -> bool:
+    """Whether `prepare` was called for the scale; what it could not obtain, its manifest names."""
+    return (results / scale / "data" / "manifest.json").is_file()
+
+
+def check_prepared(scale: str, results: Path) -> None:
+    """UserError if `prepare` was never called for the scale."""
+    if not is_prepared(scale, results):
+        raise UserError(
+            f"the data of scale {scale} are not prepared",
+            expected="what `prepare` leaves",
+            found="none",
+            where=results / scale / "data",
+            remedy=f"python -m stages prepare --scale {scale}",
+        )
 
 
 def _end_once(*_: object) -> None:

@@ -228,17 +228,17 @@ def test_a_wrong_scale_is_answered_with_the_nearest(nine, capsys):
     assert not nine.out.exists() and not nine.metrics.exists()
 
 
-def test_the_rows_of_what_has_results_are_committed_and_those_of_other_sittings_stay(nine):
+def test_the_rows_of_what_has_results_are_committed_and_those_of_others_stay(nine):
     nine.draw("table_05")
     kept = nine.metrics.with_name("evidence") / "smoke"
     kept.mkdir(parents=True)
-    for name, text in (("figure_x5", "of an exhibit that is gone"), ("table_01", "of another sitting")):
+    for name, text in (("figure_x5", "of an exhibit that is gone"), ("table_01", "of another machine")):
         (kept / name).mkdir()
         (kept / name / "rows.csv").write_text(text)
     (kept / "table_01.csv").write_text("as evidence once was")
     nine.index()
     assert sorted(path.name for path in kept.iterdir()) == ["table_01", "table_05"]
-    assert (kept / "table_01" / "rows.csv").read_text() == "of another sitting"
+    assert (kept / "table_01" / "rows.csv").read_text() == "of another machine"
     files = {path.name: path.read_bytes() for path in nine.tidy("table_05").iterdir()}
     assert {path.name: path.read_bytes() for path in (kept / "table_05").iterdir()} == files
     assert load_collected(kept / "table_05", "table_05", "smoke").rows.equals(nine.load("table_05").rows)

@@ -83,7 +83,7 @@ def test_another_seed_draws_other_runs_and_the_same_one_the_same(evidence):
 
 
 @pytest.mark.parametrize(
-    ("missing", "words"), [("reports", "has no run of today's"), ("results", "is not prepared")]
+    ("missing", "words"), [("reports", "has no run of today's"), ("results", "are not prepared")]
 )
 def test_without_evidence_or_data_the_user_is_told(evidence, capsys, missing, words):
     shutil.rmtree(missing)
