@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from common import files
 from stages import linear_eval, pretrain, run  # noqa: F401 (gin then knows its names)
 from stages.planning import plans
 from stages.running import driver, store, sweeps
@@ -25,6 +26,7 @@ def begun(project, monkeypatch):
     tiny.declare_only(project, {"table_05": CHAIN})
     plan, known, done = plans.resolve("table_05", "smoke"), set(), []
     plans.write_plan(plan)
+    files.write_json(tiny.RESULTS / "smoke" / "data" / "manifest.json", {"missing": []})
     declared = sweeps.scales.read("smoke")
     monkeypatch.setattr(
         sweeps.scales, "read", lambda name: dataclasses.replace(declared, reuses_evidence=True)
