@@ -73,6 +73,49 @@ def test_the_batches(batch):
     assert quoted(f"batch {batch}") == pytest.approx(measured.tolist(), abs=0.051)
 
 
+@pytest.mark.parametrize(("first", "method"), [("SimCLR", "SimCLR"), ("with labels", "Supervised")])
+def test_stronger_colour(first, method):
+    measured = means("table_01", ["method", "augmentation"])[method]
+    assert quoted(first) == pytest.approx(
+        [measured[name] for name in ("1/8", "1/4", "1/2", "1", "1 (+Blur)", "AutoAug")], abs=0.051
+    )
+
+
+def test_trainings_that_hardly_start_at_full_colour():
+    measured = means("table_01", ["method", "augmentation", "seed"])["SimCLR", "1"]
+    low, high = sorted(measured[measured < 30]), sorted(measured[measured > 30])
+    assert "Three trainings of eight" in WORDS and (len(low), len(high)) == (3, 5)
+    assert (
+        f"end at {low[0]:.0f} to {low[-1]:.0f}; the other five are at {high[0]:.0f} to {high[-1]:.0f}"
+        in WORDS
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "setting", "method"),
+    [
+        ("SimCLR, linear", "linear", "SimCLR"),
+        ("labels, linear", "linear", "Supervised"),
+        ("SimCLR, fine-tuned", "fine-tuned", "SimCLR"),
+        ("labels, fine-tuned", "fine-tuned", "Supervised"),
+        ("random, fine-tuned", "fine-tuned", "Random init"),
+    ],
+)
+def test_other_data_sets(first, setting, method):
+    measured = means("table_08", ["metric", "setting", "method", "dataset"])["top1", setting, method]
+    assert quoted(first) == pytest.approx([measured["Fashion-MNIST"], measured["Digits"]], abs=0.051)
+
+
+def test_the_narrow_network_on_other_data_sets():
+    measured = means("table_b5", ["metric", "setting", "method", "dataset"])["top1", "linear"]
+    ahead = {
+        name: measured["SimCLR", name] - measured["Supervised", name] for name in ("Digits", "Fashion-MNIST")
+    }
+    behind = measured["Supervised", "CIFAR10 from digits"] - measured["SimCLR", "CIFAR10 from digits"]
+    said = f"by {ahead['Digits']:.0f} points and on Fashion-MNIST by {ahead['Fashion-MNIST']:.1f}"
+    assert re.search(f"{said}, .* behind by {behind:.1f}", WORDS)
+
+
 @pytest.mark.parametrize(
     ("first", "network"), [("ResNet-8", "ResNet-8"), ("ResNet-8, twice as wide", "ResNet-8 (2x)")]
 )
