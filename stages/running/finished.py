@@ -68,8 +68,12 @@ def finished(run: Run, results: Path) -> Finished | None:
 
 
 def in_evidence(run: Run) -> Finished | None:
-    """The run as the committed evidence of its scale has it; None if that does not know its fingerprint."""
-    place = _evidence(run.scale).get(run.fingerprint)
+    """The run as the committed evidence of its scale, or of a parent of it, has it; None if none knows its fingerprint.
+
+    What a scale does not say otherwise is its parent's, to the last bit.
+    """
+    places = (_evidence(scale).get(run.fingerprint) for scale in scales.lineage(run.scale))
+    place = next(filter(None, places), None)
     if place is None:
         return None
     folder, name, account = place

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common import files, seals
+from common import files, scales, seals
 from common.errors import UserError
 from stages import collect, linear_eval, pretrain, supervised  # noqa: F401 (gin then knows their names)
 from stages.planning import plans
 from stages.planning.code_hashes import code_hash
 from stages.running import store
-from stages.running.finished import CAUSE
+from stages.running.finished import CAUSE, in_evidence
 from stages.running.job import Job
 from tests.stages import tiny
 
@@ -338,3 +338,14 @@ def test_committed_evidence_stands_before_what_an_older_declaration_left_in_the_
     assert older.runs("pretrain")[0].folder(tiny.RESULTS).is_dir()
     collect.collect(plan, tiny.RESULTS)
     assert rows() == known
+
+
+def test_what_a_scale_shares_with_its_parent_is_known_by_the_parent_s_evidence(plan, project):
+    """The same bindings, data and seed are the same run, whatever the scale is called."""
+    collect.collect(plan, tiny.RESULTS)
+    shutil.copytree(TIDY, project / EVIDENCE)
+    files.write_text("params/scales/lab.yaml", "about: The parent under another name.\nparent: smoke\n")
+    tiny.forget_evidence()
+    mine = plans.resolve("table_05", "lab")
+    found = {run.id: in_evidence(run) for stage in mine.stages for run in mine.runs(stage)}
+    assert all(found.values()) and len(found) == 10
