@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -72,17 +72,24 @@ def in_evidence(run: Run) -> Finished | None:
 
     What a scale does not say otherwise is its parent's, to the last bit.
     """
-    places = (_evidence(scale).get(run.fingerprint) for scale in scales.lineage(run.scale))
-    place = next(filter(None, places), None)
-    if place is None:
+    places = [
+        place for scale in scales.lineage(run.scale) for place in _evidence(scale).get(run.fingerprint, ())
+    ]
+    if not places:
         return None
-    folder, name, account = place
+    # Its own place first: arrays are kept there of the run that the exhibit shows.
+    mine = [
+        place for place in places if (place.folder.name, place.name) == (run.exhibit, f"{run.stage}/{run.id}")
+    ]
+    folder, name, account, is_read = (mine or places)[0]
     arrays, curves = _gathered(folder)
+    # Arrays are kept by cell, and are those of its last run: what it evaluates has left none.
     own = f"{name.partition('/')[2]}/"
+    kept = {} if is_read else {key: array for key, array in arrays.items() if key.startswith(own)}
     return Finished(
         account,
         [row for row in curves if row["run"] == name],
-        {key.removeprefix(own): array for key, array in arrays.items() if key.startswith(own)},
+        {key.removeprefix(own): array for key, array in kept.items()},
     )
 
 
@@ -101,14 +108,26 @@ def committed(plans: Iterable[Plan]) -> Iterator[tuple[Run, dict[str, Any]]]:
                     yield run, account
 
 
+class Place(NamedTuple):
+    """Where evidence has a run. name: "<stage>/<run>". is_read: whether another run of the exhibit evaluates it."""
+
+    folder: Path
+    name: str
+    account: dict[str, Any]
+    is_read: bool
+
+
 @functools.cache
-def _evidence(scale: str) -> dict[str, tuple[Path, str, dict[str, Any]]]:
-    """{fingerprint: (folder, "stage/run", account)} of everything that is committed for a scale."""
-    known = {}
+def _evidence(scale: str) -> dict[str, list[Place]]:
+    """Everything that is committed for a scale, by fingerprint."""
+    known: dict[str, list[Place]] = {}
     for path in sorted((EVIDENCE / scale).glob("*/provenance.json")):
         record = read_sealed(path, REMEDY)
-        for name, account in (record["runs"] | record.get("searched", {})).items():
-            known.setdefault(account["fingerprint"], (path.parent, name, account))
+        accounts = record["runs"] | record.get("searched", {})
+        read = {account.get("upstream") for account in accounts.values()}
+        for name, account in accounts.items():
+            place = Place(path.parent, name, account, account["fingerprint"] in read)
+            known.setdefault(account["fingerprint"], []).append(place)
     return known
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from common import files, scales, seals
+from common import files, seals
 from common.errors import UserError
 from stages import collect, linear_eval, pretrain, supervised  # noqa: F401 (gin then knows their names)
 from stages.planning import plans
@@ -349,3 +349,27 @@ def test_what_a_scale_shares_with_its_parent_is_known_by_the_parent_s_evidence(p
     mine = plans.resolve("table_05", "lab")
     found = {run.id: in_evidence(run) for stage in mine.stages for run in mine.runs(stage)}
     assert all(found.values()) and len(found) == 10
+
+
+def test_pictures_in_evidence_belong_to_the_run_that_left_them(project):
+    """A training that two cells share stands in the evidence beside what the first of them left."""
+    tiny.declare_only(project, {"table_05": SPLITS})
+    plan = plans.resolve("table_05", "smoke")
+    plans.write_plan(plan)
+    (trained,) = {run.fingerprint: run for run in plan.runs("pretrain")}.values()
+    tiny.seal(trained, {"loss": 1.0})
+    for number, run in enumerate(plan.runs("linear_eval")):
+        tiny.seal(run, {"top1": 50.0 + number}, {"picture": np.full((2, 2, 3), number, np.uint8)})
+    for stage in plan.stages:
+        tiny.sweep(plan, stage)
+    collect.collect(plan, tiny.RESULTS)
+    before = files.read_npz(TIDY / "arrays.npz")
+    shutil.copytree(TIDY, project / EVIDENCE)
+    shutil.rmtree(project / tiny.RESULTS)
+    tiny.forget_evidence()
+    assert all(not in_evidence(run).arrays for run in plan.runs("pretrain"))
+    collect.collect(plan, tiny.RESULTS)
+    after = files.read_npz(TIDY / "arrays.npz")
+    assert {name: array.tolist() for name, array in before.items()} == {
+        name: array.tolist() for name, array in after.items()
+    }
