@@ -20,7 +20,7 @@ from stages.planning.plans import all_plans
 from stages.planning.runs import Run
 from stages.running.driver import carry_out
 from stages.running.finished import Finished, finished, in_evidence
-from stages.running.sweeps import check_prepared, parsed
+from stages.running.sweeps import parsed
 
 ACCURACIES = ("top1", "knn_top1", "online_top1", "accuracy", "mean_per_class", "map11")
 BOUND = 3.0  # percentage points: three times the spread of a cell over seeds (docs/power.md)
@@ -38,7 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
         raise UserError("not a number of runs", expected="--runs of 1 or more", found=options.runs)
     drawn = _drawn(scale, options.runs, options.seed)
     data = options.results / scale / "data"
-    check_prepared(scale, options.results)
+    if not (data / "manifest.json").is_file():
+        raise UserError(
+            f"the data of scale {scale} are not prepared",
+            expected="what `prepare` leaves",
+            found="none",
+            where=data,
+            remedy=f"python -m stages prepare --scale {scale}",
+        )
     with tempfile.TemporaryDirectory(prefix="rerun-", dir=options.results / scale) as place:
         folder = Path(place)
         (folder / scale).mkdir()

@@ -133,10 +133,7 @@ def bring(
     runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
     known = known_elsewhere(evidence, results) if evidence is not None else set()
     left = [run for some in runs.values() for run in some if run.fingerprint not in known]
-    # Looked at first: without it every file of every finished run would be hashed here, and by the driver again.
-    unprepared = left and not is_prepared(left[0].scale, results)
-    if unprepared and any(run.dataset and not _is_here(run, results) for run in left):
-        check_prepared(left[0].scale, results)
+    check_prepared(left, results)
     outcome = carry_out(title, left, results, jobs)
     for sweep, some in runs.items():
         _settle(sweep, some, known, results, outcome, whole=all(map(wanted, sweep.runs)))
@@ -190,21 +187,18 @@ def without_data(runs: Iterable[Run], results: Path) -> set[str]:
     return absent
 
 
-def is_prepared(scale: str, results: Path) -> bool:
-    """Whether `prepare` was called for the scale; what it could not obtain, its manifest names."""
-    return (results / scale / "data" / "manifest.json").is_file()
-
-
-def check_prepared(scale: str, results: Path) -> None:
-    """UserError if `prepare` was never called for the scale."""
-    if not is_prepared(scale, results):
-        raise UserError(
-            f"the data of scale {scale} are not prepared",
-            expected="what `prepare` leaves",
-            found="none",
-            where=results / scale / "data",
-            remedy=f"python -m stages prepare --scale {scale}",
-        )
+def check_prepared(runs: Iterable[Run], results: Path) -> None:
+    """UserError, once and before any starts, if a run that does not lie here reads a data set that was not prepared."""
+    for run in runs:
+        folder = results / run.scale / "data" / str(run.dataset)
+        if run.dataset and not (folder / "manifest.json").is_file() and not _is_here(run, results):
+            raise UserError(
+                f"data set {run.dataset} is not prepared for scale {run.scale}",
+                expected="what `prepare` leaves",
+                found="none",
+                where=folder,
+                remedy=f"python -m stages prepare --scale {run.scale}",
+            )
 
 
 def _end_once(*_: object) -> None:

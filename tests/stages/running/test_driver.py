@@ -270,7 +270,7 @@ def test_a_failed_run_fails_what_evaluates_it_by_name_and_nothing_else(small):
 def test_a_missing_data_set_stops_before_training(small):
     done = stages("pretrain", "--sweep", "table_05")
     assert done.returncode != 0 and "Traceback" not in done.stderr
-    assert done.stderr.count("are not prepared") == 1, "once, and not for every run"
+    assert done.stderr.count("is not prepared") == 1, "once, and not for every run"
     assert "python -m stages prepare --scale smoke" in done.stderr and "ran 0" not in done.stdout
 
 

@@ -26,7 +26,7 @@ def begun(project, monkeypatch):
     tiny.declare_only(project, {"table_05": CHAIN})
     plan, known, done = plans.resolve("table_05", "smoke"), set(), []
     plans.write_plan(plan)
-    files.write_json(tiny.RESULTS / "smoke" / "data" / "manifest.json", {"missing": []})
+    files.write_json(tiny.RESULTS / "smoke" / "data" / plan.runs("pretrain")[0].dataset / "manifest.json", {})
     declared = sweeps.scales.read("smoke")
     monkeypatch.setattr(
         sweeps.scales, "read", lambda name: dataclasses.replace(declared, reuses_evidence=True)
