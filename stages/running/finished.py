@@ -68,13 +68,14 @@ def finished(run: Run, results: Path) -> Finished | None:
 
 
 def in_evidence(run: Run) -> Finished | None:
-    """The run as the committed evidence of its scale, or of a parent of it, has it; None if none knows its fingerprint.
+    """The run as the committed evidence of its scale has it, or that of a parent; None if none knows its fingerprint.
 
-    What a scale does not say otherwise is its parent's, to the last bit.
+    What a scale does not say otherwise is its parent's, to the last bit. A parent is asked only for the exhibits that
+    the scale itself declares: of a scale that asks one question the page shows what it asks, and not the parent's rest.
     """
-    places = [
-        place for scale in scales.lineage(run.scale) for place in _evidence(scale).get(run.fingerprint, ())
-    ]
+    scale = scales.read(run.scale)
+    asked = scales.lineage(run.scale) if run.exhibit in scale.exhibits else (run.scale,)
+    places = [place for name in asked for place in _evidence(name).get(run.fingerprint, ())]
     if not places:
         return None
     # Its own place first: arrays are kept there of the run that the exhibit shows.

@@ -344,11 +344,13 @@ def test_what_a_scale_shares_with_its_parent_is_known_by_the_parent_s_evidence(p
     """The same bindings, data and seed are the same run, whatever the scale is called."""
     collect.collect(plan, tiny.RESULTS)
     shutil.copytree(TIDY, project / EVIDENCE)
-    files.write_text("params/scales/lab.yaml", "about: The parent under another name.\nparent: smoke\n")
-    tiny.forget_evidence()
-    mine = plans.resolve("table_05", "lab")
-    found = {run.id: in_evidence(run) for stage in mine.stages for run in mine.runs(stage)}
-    assert all(found.values()) and len(found) == 10
+    lab = "about: The parent under another name.\nparent: smoke\n"
+    for declared, known in ((lab, 0), (f"{lab}exhibits: {{table_05: {{seeds: [0, 3]}}}}\n", 18)):
+        files.write_text("params/scales/lab.yaml", declared)
+        tiny.forget_evidence()
+        mine = plans.resolve("table_05", "lab")
+        found = [in_evidence(run) for stage in mine.stages for run in mine.runs(stage)]
+        assert (len(found), sum(map(bool, found))) == (18, known), "only exhibits that it declares itself"
 
 
 def test_pictures_in_evidence_belong_to_the_run_that_left_them(project):
