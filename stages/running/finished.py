@@ -89,7 +89,7 @@ def in_evidence(run: Run) -> Finished | None:
     kept = {} if is_read else {key: array for key, array in arrays.items() if key.startswith(own)}
     return Finished(
         account,
-        [row for row in curves if row["run"] == name],
+        _by_epoch(row for row in curves if row["run"] == name),
         {key.removeprefix(own): array for key, array in kept.items()},
     )
 
@@ -107,6 +107,14 @@ def committed(plans: Iterable[Plan]) -> Iterator[tuple[Run, dict[str, Any]]]:
             for run in (run for runs in plan.stages.values() for run in runs):
                 if account := accounts.get(f"{run.stage}/{run.id}"):
                     yield run, account
+
+
+def _by_epoch(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """A row per metric, as curves.csv has them, as a row per epoch, as the curve.csv of a run has them."""
+    epochs: dict[str, dict[str, str]] = {}
+    for row in rows:
+        epochs.setdefault(row["epoch"], {"epoch": row["epoch"]})[row["metric"]] = row["value"]
+    return list(epochs.values())
 
 
 class Place(NamedTuple):

@@ -312,6 +312,22 @@ def test_of_alternative_measures_a_run_gives_what_it_has(project):
     assert [row.split(",")[2] for row in rows] == ["top1", "top1"]
 
 
+def test_curves_of_committed_evidence_stay(project):
+    tiny.declare_only(project, {"table_05": EXHIBIT})
+    plan = plans.resolve("table_05", "smoke")
+    job = Job(plan.runs("supervised")[0], tiny.RESULTS)
+    job.save_curve([{"epoch": n, "loss": 1 / n, "top1": 50 + n} for n in range(1, 251)])
+    job.finish({"top1": 50.0})
+    collect.collect(plan, tiny.RESULTS)
+    before = (TIDY / "curves.csv").read_text()
+    assert before.count("\n") == 1 + 2 * 84
+    shutil.copytree(TIDY, project / EVIDENCE)
+    shutil.rmtree(project / tiny.RESULTS)
+    tiny.forget_evidence()
+    collect.collect(plan, tiny.RESULTS)
+    assert (TIDY / "curves.csv").read_text() == before
+
+
 @pytest.mark.parametrize(
     "harm", [lambda path: path.write_text("run,epoch,metric,value\na,1,loss,2\n"), Path.unlink]
 )
