@@ -65,7 +65,13 @@ def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()
     partners: dict[tuple, list[Row]] = {}
     for row in right:
         partners.setdefault(_identity(row, named), []).append(row)
-    differences = [_difference(a, b, named) for a in left for b in partners.get(_identity(a, named), [])]
+    # Where first and last are one value, a cell would be compared with itself, and be nought in every repeat.
+    differences = [
+        _difference(a, b, named)
+        for a in left
+        for b in partners.get(_identity(a, named), [])
+        if not np.array_equal(a.weights, b.weights)
+    ]
     return _some(differences, f"{_named(one)} beside {_named(other)}")
 
 

@@ -101,7 +101,7 @@ def over_seeds(values: np.ndarray, largest: np.ndarray | None = None) -> Estimat
 
 def _largest(rows: Sequence[Row], cells: np.ndarray) -> np.ndarray:
     """The largest of the numbers that each row is made of."""
-    return np.array([np.nanmax(abs(cells[row.needs])) for row in rows])
+    return np.array([np.nanmax(abs(cells[row.needs]), initial=0) for row in rows])
 
 
 def _spread(spread: np.ndarray, largest: np.ndarray | float) -> np.ndarray:

@@ -8,8 +8,10 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from common import scales
 from common.errors import UserError
 from common.names import nearest
+from stages.planning.declaration import read_exhibit
 from stages.planning.plans import Plan, Run
 from stages.running.finished import Finished
 
@@ -82,15 +84,16 @@ def _measured(plan: Plan) -> Iterator[tuple[str, str]]:
 def check_measures(plan: Plan, known: Known) -> None:
     """UserError for a measure that no stage of the exhibit gives: it would leave the exhibit without numbers.
 
-    Only some runs may have a measure, so nothing is said as long as runs are missing.
+    Only some runs may have a measure, so nothing is said as long as runs are missing, and nothing of a scale with a
+    parent, which may leave out just these runs.
     """
-    searches = searches_in(plan)
+    searches, is_whole_scale = searches_in(plan), scales.read(plan.scale).parent is None
     for measured in plan.document["measure"]:
         stage, _, metrics = measured.partition(".")
         # The runs of a search belong to no cell, and have no row.
         entries = {} if stage in searches else known.get(stage, {})
         names = {name for entry in entries.values() for name in entry.metrics}
-        whole = all(run.id in entries for run in plan.runs(stage))
+        whole = is_whole_scale and all(run.id in entries for run in plan.runs(stage))
         if (
             stage not in plan.stages
             or stage in searches
@@ -125,9 +128,9 @@ def _knob_values(plan: Plan, run: Run) -> dict[str, Any]:
 
 
 def knob_names(plan: Plan) -> list[str]:
-    """The columns of rows.csv that tell one cell from another."""
+    """The columns of rows.csv that tell one cell from another, with the knobs that no cell varies at this scale."""
     labelled = {name: None for _, values in cells(plan) for name in values}
-    return [*dict.fromkeys([*labelled, *plan.document["knobs"]])]
+    return [*dict.fromkeys([*labelled, *plan.document["knobs"], *read_exhibit(plan.exhibit)["knobs"]])]
 
 
 def searches_in(plan: Plan) -> list[str]:

@@ -391,3 +391,11 @@ def test_pictures_in_evidence_belong_to_the_run_that_left_them(project):
     assert {name: array.tolist() for name, array in before.items()} == {
         name: array.tolist() for name, array in after.items()
     }
+
+
+def test_a_knob_that_a_scale_leaves_out_is_an_empty_column(project):
+    """The reports look for every knob that the exhibit declares."""
+    fewer = EXHIBIT.replace("""l2_norm: ["yes, always", 'no "never"'], """, "")
+    collect.collect(finished(project, fewer), tiny.RESULTS)
+    assert rows()[0] == "method,temperature,l2_norm,seed,metric,value,run"
+    assert rows()[1].startswith("SimCLR,0.05,,0,entropy,")

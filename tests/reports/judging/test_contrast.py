@@ -35,6 +35,14 @@ def test_others_are_all_rows_of_the_same_group_that_are_not_in_the_first_side():
     assert values([{"minus": [{"dim": 10}, "others"]}]) == [1, -2, 10, -20]
 
 
+def test_a_cell_is_not_compared_with_itself():
+    """A scale that has one batch size alone has no largest beside its smallest."""
+    ends = [{"minus": [{"dim": "last"}, {"dim": "first"}]}]
+    with pytest.raises(Missing, match="dim=last beside dim=first"):
+        values(ends, keys=[{"kind": "a", "dim": "9"}, {"kind": "b", "dim": "9"}], cells=[1.0, 2.0])
+    assert values(ends) == [3, 30]
+
+
 def test_a_side_may_be_a_number_or_several_selections():
     assert values([{"minus": [{"kind": "a"}, 1]}]) == [0, 1, 3]
     sides = [{"kind": "a", "dim": 9}, {"kind": "b", "dim": 9}]
@@ -104,7 +112,8 @@ def test_a_claim_waits_for_cells_of_which_nobody_knows_the_value():
     ends = [{"minus": [{"epochs": "last"}, {"epochs": "first"}]}]
     with pytest.raises(Missing, match="a value of epochs of which no run has a number"):
         rows_of(keys, {"training": "SimCLR"}, ends)
-    assert len(rows_of(keys[:1], {"training": "SimCLR"}, ends)) == 1
+    known = [keys[0], {"training": "SimCLR", "epochs": "20"}]
+    assert len(rows_of(known, {"training": "SimCLR"}, ends)) == 1
 
 
 def test_an_empty_text_makes_a_value_optional():
