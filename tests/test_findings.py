@@ -146,6 +146,23 @@ def test_the_last_rows_of_table_6_elsewhere(ablation, scale, size):
     assert quoted(f"{ablation}, {size}") == pytest.approx([measured[name] for name in names], abs=0.051)
 
 
+def test_a_third_of_the_rate():
+    measured = means("table_01", ["augmentation"], "reduced_gentle")
+    assert quoted("a third of the rate") == pytest.approx(
+        [measured[name] for name in ("1/8", "1/4", "1/2", "1", "1 (+Blur)")], abs=0.051
+    )
+    seeds = sorted(means("table_01", ["augmentation", "seed"], "reduced_gentle")["1"])
+    assert seeds[0] < 30 < seeds[1] and "one training of five hardly starts" in WORDS
+    assert f"the others end at {seeds[1]:.0f} to {seeds[-1]:.0f}" in WORDS
+
+
+@pytest.mark.parametrize("ablation", ["global batch norm", "local batch norm"])
+def test_batch_norm_at_a_third_of_the_rate(ablation):
+    measured = means("table_06", ["ablation", "metric"], "reduced_gentle")[ablation]
+    expected = [measured["contrastive_accuracy"], measured["top1"]]
+    assert quoted(f"{ablation}, a third of the rate") == pytest.approx(expected, abs=0.051)
+
+
 def test_how_far_the_classifier_beside_the_encoder_is_behind():
     behind = [
         measured["top1"] - measured["online_top1"]
