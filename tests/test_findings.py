@@ -156,6 +156,13 @@ def test_a_third_of_the_rate():
     assert f"the others end at {seeds[1]:.0f} to {seeds[-1]:.0f}" in WORDS
 
 
+def test_length_at_a_third_of_the_rate():
+    measured = means("figure_09", ["metric", "epochs"], "reduced_gentle")["top1"]
+    assert f"from {measured[5]:.1f} at 5 epochs to {measured[40]:.1f} at 40" in WORDS
+    smallest = means("figure_09", ["metric", "batch_size", "epochs"])["top1", 64, 5]
+    assert f"is {smallest - measured[5]:.0f} points better after 5 epochs" in WORDS
+
+
 @pytest.mark.parametrize("ablation", ["global batch norm", "local batch norm"])
 def test_batch_norm_at_a_third_of_the_rate(ablation):
     measured = means("table_06", ["ablation", "metric"], "reduced_gentle")[ablation]

@@ -60,18 +60,13 @@ def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()
     if isinstance(other, int | float):
         return [Row(row.key, row.weights, row.constant - other) for row in left]
     right = _others(rows, left, one, printed) if other == OTHERS else _side(rows, other)
+    _check_places(one, other, left, right)
     # Knobs that neither side names must agree: they are what a comparison holds fixed.
     named = _knobs(one) | _knobs(other)
     partners: dict[tuple, list[Row]] = {}
     for row in right:
         partners.setdefault(_identity(row, named), []).append(row)
-    # Where first and last are one value, a cell would be compared with itself, and be nought in every repeat.
-    differences = [
-        _difference(a, b, named)
-        for a in left
-        for b in partners.get(_identity(a, named), [])
-        if not np.array_equal(a.weights, b.weights)
-    ]
+    differences = [_difference(a, b, named) for a in left for b in partners.get(_identity(a, named), [])]
     return _some(differences, f"{_named(one)} beside {_named(other)}")
 
 
@@ -122,6 +117,20 @@ def _side(rows: Sequence[Row], side: Any) -> list[Row]:
     return [
         row for selection in (side if isinstance(side, list) else [side]) for row in select(rows, selection)
     ]
+
+
+def _check_places(one: Any, other: Any, left: Sequence[Row], right: Sequence[Row]) -> None:
+    """Missing if the sides name two places of a knob, first and last, that are one value: then nothing is compared."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return
+    for knob in one.keys() & other.keys():
+        places = {side[knob] for side in (one, other) if isinstance(side[knob], str)} & {
+            "first",
+            "second",
+            "last",
+        }
+        if len(places) == 2 and len({row.key.get(knob, "") for row in (*left, *right)}) < 2:
+            raise Missing([f"two values of {knob}"])
 
 
 def _others(rows: Sequence[Row], left: Sequence[Row], side: Any, printed: Sequence[Key]) -> list[Row]:

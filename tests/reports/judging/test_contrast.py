@@ -38,8 +38,12 @@ def test_others_are_all_rows_of_the_same_group_that_are_not_in_the_first_side():
 def test_a_cell_is_not_compared_with_itself():
     """A scale that has one batch size alone has no largest beside its smallest."""
     ends = [{"minus": [{"dim": "last"}, {"dim": "first"}]}]
-    with pytest.raises(Missing, match="dim=last beside dim=first"):
-        values(ends, keys=[{"kind": "a", "dim": "9"}, {"kind": "b", "dim": "9"}], cells=[1.0, 2.0])
+    single = {"keys": [{"kind": "a", "dim": "9"}, {"kind": "b", "dim": "9"}], "cells": [1.0, 2.0]}
+    crossed = [{"minus": [{"dim": "last", "kind": "first"}, {"dim": "first", "kind": "last"}]}]
+    for steps in (ends, crossed):
+        with pytest.raises(Missing, match="two values of dim"):
+            values(steps, **single)
+    assert values(crossed) == [4 - 10]
     assert values(ends) == [3, 30]
 
 
