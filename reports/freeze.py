@@ -47,15 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             remedy='add --again "why" to freeze what has changed since; the page then says what, when and why',
         )
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    write_yaml(path, _content(options, path.exists(), today), header=HEADER)
+    write_yaml(path, _content(options, today), header=HEADER)
     print(f"{options.scale}: frozen in {path}; commit this file before the first run")
 
 
-def _content(options: argparse.Namespace, is_again: bool, today: str) -> dict[str, Any]:
-    if not is_again:
-        return content(options.params, options.scale, today)
+def _content(options: argparse.Namespace, today: str) -> dict[str, Any]:
     frozen = read_frozen(options.params, options.scale)
-    if frozen and not (frozen.claims or frozen.plans):
+    if frozen is None:
+        return content(options.params, options.scale, today)
+    if not (frozen.claims or frozen.plans):
         raise UserError(
             f"nothing of scale {options.scale} has changed since it was frozen",
             expected="a claim or a plan that differs from what was frozen",
@@ -63,7 +63,7 @@ def _content(options: argparse.Namespace, is_again: bool, today: str) -> dict[st
             where=frozen_path(options.params, options.scale),
             remedy="nothing is to be done; after a change of params/ run make plan first",
         )
-    return content_again(options.params, options.scale, today, options.again)
+    return content_again(options.params, options.scale, frozen, today, options.again)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from reports.comparing.sides import Side
-from reports.judging.decision import judge
+from reports.judging.decision import NOT_RUN, judge
 from reports.judging.testing import judged
 from reports.reading.declarations import load_declaration
 from reports.reading.exhibit import Evidence, gather
 from reports.reading.judged import Tested
 from reports.reading.verdicts import Verdict
-
-NOT_RUN = "not run"
 
 
 def changed_verdicts(base: Side, here: Side, params: Path) -> list[dict[str, str]]:

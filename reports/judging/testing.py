@@ -123,7 +123,8 @@ def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame, part: int | N
     """What does not depend on our numbers but on their `part`; the paper's are judged as at its own scale."""
     (theirs,) = parse({claim.id: exhibit.claims[claim.id]})
     printed = on_paper(theirs, paper, part)
-    has_numbers = on_paper(theirs, paper)["effect"] is not None
+    # Of this part the paper may have words only, and numbers of another.
+    has_numbers = printed["effect"] is not None or on_paper(theirs, paper)["effect"] is not None
     numbers = OWN_NUMBERS[printed["supports"]] if has_numbers else None
     words = [claim.paper_text, claim.paper_differs or numbers]
     return {

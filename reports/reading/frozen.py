@@ -62,11 +62,11 @@ def check_planned(params: Path, scale: str) -> None:
         )
 
 
-def content_again(params: Path, scale: str, date: str, why: str) -> dict[str, Any]:
+def content_again(params: Path, scale: str, frozen: Frozen, date: str, why: str) -> dict[str, Any]:
     """The same of a scale that is frozen already: the first date stays; what differs is named with the later one."""
-    frozen, then = read_frozen(params, scale), _read(frozen_path(params, scale))
-    later = {"date": date, "what": [*frozen.claims, *frozen.plans], "why": why}
-    return content(params, scale, then["date"]) | {"again": [*then.get("again", []), later]}
+    later = Again(date, [*frozen.claims, *frozen.plans], why)
+    again = [each._asdict() for each in (*frozen.again, later)]
+    return content(params, scale, frozen.date) | {"again": again}
 
 
 def read_frozen(params: Path, scale: str) -> Frozen | None:

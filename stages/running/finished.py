@@ -24,6 +24,7 @@ from stages.planning.plans import Plan, Run
 from stages.running import store
 
 EVIDENCE = Path("reports/evidence")
+PROVENANCE = "provenance.json"
 REMEDY = "restore it from the last commit (git checkout -- reports/evidence), or run with --ignore-evidence"
 CAUSE = ("fingerprint", "stage", "seed", "bindings", "code", "data", "upstream")
 # The files of a run that are read here; weights are not.
@@ -100,10 +101,9 @@ def committed(plans: Iterable[Plan]) -> Iterator[tuple[Run, dict[str, Any]]]:
     Of scales that do not reuse evidence none: their runs are made again anyway.
     """
     for plan in plans:
-        path = EVIDENCE / plan.scale / plan.exhibit / "provenance.json"
-        if scales.read(plan.scale).reuses_evidence and path.is_file():
-            record = read_sealed(path, REMEDY)
-            accounts = record["runs"] | record.get("searched", {})
+        folder = EVIDENCE / plan.scale / plan.exhibit
+        if scales.read(plan.scale).reuses_evidence and (folder / PROVENANCE).is_file():
+            accounts = _accounts(folder)
             for run in (run for runs in plan.stages.values() for run in runs):
                 if account := accounts.get(f"{run.stage}/{run.id}"):
                     yield run, account
@@ -130,9 +130,8 @@ class Place(NamedTuple):
 def _evidence(scale: str) -> dict[str, list[Place]]:
     """Everything that is committed for a scale, by fingerprint."""
     known: dict[str, list[Place]] = {}
-    for path in sorted((EVIDENCE / scale).glob("*/provenance.json")):
-        record = read_sealed(path, REMEDY)
-        accounts = record["runs"] | record.get("searched", {})
+    for path in sorted((EVIDENCE / scale).glob(f"*/{PROVENANCE}")):
+        accounts = _accounts(path.parent)
         read = {account.get("upstream") for account in accounts.values()}
         for name, account in accounts.items():
             place = Place(path.parent, name, account, account["fingerprint"] in read)
@@ -140,11 +139,22 @@ def _evidence(scale: str) -> dict[str, list[Place]]:
     return known
 
 
+def _accounts(folder: Path) -> dict[str, dict[str, Any]]:
+    """The accounts of all runs of a committed exhibit, by "<stage>/<run>"."""
+    record = _record(folder)
+    return record["runs"] | record.get("searched", {})
+
+
+@functools.cache
+def _record(folder: Path) -> dict[str, Any]:
+    return read_sealed(folder / PROVENANCE, REMEDY)
+
+
 @functools.cache
 def _gathered(folder: Path) -> tuple[dict[str, np.ndarray], list[dict[str, str]]]:
     """Arrays and curves of a committed exhibit. UserError unless they are those that its provenance lists."""
     arrays, curves = folder / "arrays.npz", folder / "curves.csv"
-    listed = read_sealed(folder / "provenance.json", REMEDY)["files"]
+    listed = _record(folder)["files"]
     for path in (arrays, curves):
         digest = files.sha256_file(path) if path.is_file() else None
         if digest != listed.get(path.name):

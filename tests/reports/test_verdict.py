@@ -79,6 +79,11 @@ def heads(lab: Lab, measured: list[list], missing: tuple[str, ...] = (), claims:
     return lab
 
 
+def declared(body: str) -> str:
+    """Claims of which C1 alone, with this body."""
+    return f"{HEADS.split('  C1:')[0]}  C1:\n{body}"
+
+
 def verdicts(lab: Lab) -> dict[str, dict]:
     return {claim["id"]: claim for claim in judge(lab.load("figure_08").judged["claims"])}
 
@@ -172,16 +177,12 @@ def test_what_waits_for_runs_and_what_diverged_are_told_apart(lab):
 
 
 def test_the_middle_of_a_trend_has_no_weight_and_is_waited_for(lab):
-    claims = (
-        HEADS.split("  C1:")[0]
-        + """  C1:
-    says: Wider is better.
+    claims = declared("""    says: Wider is better.
     type: R
     metric: top1
     where: {projection: linear}
     contrast: [{trend: output_dim}]
-"""
-    )
+""")
     for seeds in (1, 4):
         whole = rows(8.0, seeds=seeds)
         assert verdicts(heads(lab, whole, (), claims))["C1"]["verdict"] != "not run"
@@ -236,18 +237,14 @@ def test_an_evaluation_that_diverged_leaves_what_its_pretraining_measured(lab):
 
 def test_the_paper_s_effect_is_of_the_part_that_decides(lab):
     """Two parts of one claim, of which ours fails in the first and the paper is weakest in the second."""
-    claims = (
-        HEADS.split("  C1:")[0]
-        + """  C1:
-    says: Nonlinear is better, and narrow heads are not.
+    claims = declared("""    says: Nonlinear is better, and narrow heads are not.
     type: D
     metric: top1
     all:
     - contrast: [{minus: [{projection: nonlinear}, {projection: linear}]}]
     - where: {projection: nonlinear}
       contrast: [{minus: [{output_dim: 64}, {output_dim: 32}]}]
-"""
-    )
+""")
     found = verdicts(heads(lab, rows(-8.0), (), claims))["C1"]
     whole = verdicts(heads(lab, rows(-8.0)))["C1"]
     assert (found["part"], found["paper_effect"]) == (1, whole["paper_effect"])
@@ -455,16 +452,12 @@ def test_the_claims_of_an_exhibit_that_is_not_drawn_are_not_run(lab):
 
 def test_a_place_among_values_of_which_one_is_unknown_names_no_cell(lab):
     """Of width 8 no run has a number and none tells what it was: then 32 is not the first width."""
-    claims = (
-        HEADS.split("  C1:")[0]
-        + """  C1:
-    says: The least width.
+    claims = declared("""    says: The least width.
     type: D
     metric: top1
     contrast:
     - minus: [{output_dim: first}, {output_dim: last}]
-"""
-    )
+""")
     kept = [row for row in rows(8.0) if row[1] != 8]
     gone = tuple(f"pretrain/projection{kind}-output_dim1-seed{s}" for kind in (1, 2) for s in range(4))
     found = verdicts(heads(lab, kept, gone, claims))["C1"]

@@ -246,6 +246,7 @@ def test_numbers_that_lie_in_the_evidence_alone_are_adopted_where_the_scale_reus
     """A fresh clone has no results: after an edit nothing of its evidence would be known any more."""
     assert collected() == 0
     shutil.copytree(tiny.RESULTS / "smoke" / "tidy" / "table_05", "reports/evidence/smoke/table_05")
+    tiny.forget_evidence()
     shutil.rmtree(tiny.RESULTS)
     code(pretrain="b")
     capsys.readouterr()

@@ -240,5 +240,5 @@ def seal_evidence(folder: Path, record: dict[str, Any]) -> None:
 
 def forget_evidence() -> None:
     """Read committed evidence anew: a process reads it once."""
-    for cached in (finished._evidence, finished._gathered):
+    for cached in (finished._evidence, finished._record, finished._gathered):
         cached.cache_clear()
