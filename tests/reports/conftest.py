@@ -139,6 +139,10 @@ class Lab:
     def folders(self) -> Folders:
         return Folders(self.results, self.params, self.evidence)
 
+    def places(self, *names: str) -> list[str]:
+        """The options by which a command finds these folders here, and not those of the project."""
+        return [f"--{name}={getattr(self, name)}" for name in names]
+
     def load(self, exhibit: str) -> Evidence:
         """Evidence with what was tested on it."""
         self.settle()
@@ -148,8 +152,7 @@ class Lab:
     def draw(self, exhibit: str) -> dict[str, bytes]:
         """Run the command; the files it wrote, by ending."""
         self.settle()
-        folders = {"--results": self.results, "--params": self.params, "--out": self.out}
-        options = [text for name, path in folders.items() for text in (name, str(path))]
+        options = self.places("results", "params", "out")
         call(verdict.main, "--scale", SCALE, "--exhibit", exhibit, *options)
         call(draw.main, "--scale", SCALE, "--exhibit", exhibit, *options)
         return {path.suffix[1:]: path.read_bytes() for path in (self.out / SCALE).glob(f"{exhibit}.*")}
@@ -169,32 +172,15 @@ class Lab:
     def judge(self, *more: str) -> dict[str, Any]:
         """Run the command over all exhibits; the verdicts it wrote."""
         self.settle()
-        folders = {
-            "--results": self.results,
-            "--params": self.params,
-            "--out": self.out,
-            "--evidence": self.evidence,
-        }
-        options = [text for name, path in folders.items() for text in (name, str(path))]
+        options = self.places("results", "params", "out", "evidence")
         call(verdict.main, "--scale", SCALE, *options, *more)
         return json.loads((self.out / SCALE / "verdicts.json").read_text())
 
     def index(self) -> str:
         """Judge, and run the command; the page it wrote."""
         self.judge()
-        folders = {
-            "--results": self.results,
-            "--metrics": self.metrics,
-            "--params": self.params,
-            "--out": self.out,
-            "--evidence": self.evidence,
-        }
-        call(
-            index.main,
-            "--scale",
-            SCALE,
-            *[text for name, path in folders.items() for text in (name, str(path))],
-        )
+        options = self.places("results", "params", "out", "evidence", "metrics")
+        call(index.main, "--scale", SCALE, *options)
         return (self.out / SCALE / "index.html").read_text()
 
     def page(self) -> str:

@@ -190,7 +190,7 @@ def test_a_wrong_name_is_answered_with_the_nearest(lab, capsys, wrong, near):
         lab.put(exhibit, [], [])
     asked = {"scale": "smoke", "exhibit": "figure_08"} | wrong
     options = [f"--{name}={text}" for name, text in asked.items()]
-    places = [f"--params={lab.params}", f"--results={lab.results}", f"--out={lab.out}"]
+    places = lab.places("params", "results", "out")
     assert draw.main([*options, *places]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: unknown") and f"(did you mean `{near}`?)" in said

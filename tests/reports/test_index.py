@@ -221,7 +221,7 @@ def test_a_broken_record_says_how_to_draw_it_again(nine):
 
 
 def test_a_wrong_scale_is_answered_with_the_nearest(nine, capsys):
-    places = [f"--params={nine.params}", f"--out={nine.out}", f"--metrics={nine.metrics}"]
+    places = nine.places("results", "params", "out", "metrics", "evidence")
     assert index.main(["--scale=smokey", *places]) == 2
     said = capsys.readouterr().err
     assert "unknown scale `smokey` (did you mean `smoke`?)" in said
@@ -265,7 +265,7 @@ def test_a_damaged_record_is_named_with_the_command_that_draws_it_again(nine, ca
     nine.draw("table_05")
     path = nine.out / "smoke" / "table_05.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    places = [f"--params={nine.params}", f"--out={nine.out}", f"--metrics={nine.metrics}"]
+    places = nine.places("results", "params", "out", "metrics", "evidence")
     assert index.main(["--scale=smoke", *places]) == 2
     said = flat(capsys.readouterr().err)
     assert re.search(message, said) and str(path) in said

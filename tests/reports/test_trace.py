@@ -30,7 +30,7 @@ def traced(lab):
 
 
 def options(lab, *more):
-    places = [f"--results={lab.results}", f"--params={lab.params}"]
+    places = lab.places("results", "params")
     return ["--scale=smoke", "--exhibit=table_05", *places, *more]
 
 
