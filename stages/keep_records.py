@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common import files, scales
-from common.errors import UserError, command
+from common.errors import command
 from common.options import add_results, add_scale
 from stages.planning.plans import all_plans
 from stages.running import store
 from stages.running.finished import EVIDENCE
+from stages.running.pace import COLUMNS, committed_records
 
 RECORDED = ("finished", "seconds", "images_per_second", "processes", "device", "processor")
-COLUMNS = ("fingerprint", "stage", *RECORDED, "commit")
 
 
 @command
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())
     path = EVIDENCE / scale / "records.csv"
-    rows = {row["fingerprint"]: row for row in [*_kept(path), *_here(scale, options.results)]}
+    rows = {row["fingerprint"]: row for row in [*committed_records(scale), *_here(scale, options.results)]}
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -44,21 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
     seconds = sum(float(row["seconds"]) for row in rows.values())
     print(f"{path}: {len(rows)} runs, {seconds / 3600:.2f} hours of one process each at a time")
     return 0
-
-
-def _kept(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    header, rows = files.read_csv(path)
-    if tuple(header) != COLUMNS:
-        raise UserError(
-            "a file is damaged",
-            expected=f"columns {', '.join(COLUMNS)}",
-            found=", ".join(header),
-            where=path,
-            remedy=f"git checkout -- {path}",
-        )
-    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def _here(scale: str, results: Path) -> Iterator[dict[str, str]]:

@@ -26,7 +26,8 @@ from stages.planning.plans import Plan, all_plans, datasets_of, plan_path, resol
 from stages.planning.price import hardware_named, price_of
 from stages.planning.searches import search_of, stages_with_runs
 from stages.planning.stamp import is_current, remember
-from stages.planning.totals import cost_line, distinct_runs, summary
+from stages.planning.totals import distinct_runs, summary
+from stages.running.pace import cost_lines
 
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
@@ -72,7 +73,7 @@ def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
     if not options.quiet:
         print(summary(scale, plans))
         if options.cost:
-            print(cost_line(scale, plans, options.results))
+            print(cost_lines(scale, plans, options.results))
             print(bill(scale, distinct_runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
         if changed:
             print(f"  changed: {', '.join(changed)}")
@@ -106,7 +107,7 @@ def _price_alone(options: argparse.Namespace) -> int:
     for scale in map(scales.check_scale, options.scale or [scales.default()]):
         plans = [resolve(name, scale) for name in options.exhibit]
         title = f"{', '.join(options.exhibit)} at {scale}"
-        print(cost_line(scale, plans, options.results))
+        print(cost_lines(scale, plans, options.results))
         print(bill(title, distinct_runs(plans), hardware_named(options.hardware), hardware_named(SMALL)))
     return 0
 

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from common import files
 from stages.planning.fingerprint import declaration_of
 from stages.planning.network import Network, network_of
 from stages.planning.runs import Run
@@ -70,18 +67,3 @@ def splits_of(run: Run) -> Splits:
         test,
         classes if isinstance(classes, int) else len(classes),
     )
-
-
-def measured_rate(runs: Iterable[Run], results: Path) -> float | None:
-    """Operations per second, over those of `runs` that are finished under `results`; None if none is."""
-    flops = seconds = 0.0
-    for run in runs:
-        if (record := record_of(run, results)) and (cost := cost_of(run)).flops:
-            flops, seconds = flops + cost.flops, seconds + record["seconds"]
-    return flops / seconds if seconds else None
-
-
-def record_of(run: Run, results: Path) -> dict[str, Any] | None:
-    """The record.json of a finished run, or None."""
-    path = results / run.scale / "store" / run.stage / run.fingerprint / "record.json"
-    return files.read_json(path) if path.is_file() else None

@@ -1,13 +1,11 @@
-"""What the plans of a scale come to: cells and distinct runs, what sharing saves, and the work in images and hours."""
+"""What the plans of a scale come to: cells and distinct runs, what sharing saves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from common import scales
 from stages.planning import cost
-from stages.planning.plans import Plan, Run, all_plans
+from stages.planning.plans import Plan, Run
 
 
 def summary(scale: str, plans: list[Plan]) -> str:
@@ -28,22 +26,6 @@ def summary(scale: str, plans: list[Plan]) -> str:
             f"({1 - distinct / own:.0%} saved)"
         )
     return "\n".join(lines)
-
-
-def cost_line(scale: str, plans: list[Plan], results: Path) -> str:
-    """Images, operations, and hours at the measured rate of finished runs, of this scale or else of another."""
-    whole = cost.total(distinct_runs(plans))
-    said = (
-        f"  cost: {whole.images:.2g} images through the encoder, {whole.flops:.2g} floating-point operations"
-    )
-    for other in (scale, *(each for each in scales.names() if each != scale)):
-        if not (results / other / "store").is_dir():
-            continue
-        rate = cost.measured_rate(distinct_runs(plans if other == scale else all_plans(other)), results)
-        if rate:
-            hours = f"{whole.flops / rate / 3600:.2g} hours of one process"
-            return f"{said}; {hours} at {rate / 1e9:.2g} GFLOP/s, as measured here at scale {other}"
-    return f"{said}; hours: not known, because no run has finished here yet"
 
 
 def distinct_runs(plans: list[Plan]) -> list[Run]:

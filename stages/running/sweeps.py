@@ -146,7 +146,7 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     So several machines can complete a scale, a part at a time. Of a search only the numbers are needed, and none of
     them where that of the run that chooses is known.
     """
-    waiting = {run.fingerprint: run for run in runs if not _is_here(run, results)}
+    waiting = {run.fingerprint: run for run in runs if not is_here(run, results)}
     known = {key for key, run in waiting.items() if in_evidence(run)}
     left = [run for key, run in waiting.items() if key not in known]
     known |= searched(waiting[key] for key in known) - searched(left)
@@ -159,7 +159,8 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     return known
 
 
-def _is_here(run: Run, results: Path) -> bool:
+def is_here(run: Run, results: Path) -> bool:
+    """Whether the run lies finished in its sweep's folder or in the store."""
     return any(
         store.is_finished(each, run) for each in (run.folder(results), store.store_folder(results, run))
     )
@@ -191,7 +192,7 @@ def check_prepared(runs: Iterable[Run], results: Path) -> None:
     """UserError, once and before any starts, if a run that does not lie here reads a data set that was not prepared."""
     for run in runs:
         folder = results / run.scale / "data" / str(run.dataset)
-        if run.dataset and not (folder / "manifest.json").is_file() and not _is_here(run, results):
+        if run.dataset and not (folder / "manifest.json").is_file() and not is_here(run, results):
             raise UserError(
                 f"data set {run.dataset} is not prepared for scale {run.scale}",
                 expected="what `prepare` leaves",
