@@ -63,7 +63,7 @@ def path(
     classes: int,
     penalties: Iterable[float],
     tolerance: float = 1e-5,
-    max_iterations: int = 2000,
+    max_iterations: int = 20_000,
 ) -> Iterator[Classifier]:
     """A Classifier for each of `penalties` (l2 > 0, best evenly spaced in the logarithm), from strong to weak.
 

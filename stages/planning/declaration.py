@@ -6,6 +6,7 @@ Every error names the file and the line, says what is allowed, and suggests the 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,17 @@ def check_exhibits(scale: str) -> None:
                 found=name,
                 where=own.where("exhibits", name),
             )
+
+
+def by_claims(names: Iterable[str], scale: str) -> list[str]:
+    """These exhibits, those with the most claims that can be tested at the scale first; equal ones as they stand."""
+    return sorted(names, key=lambda name: -testable(name, scale))
+
+
+def testable(name: str, scale: str) -> int:
+    """How many claims of an exhibit can be tested at the scale."""
+    claims = read_exhibit(name).get("claims", {}).values()
+    return sum(scales.reaches(scale, claim.get("min_scale", scale)) for claim in claims)
 
 
 def blocks_at(exhibit: dict[str, Any], scale: str) -> tuple[list[dict[str, Any]], list[int], dict[str, Any]]:

@@ -2,9 +2,10 @@
 
 The parent decides from fingerprints what there is to do (nothing to do costs no import of torch), preloads the stages
 in a fork server (seconds once, not once a run), and never runs an operation or touches a GPU itself. A run starts when
-all that it reads are finished (the run that it evaluates, those among which it chooses); of those that may start,
-evaluations go first, so that what is done has its numbers, and then the one with the longest way to the end. Each child
-works in its own partial folder under a lock, and seals it. A crash fails that run, and what reads it, only.
+all that it reads are finished (the run that it evaluates, those among which it chooses). Of those that may start, a
+lower turn goes first; of equal turns evaluations, so that what is done has its numbers, and then the one with the
+longest way to the end. Each child works in its own partial folder under a lock, and seals it. A crash fails that run,
+and what reads it, only.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from common import atomic
@@ -44,12 +46,17 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def carry_out(title: str, runs: Iterable[Run], results: Path, jobs: int) -> Outcome:
-    """Do the runs that are not finished yet, `jobs` at a time; equal runs once."""
+def carry_out(
+    title: str, runs: Iterable[Run], results: Path, jobs: int, turns: Mapping[str, int] = MappingProxyType({})
+) -> Outcome:
+    """Do the runs that are not finished yet, `jobs` at a time; equal runs once.
+
+    turns: by fingerprint; of runs that may start, one with a lower turn goes first. Without one it is 0.
+    """
     waiting = {run.fingerprint: run for run in runs if not adopt(run, results)}
     if not waiting:
         return Outcome()
-    return _Driver(title, waiting, results, jobs).run()
+    return _Driver(title, waiting, results, jobs, turns).run()
 
 
 def adopt(run: Run, results: Path) -> bool:
@@ -77,8 +84,10 @@ class _Child:
 class _Driver:
     """The state of one call: what waits, what is at work, which slots are free, how it went."""
 
-    def __init__(self, title: str, waiting: dict[str, Run], results: Path, jobs: int) -> None:
-        self.waiting, self.results = waiting, results
+    def __init__(
+        self, title: str, waiting: dict[str, Run], results: Path, jobs: int, turns: Mapping[str, int]
+    ) -> None:
+        self.waiting, self.results, self.turns = waiting, results, turns
         self.children: list[_Child] = []
         # Of runs that another driver is at work on: not to be looked at again before.
         self.busy_until: dict[str, float] = {}
@@ -123,7 +132,7 @@ class _Driver:
             self._start(run, taken)
 
     def _next(self) -> Run | None:
-        """Of those with nothing to wait for (no run, no other driver): evaluations, then the longest way to go."""
+        """Of those with nothing to wait for (no run, no other driver): by turns, evaluations, the longest way to go."""
         ahead = self.waiting.keys() | {each.run.fingerprint for each in self.children}
         now = time.monotonic()
         free = [
@@ -132,7 +141,10 @@ class _Driver:
             if not any(other.fingerprint in ahead for other in run.reads)
             and self.busy_until.get(key, now) <= now
         ]
-        return max(free, key=lambda run: (bool(run.reads), self.ways[run.fingerprint]), default=None)
+        return max(free, key=self._urgency, default=None)
+
+    def _urgency(self, run: Run) -> tuple[int, bool, float]:
+        return -self.turns.get(run.fingerprint, 0), bool(run.reads), self.ways[run.fingerprint]
 
     def _start(self, run: Run, slots: list[int]) -> None:
         ours, theirs = self.context.Pipe(duplex=False)

@@ -1,20 +1,23 @@
 """How many runs of a scale are left, and how long they take, by those that are finished.
 
-The time of a run is its operations at the pace of its stage; where nothing counts operations (a solver, a picture) it
-is the mean time of a run.
+The time of a run is its operations at the usual pace of its stage; where nothing counts operations (a solver, a
+picture) it is the usual time of a run.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from common import files, machine, scales
 from common.errors import UserError
 from stages.planning import cost
+from stages.planning.declaration import by_claims, testable
 from stages.planning.plans import Plan, all_plans
 from stages.planning.runs import Run
 from stages.planning.totals import distinct_runs
@@ -29,7 +32,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds per operation, of all stages (`seconds_per_flop`) and of each, and mean seconds of a run of each.
+    """Seconds per operation, of all stages (`seconds_per_flop`) and of each, and seconds of a run of each.
 
     source: where it was measured, in words.
     """
@@ -62,9 +65,23 @@ def cost_lines(scale: str, plans: list[Plan], results: Path) -> str:
     missing = left(scale, plans, results)
     if not missing:
         return f"{said}\n  left: nothing; all {len(every):,} runs are here or committed"
-    hours, jobs = pace.seconds(missing), machine.slots()
-    at_once = f", or {_hours(hours / jobs)} of {jobs} at a time here" if jobs > 1 else ""
-    return f"{said}\n  left: {len(missing):,} of {len(every):,} runs, {_hours(hours)} of one process{at_once}"
+    seconds, jobs = pace.seconds(missing), machine.slots()
+    at_once = f", or {_hours(seconds / jobs)} of {jobs} at a time here" if jobs > 1 else ""
+    said += f"\n  left: {len(missing):,} of {len(every):,} runs, {_hours(seconds)} of one process{at_once}"
+    return said + "".join(_by_exhibit(scale, plans, missing, pace)) if len(missing) < len(every) else said
+
+
+def _by_exhibit(scale: str, plans: list[Plan], missing: list[Run], pace: Pace) -> Iterator[str]:
+    """A line for each exhibit, in the order in which they are run. What several share counts for the first of them."""
+    left = {run.fingerprint for run in missing}
+    of = {plan.exhibit: plan for plan in plans}
+    for name in by_claims(of, scale):
+        own = [run for run in distinct_runs([of[name]]) if run.fingerprint in left]
+        left -= {run.fingerprint for run in own}
+        if own:
+            claims = testable(name, scale)
+            told = f"{claims} claim{'s' * (claims != 1)}, {len(own):,} runs, {_hours(pace.seconds(own))}"
+            yield f"\n    {name}: {told}"
 
 
 def left(scale: str, plans: list[Plan], results: Path) -> list[Run]:
@@ -123,26 +140,21 @@ def _seconds_here(runs: Iterable[Run], results: Path) -> dict[str, float]:
 
 
 def _pace(source: str, runs: Iterable[Run], seconds: dict[str, float]) -> Pace | None:
-    """The pace of those of `runs` that have seconds; None where none of them counts operations."""
-    flops, taken = defaultdict(float), defaultdict(float)
-    others = defaultdict(list)
+    """The pace of those of `runs` that have seconds; None where none of them counts operations.
+
+    Medians: of a run that was made beside other work the clock says little.
+    """
+    per_flop, per_run = defaultdict(list), defaultdict(list)
     for run in runs:
-        if run.fingerprint not in seconds:
-            continue
-        if counted := cost.cost_of(run).flops:
-            flops[run.stage] += counted
-            taken[run.stage] += seconds[run.fingerprint]
-        else:
-            others[run.stage].append(seconds[run.fingerprint])
-    if not flops:
+        if run.fingerprint in seconds:
+            flops = cost.cost_of(run).flops
+            (per_flop if flops else per_run)[run.stage].append(seconds[run.fingerprint] / (flops or 1))
+    if not per_flop:
         return None
-    return Pace(
-        source,
-        sum(taken.values()) / sum(flops.values()),
-        {stage: taken[stage] / flops[stage] for stage in flops},
-        {stage: sum(some) / len(some) for stage, some in others.items()},
-    )
+    of_stage, of_run = ({stage: median(some) for stage, some in each.items()} for each in (per_flop, per_run))
+    return Pace(source, median(itertools.chain.from_iterable(per_flop.values())), of_stage, of_run)
 
 
 def _hours(seconds: float) -> str:
-    return f"{seconds / 3600:.2g} hours"
+    said = f"{seconds / 3600:.2g}"
+    return f"{said} hour{'s' * (said != '1')}"

@@ -22,7 +22,7 @@ from common import files, machine, scales
 from common.errors import UserError, command
 from common.names import nearest
 from common.options import add_results, add_scale
-from stages.planning.declaration import exhibit_ids
+from stages.planning.declaration import by_claims, exhibit_ids
 from stages.planning.plans import Plan, Run, read_plan
 from stages.running import store
 from stages.running.driver import Outcome, adopt, carry_out
@@ -127,6 +127,8 @@ def bring(
     """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
 
     evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out.
+    Exhibits with the most claims come first then, because such a scale takes several sittings, and each is to end with
+    whole exhibits. Elsewhere the longest runs come first, so that all ends soonest.
     """
     runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
     absent = without_data([run for some in runs.values() for run in some], results)
@@ -134,10 +136,21 @@ def bring(
     known = known_elsewhere(evidence, results) if evidence is not None else set()
     left = [run for some in runs.values() for run in some if run.fingerprint not in known]
     check_prepared(left, results)
-    outcome = carry_out(title, left, results, jobs)
+    outcome = carry_out(title, left, results, jobs, {} if evidence is None else turns(left))
     for sweep, some in runs.items():
         _settle(sweep, some, known, results, outcome, whole=all(map(wanted, sweep.runs)))
     return 1 if outcome.failures else 0
+
+
+def turns(runs: Iterable[Run]) -> dict[str, int]:
+    """The place of each run's exhibit among those of these runs, by fingerprint: the first of those that share it."""
+    runs = list(runs)
+    exhibits = list(dict.fromkeys(run.exhibit for run in runs))
+    places = {name: place for place, name in enumerate(by_claims(exhibits, runs[0].scale))} if runs else {}
+    found: dict[str, int] = {}
+    for run in runs:
+        found[run.fingerprint] = min(places[run.exhibit], found.get(run.fingerprint, len(places)))
+    return found
 
 
 def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:

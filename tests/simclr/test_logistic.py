@@ -178,6 +178,13 @@ def test_too_few_iterations_are_said_and_a_penalty_of_nothing_is_refused(digits)
         list(path(*digits, 10, [1.0, 0.0]))
 
 
+def test_a_bound_on_iterations_changes_no_fit_that_ends_within_it(digits):
+    often = list(path(*digits, 10, [1.0, 0.01]))
+    needed = max(each.iterations for each in often)
+    just = list(path(*digits, 10, [1.0, 0.01], max_iterations=needed))
+    assert needed > 3 and all(torch.equal(a.weight, b.weight) for a, b in zip(often, just, strict=True))
+
+
 def test_equal_inputs_have_equal_bytes(digits):
     once, again = (list(path(*digits, 10, [1.0, 0.1])) for _ in range(2))
     assert all(torch.equal(a.weight, b.weight) for a, b in zip(once, again, strict=True))

@@ -3,10 +3,9 @@
 import pytest
 
 from common import atomic, files
-from common.errors import UserError
 from stages import keep_records, pretrain  # noqa: F401 (gin then knows its names)
 from stages.planning import plans
-from stages.running import store
+from stages.running import pace, store
 from stages.running.job import Job
 from tests.stages import tiny
 
@@ -16,7 +15,7 @@ PATH = "reports/evidence/smoke/records.csv"
 def test_records_of_finished_runs_are_kept_and_those_of_other_machines_stay(project, capsys):
     tiny.declare_only(project, {"table_05": tiny.TWO_PRETRAININGS})
     first, second = plans.resolve("table_05", "smoke").runs("pretrain")
-    header = ",".join(keep_records.COLUMNS)
+    header = ",".join(pace.COLUMNS)
     files.write_text(PATH, f"{header}\nelsewhere,pretrain,2026-01-01,7.5,10,1,cpu,another,abc\n")
     Job(first, tiny.RESULTS).finish({"loss": 1.0})
     assert keep_records.main(["--scale", "smoke"]) == 0
@@ -45,9 +44,3 @@ def test_the_record_of_another_run_in_the_sweep_is_not_this_run_s(project):
     atomic.link_tree(store.store_folder(tiny.RESULTS, first), second.folder(tiny.RESULTS))
     keep_records.main(["--scale", "smoke"])
     assert [row[0] for row in files.read_csv(PATH)[1]] == [first.fingerprint]
-
-
-def test_other_columns_are_refused(project):
-    files.write_text(PATH, "run,seconds\na,1\n")
-    with pytest.raises(UserError, match="columns fingerprint, stage, finished"):
-        keep_records.main.__wrapped__(["--scale", "smoke"])

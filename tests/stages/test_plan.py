@@ -10,7 +10,7 @@ from common import files, scales
 from common.errors import UserError
 from stages import plan
 from stages.planning import code_hashes, cost, declaration, plans, searches
-from stages.running import store, sweeps
+from stages.running import pace, store, sweeps
 from tests.stages import tiny
 
 GRADIENTS = """\
@@ -201,7 +201,7 @@ def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared
     tiny.seal(measured, {"top1": 1.0})
     record = store.store_folder(Path("results"), measured) / "record.json"
     files.write_json(record, {"seconds": 2.0})
-    assert cost.measured_rate(pretrainings, Path("results")) == cost.cost_of(measured).flops / 2
+    assert pace.pace_of("smoke", Path("results")).seconds_per_flop == 2 / cost.cost_of(measured).flops
     run("--scale", "paper", "--cost")
     assert "as measured here at scale smoke" in capsys.readouterr().out
 

@@ -164,7 +164,7 @@ def test_a_run_starts_when_all_that_it_reads_are_done_and_a_way_is_as_long_as_wh
     longest = max(ways[point.fingerprint] for point in points)
     assert ways[first.fingerprint] == driver._weight(first) + longest
     assert longest == driver._weight(points[0]) + driver._weight(final)
-    state = driver._Driver("test", dict(runs), RESULTS, 1)
+    state = driver._Driver("test", dict(runs), RESULTS, 1, {})
     order = []
     while state.waiting:
         run = state._next()

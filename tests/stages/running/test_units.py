@@ -74,3 +74,50 @@ def test_a_run_that_lies_here_is_not_asked_of_the_evidence(begun):
     tiny.seal(first, {"loss": 1.0})
     assert store.is_finished(store.store_folder(tiny.RESULTS, first), first)
     assert sweeps.known_elsewhere(plan.runs("pretrain"), tiny.RESULTS) == set()
+
+
+def test_exhibits_with_more_claims_have_their_turn_first_and_a_shared_run_the_first_of_its_turns(project):
+    claim = "{says: A., type: D, metric: top1, contrast: [{minus: [{temperature: 0.5}, {temperature: 1.0}]}]}"
+    beyond = claim.replace("says: A.,", "says: A., min_scale: paper,")
+    own = CHAIN.replace("[0.5, 1.0]", "[0.5, 0.7]")
+    tiny.declare_only(project, {"table_05": CHAIN, "figure_08": own, "figure_09": own.replace("0.7", "0.9")})
+    for name, claims in {
+        "table_05": (claim, claim),
+        "figure_08": (claim,),
+        "figure_09": (beyond,) * 3,
+    }.items():
+        with open(project / "params" / "exhibits" / f"{name}.yaml", "a") as file:
+            listed = "".join(f"  C{place}: {each}\n" for place, each in enumerate(claims, start=1))
+            file.write(f"claims:\n{listed}")
+    each = {
+        name: plans.resolve(name, "smoke").runs("pretrain") for name in ("figure_08", "figure_09", "table_05")
+    }
+    turns = sweeps.turns([run for runs in each.values() for run in runs])
+    assert [[turns[run.fingerprint] for run in runs] for runs in each.values()] == [[0, 1], [0, 2], [0, 0]]
+
+
+def test_only_a_scale_that_reuses_evidence_has_turns(begun, monkeypatch):
+    given = []
+    failed = driver.Outcome(failures={"one": "on purpose"})
+    monkeypatch.setattr(
+        sweeps, "carry_out", lambda title, runs, results, jobs, turns: given.append(turns) or failed
+    )
+    plan, _, _ = begun
+    words = ["--scale", "smoke", "--exhibit", "table_05"]
+    assert run.main(words) == run.main([*words, "--ignore-evidence"]) == 1
+    assert set(given[0]) == {each.fingerprint for stage in plan.stages for each in plan.runs(stage)}
+    assert given[1] == {}
+
+
+def test_a_lower_turn_goes_before_an_evaluation_and_a_longer_way(project):
+    tiny.declare_only(project, {"table_05": CHAIN})
+    (one, two), evaluations = (
+        plans.resolve("table_05", "smoke").runs(each) for each in ("pretrain", "linear_eval")
+    )
+    waiting = {each.fingerprint: each for each in (one, two, evaluations[0])}
+    state = driver._Driver("test", waiting, tiny.RESULTS, 1, {two.fingerprint: 0, one.fingerprint: 1})
+    assert state._next() is two
+    del waiting[one.fingerprint]
+    state.turns = {two.fingerprint: 1, evaluations[0].fingerprint: 1}
+    assert state._next() is evaluations[0]
+    state.progress.close()
