@@ -36,10 +36,10 @@ Made by `python -m reports.claims` from `claims:` in `params/exhibits/` and the 
 {count} claims of the paper are declared.
 
 *Paper's effect* is computed from the paper's numbers by the code that judges ours. For a claim about every cell it is
-the weakest difference; for a claim with several conditions, the weakest of them; for a trend, the rise of the
-straight line through all its cells, which is not quite the difference of the outermost. *Supported* says whether
-these numbers alone would confirm the claim, tested at 5 % as if a repeat of one of them varied by 0.15 points, as the
-paper's repeats of one setting do (64.4, 64.5, 64.6). *From* is the smallest scale at which a claim makes sense;
+the least certain difference; for a claim with several conditions, that of the least certain one; for a trend, the rise
+of the straight line through all its cells, which is not quite the difference of the outermost. *Supported* says
+whether these numbers alone would confirm the claim, tested at 5 % as if a repeat of one of them varied by 0.15 points,
+as the paper's repeats of one setting do (64.4, 64.5, 64.6). *From* is the smallest scale at which a claim makes sense;
 below, it is *not run*.
 
 ## How a claim is judged

@@ -16,6 +16,7 @@ A row is one such sum, with the knob values that it still stands for. Selecting 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -39,7 +40,7 @@ def rows_of(
     Missing if a selection finds no cell, UserError for an unknown step.
     """
     unit = np.eye(len(keys))
-    rows = select([Row(key, unit[place]) for place, key in enumerate(keys)], where)
+    rows = select([Row(key, unit[place], told=key) for place, key in enumerate(keys)], where)
     if unknown := sorted({knob for row in rows for knob, value in row.key.items() if value == UNKNOWN}):
         # Such a cell could stand on either side of a difference, or beside none.
         raise Missing([f"a value of {knob} of which no run has a number" for knob in unknown])
@@ -58,7 +59,7 @@ def minus(rows: Sequence[Row], sides: Sequence[Any], printed: Sequence[Key] = ()
     one, other = sides
     left = _side(rows, one)
     if isinstance(other, int | float):
-        return [Row(row.key, row.weights, row.constant - other) for row in left]
+        return [replace(row, constant=row.constant - other) for row in left]
     right = _others(rows, left, one, printed) if other == OTHERS else _side(rows, other)
     _check_places(one, other, left, right)
     # Knobs that neither side names must agree: they are what a comparison holds fixed.
@@ -105,7 +106,7 @@ def trend(rows: Sequence[Row], knob: str) -> list[Row]:
         # Ranks, not values: batch sizes double and temperatures do not, and a claim says only that it rises.
         rank = np.arange(len(values)) - (len(values) - 1) / 2
         row = _weighted(levels, rank / (rank @ rank) * (len(values) - 1), {knob})
-        trends.append(Row(row.key, row.weights, row.constant, tuple(levels)))
+        trends.append(replace(row, levels=tuple(levels)))
     return _some(trends, f"two values of {knob}")
 
 
@@ -165,13 +166,18 @@ def _knobs(side: Any) -> set[str]:
 
 
 def _difference(a: Row, b: Row, named: set[str]) -> Row:
-    return _weighted([a, b], np.array([1.0, -1.0]), named)
+    told = {
+        knob: value if value == b.told.get(knob) else f"{value} minus {b.told.get(knob)}"
+        for knob, value in a.told.items()
+    }
+    return replace(_weighted([a, b], np.array([1.0, -1.0]), named), told=told)
 
 
 def _weighted(rows: Sequence[Row], weights: np.ndarray, named: set[str]) -> Row:
     # Weights of single cells and not numbers, so that cells which two rows share cancel or add up exactly.
     total = weights @ np.stack([row.weights for row in rows])
-    return Row(without(rows[0].key, named), total, float(weights @ [row.constant for row in rows]))
+    constant = float(weights @ [row.constant for row in rows])
+    return Row(without(rows[0].key, named), total, constant, told=without(rows[0].told, named))
 
 
 def _groups(rows: Sequence[Row], knob: str) -> list[list[Row]]:

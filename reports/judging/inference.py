@@ -10,14 +10,17 @@ Each gives a p for the claim and a p for its opposite; either is at least unifor
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from reports.judging.estimates import LEVEL, Estimates, estimate, reach, tail
+from reports.judging.keys import Key
 from reports.judging.selection import Row
 
 
@@ -43,12 +46,14 @@ class Bound:
 class Result:
     """One condition, tested. Without a test p is None, and `test` says why.
 
-    effect, low, high: the binding contrast (with `every` the weakest one) and its 95 % interval, or for "5/12" the
-        count that holds. n: seeds, or pairs where there is one seed. sd: of the binding contrast over seeds.
+    effect, low, high: the binding contrast (with `every` the least certain one, which has the largest p) and its 95 %
+        interval, or for "5/12" the count that holds. n: seeds, or pairs where there is one seed. sd: of the binding
+        contrast over seeds.
     margin: how far the binding contrast is from its bound, positive on the claim's side. among: by how much the
         binding contrast's p was multiplied, because others could have been the binding one.
     against: the same of the binding contrast's p for the opposite.
     part: which of the claim's conditions this is, from 1.
+    at: with `every`, the knobs that tell the binding contrast from the others. comparisons: how many there are.
     """
 
     effect: float | None
@@ -64,6 +69,8 @@ class Result:
     against: int = 1
     of: int | None = None
     part: int = 1
+    at: Mapping[str, str] = field(default_factory=dict)
+    comparisons: int | None = None
 
 
 def infer(
@@ -76,17 +83,21 @@ def infer(
     """
     averaged = [_mean(rows)] if of == "mean" else list(rows)
     estimates = estimate(averaged, rows, cells, noise)
-    return _untested(averaged, cells, of, bound) if estimates is None else conclude(estimates, of, bound)
+    if estimates is None:
+        return _untested(averaged, cells, of, bound)
+    return conclude(estimates, of, bound, [row.told for row in averaged])
 
 
-def conclude(estimates: Estimates, of: str, bound: Bound) -> Result:
-    """The condition that `of` the estimates are within `bound`."""
+def conclude(estimates: Estimates, of: str, bound: Bound, keys: Sequence[Key] = ()) -> Result:
+    """The condition that `of` the estimates are within `bound`. keys: of the contrasts."""
     p, opposite = _p_values(estimates, bound)
     needed = _needed(of, len(p))
     # Ties of p are broken by distance: without noise many p are 0 or 1.
     strongest_first = np.lexsort((-bound.distance(estimates.mean), p))
+    binding = int(strongest_first[needed - 1])
     return replace(
-        _describe(estimates, int(strongest_first[needed - 1]), of, bound),
+        _describe(estimates, binding, of, bound),
+        **_which(keys, binding, of),
         p=_at_least(p, needed),
         opposite=_at_least(opposite, len(p) - needed + 1),
         among=len(p) - needed + 1,
@@ -100,9 +111,12 @@ def exact(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> Resu
     values = values.mean(axis=0, keepdims=True) if of == "mean" else values
     has = ~np.isnan(values)
     is_true = int((bound.holds(values) | ~has).all(axis=1).sum()) >= _needed(of, len(values))
-    weakest = float(values[has][int(np.argmin(bound.distance(values[has])))])
+    distances = np.where(has, bound.distance(values), np.inf)
+    place = np.unravel_index(np.argmin(distances), values.shape)
     seeds = int(has.all(axis=0).sum())
-    return Result(weakest, None, None, seeds, "exact comparison", float(not is_true), float(is_true))
+    said = _which([row.told for row in rows], int(place[0]), of)
+    p = {"p": float(not is_true), "opposite": float(is_true)}
+    return Result(float(values[place]), None, None, seeds, "exact comparison", **p, **said)
 
 
 def both(results: Sequence[Result]) -> Result:
@@ -176,8 +190,19 @@ def _untested(rows: Sequence[Row], cells: np.ndarray, of: str, bound: Bound) -> 
     binding = int(np.argsort(bound.distance(values), kind="stable")[len(values) - _needed(of, len(values))])
     is_share = of not in ("mean", "every")
     effect = float(bound.holds(values).sum()) if is_share else round(float(values[binding]), 10)
-    of_how_many = len(values) if is_share else None
-    return Result(effect, None, None, cells.shape[1], "one seed shows no spread", of=of_how_many)
+    said = _which([row.told for row in rows], binding, of) | {"of": len(values) if is_share else None}
+    return Result(effect, None, None, cells.shape[1], "one seed shows no spread", **said)
+
+
+def _which(keys: Sequence[Key], binding: int, of: str) -> dict[str, Any]:
+    """Which of several contrasts is the binding one; nothing where they are not asked for one by one."""
+    if of != "every":
+        return {}
+    told = [
+        knob for knob in dict.fromkeys(itertools.chain(*keys)) if len({key.get(knob) for key in keys}) > 1
+    ]
+    own = [{knob: key.get(knob, "") for knob in told} for key in keys]
+    return {"at": own[binding] if own.count(own[binding]) == 1 else {}, "comparisons": len(keys)}
 
 
 def _at_least(p: np.ndarray, needed: int) -> float:

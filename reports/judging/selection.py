@@ -37,12 +37,16 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """`weights` of the cells and what is added to their sum; `levels` are the rows that a trend runs over."""
+    """`weights` of the cells and what is added to their sum; `levels` are the rows that a trend runs over.
+
+    told: the key with the knobs that a difference has used up, "0.1 minus 0.05", for people.
+    """
 
     key: Key
     weights: np.ndarray
     constant: float = 0.0
     levels: tuple[Row, ...] = field(default=())
+    told: Key = field(default_factory=dict)
 
     @property
     def needs(self) -> np.ndarray:

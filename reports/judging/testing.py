@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -81,30 +81,37 @@ def evaluate(
     return both(results), list(dict.fromkeys(name for names in lost for name in names))
 
 
-def on_paper(claim: Claim, paper: pd.DataFrame, part: int | None = None) -> dict[str, Any]:
+def on_paper(
+    claim: Claim, paper: pd.DataFrame, part: int | None = None, at: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """The paper's own effect and whether its numbers support the claim (None: they do not decide, or it has none).
 
     Of a claim with several conditions, those count for which the paper has numbers; the effect is that of the
-    condition `part`, from 1, or of the one that decides.
+    condition `part`, from 1, or of the one that decides. Of several comparisons it is that one which `at` tells from
+    the others, if the paper has it, or the one that decides; the `at` that is returned says which.
     """
     unit, table, results = _unit_of_metric(claim, paper), tables.of_paper(paper), {}
     for place, condition in enumerate(claim.conditions, 1):
         with suppress(Missing):  # for some conditions the paper has words only
             results[place] = _condition(claim, condition, table, (), REPEATS.get(unit, 0.0))[0]
     if not results:
-        return {"effect": None, "unit": "", "supports": None}
+        return {"effect": None, "unit": "", "supports": None, "at": {}}
     result = both(list(results.values()))
     decided = {True: result.p, False: result.opposite} if result.p is not None else {}
     supports = next((answer for answer, p in decided.items() if p < LEVEL), None)
     shown = results.get(part) if part else result
-    effect, unit = (shown.effect, _unit(claim, shown, paper)) if shown else (None, "")
-    return {"effect": effect, "unit": unit, "supports": supports}
+    if shown is None:
+        return {"effect": None, "unit": "", "supports": supports, "at": {}}
+    place = dict(shown.at)
+    if part and at and (same := _effect_at(claim.conditions[part - 1], table, at)) is not None:
+        shown, place = replace(shown, effect=same), dict(at)
+    return {"effect": shown.effect, "unit": _unit(claim, shown, paper), "supports": supports, "at": place}
 
 
 def _tested(claim: Claim, evidence: Evidence) -> dict[str, Any]:
     """What the claim comes to here, beside what the paper says of the same part of it."""
     measured = _measured(claim, evidence)
-    return _said(claim, evidence.exhibit, evidence.paper, measured["part"]) | measured
+    return _said(claim, evidence.exhibit, evidence.paper, measured["part"], measured["at"]) | measured
 
 
 def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
@@ -119,10 +126,16 @@ def _measured(claim: Claim, evidence: Evidence) -> dict[str, Any]:
     return NOTHING | asdict(result) | {"unit": _unit(claim, result, evidence.paper), "diverged": lost}
 
 
-def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame, part: int | None = None) -> dict[str, Any]:
-    """What does not depend on our numbers but on their `part`; the paper's are judged as at its own scale."""
+def _said(
+    claim: Claim,
+    exhibit: Declaration,
+    paper: pd.DataFrame,
+    part: int | None = None,
+    at: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What does not depend on our numbers but on their `part` and `at`; the paper's are judged as at its own scale."""
     (theirs,) = parse({claim.id: exhibit.claims[claim.id]})
-    printed = on_paper(theirs, paper, part)
+    printed = on_paper(theirs, paper, part, at)
     # Of this part the paper may have words only, and numbers of another.
     has_numbers = printed["effect"] is not None or on_paper(theirs, paper)["effect"] is not None
     numbers = OWN_NUMBERS[printed["supports"]] if has_numbers else None
@@ -138,6 +151,7 @@ def _said(claim: Claim, exhibit: Declaration, paper: pd.DataFrame, part: int | N
         "is_papers": exhibit.is_papers,
         "paper_effect": printed["effect"],
         "paper_unit": printed["unit"],
+        "paper_at": printed["at"],
         "paper_says": " ".join(filter(None, words)),
     }
 
@@ -152,6 +166,16 @@ def _condition(
     values = table.complete(rows, condition.of)
     test = exact if claim.type == "A" else partial(infer, noise=noise)
     return test(rows, values, condition.of, condition.bound), table.left_out(rows)
+
+
+def _effect_at(condition: Condition, table: tables.Cells, at: Mapping[str, str]) -> float | None:
+    """The effect of the one comparison of a condition that has these knobs; None without it."""
+    if condition.correlate:
+        return None
+    table = table.of_metrics(condition.metrics).tuned(condition.tuned_over)
+    rows = rows_of(table.keys, condition.where, condition.contrast)
+    own = [row for row in rows if all(row.told.get(knob, "") == value for knob, value in at.items())]
+    return round(float(own[0].value(table.values)[0]), 10) if len(own) == 1 else None
 
 
 def _correlation(

@@ -17,7 +17,7 @@ from reports.reading.words import Words
 
 MEANINGS = {
     "confirmed": "our data show it",
-    "contradicted": "our data show the opposite",
+    "contradicted": "our data show that it does not hold",
     "inconclusive": "too little data to tell",
     "not run": "nothing to judge it by here",
     "report": "as measured, without a test",
@@ -131,12 +131,21 @@ def _claim(record: Mapping[str, Any], said: Said, path: Path, again: str) -> Cla
         effect=effect_of(record),
         paper=papers_effect(record),
         numbers=numbers_of(record),
-        notes=notes_of(record),
+        notes=[*_smaller(record, direction.bounds), *notes_of(record)],
         words=said.words.get(name, Words()),
         direction=direction.words,
         has_changed=name in said.changed,
         interval=_interval(record, direction.bounds),
     )
+
+
+def _smaller(record: Mapping[str, Any], bounds: Sequence[float]) -> list[str]:
+    """That an effect has the direction of the claim and not its size, where that is what contradicts it."""
+    low, high = record["low"], record["high"]
+    if record["verdict"] != "contradicted" or len(bounds) != 1 or not (is_number(low) and is_number(high)):
+        return []
+    has_direction = low > 0 if bounds[0] > 0 else high < 0
+    return ["It has the direction of the claim, and not its size."] if has_direction and bounds[0] else []
 
 
 def _interval(record: Mapping[str, Any], bounds: Sequence[float]) -> Interval | None:

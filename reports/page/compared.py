@@ -16,7 +16,7 @@ def compared(condition: Mapping[str, Any], scale: str, names_metric: bool = Fals
     steps = "; then ".join(_step(step, scale) for step in condition.get("contrast") or [])
     for method, (one, other) in (condition.get("correlate") or {}).items():
         steps = f"{method.title()} correlation of {_side(one, scale)} with {_side(other, scale)}"
-    where = _selection(condition.get("where") or {})
+    where = selection(condition.get("where") or {})
     label = _label(condition.get("metric")) if names_metric else ""
     said = " of ".join(filter(None, (label, steps)))
     return f"{said}, where {where}" if said and where else said
@@ -49,11 +49,12 @@ def _side(side: Any, scale: str) -> str:
         return " or ".join(_side(each, scale) for each in side)
     if isinstance(side, Mapping) and side and set(side) <= set(names()):
         side = value_at(scale, side)
-    return _selection(side) if isinstance(side, Mapping) else f"{side:g}"
+    return selection(side) if isinstance(side, Mapping) else f"{side:g}"
 
 
-def _selection(selection: Mapping[str, Any]) -> str:
-    return ", ".join(_knob(knob, wanted) for knob, wanted in selection.items())
+def selection(chosen: Mapping[str, Any]) -> str:
+    """Knobs with their values, in words: "projection linear, output dim 32"."""
+    return ", ".join(_knob(knob, wanted) for knob, wanted in chosen.items())
 
 
 def _knob(knob: str, wanted: Any) -> str:

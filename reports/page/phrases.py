@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reports.page.compared import selection
 from reports.reading.notation import metric
 from reports.reading.verdicts import FILE
 
@@ -33,7 +34,9 @@ def numbers_of(record: Mapping[str, Any]) -> list[str]:
     """What was measured, each fact a phrase: effect with interval, n, test, p, the paper's effect."""
     said = []
     if record["effect"] is not None:
-        said.append(f"effect {effect_of(record)}")
+        said.append(f"effect {effect_of(record)}{_at(record['at'])}")
+    if record["comparisons"] is not None:
+        said.append(_comparisons(record["comparisons"]))
     if record["n"] is not None:
         said.append(f"n = {record['n']}")
     if record["test"] and record["test"] not in (record["reason"] or ""):
@@ -49,6 +52,15 @@ def numbers_of(record: Mapping[str, Any]) -> list[str]:
     if record["paper_effect"] is not None:
         said.append(f"paper {papers_effect(record)}")
     return said
+
+
+def _comparisons(count: int) -> str:
+    return f"the least certain of {count} comparisons" if count > 1 else "the only comparison here"
+
+
+def _at(place: Mapping[str, str] | None) -> str:
+    """Which of several comparisons an effect is of: "" where nothing tells it from the others."""
+    return f" at {selection(place)}" if place else ""
 
 
 def notes_of(record: Mapping[str, Any]) -> list[str]:
@@ -94,9 +106,13 @@ def effect_of(record: Mapping[str, Any]) -> str:
 
 
 def papers_effect(record: Mapping[str, Any]) -> str:
-    """The paper's effect as ours is said, over its own denominator if it counts; "" if it has none."""
+    """The paper's effect as ours is said, over its own denominator if it counts; "" if it has none.
+
+    It says of which comparison it is where that is another than ours.
+    """
     unit = record["unit"] if record["paper_unit"] is None else record["paper_unit"]
-    return effect_of({**record, "effect": record["paper_effect"], "unit": unit, "low": None})
+    said = effect_of({**record, "effect": record["paper_effect"], "unit": unit, "low": None})
+    return said + _at(record["paper_at"]) if said and record["paper_at"] != record["at"] else said
 
 
 def _p(value: Any, name: str) -> str:

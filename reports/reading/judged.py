@@ -20,7 +20,8 @@ from reports.reading.tidy import check_of, check_types
 class Tested(TypedDict):
     """A claim, what the paper says of it, and what came out here. A verdict needs the whole family of claims.
 
-    effect, low, high, n, test, p, opposite, sd, margin, among, against, of, part: see reports.judging.inference.Result.
+    effect, low, high, n, test, p, opposite, sd, margin, among, against, of, part, at, comparisons: see
+    reports.judging.inference.Result. paper_at: the same of the paper's effect.
     missing: the compared cells without a result. diverged: the cells that were left out because a training diverged.
     """
 
@@ -34,6 +35,7 @@ class Tested(TypedDict):
     is_papers: bool
     paper_effect: float | None
     paper_unit: str
+    paper_at: dict[str, str]
     paper_says: str
     effect: float | None
     low: float | None
@@ -48,6 +50,8 @@ class Tested(TypedDict):
     against: int | None
     of: int | None
     part: int | None
+    at: dict[str, str] | None
+    comparisons: int | None
     unit: str
     missing: list[str]
     diverged: list[str]

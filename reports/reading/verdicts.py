@@ -44,6 +44,8 @@ class Verdict(TypedDict):
     high: float | None
     unit: str
     part: int | None
+    at: dict[str, str] | None
+    comparisons: int | None
     n: int | None
     seeds_needed: int | None
     test: str | None
@@ -55,6 +57,7 @@ class Verdict(TypedDict):
     is_papers: bool
     paper_effect: float | None
     paper_unit: str
+    paper_at: dict[str, str]
     paper_says: str
     missing: list[str]
     diverged: list[str]
