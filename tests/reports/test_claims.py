@@ -89,7 +89,7 @@ def test_the_papers_own_numbers_say_what_the_paper_says(name):
     exhibit, claim = CLAIMS[name]
     found = on_paper(claim, paper_of(exhibit))
     if name in WITHOUT_NUMBERS:
-        assert found == {"effect": None, "unit": "", "supports": None}
+        assert found == {"effect": None, "unit": "", "supports": None, "at": {}}
         assert claim.paper_text or claim.type == "A"
     else:
         assert (found["supports"] is True) != (name in CONTRADICTED_BY_ITS_NUMBERS)

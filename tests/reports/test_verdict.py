@@ -251,6 +251,26 @@ def test_the_paper_s_effect_is_of_the_part_that_decides(lab):
     assert verdicts(heads(lab, rows(8.0), (), claims))["C1"]["part"] == 2
 
 
+def test_the_paper_s_effect_is_of_the_comparison_that_decides_here(lab):
+    """Ours is least certain at 64 dimensions and the paper's elsewhere; at 8, which the paper lacks, it is its own."""
+    claims = declared("""    says: Nonlinear is better at every width.
+    type: D
+    metric: top1
+    contrast: [{minus: [{projection: nonlinear}, {projection: linear}]}]
+    of: every
+""")
+    printed = pd.read_csv(lab.params / "paper" / "figure_08.csv").pivot(
+        index="output_dim", columns="projection", values="value"
+    )
+    gain = printed["nonlinear"] - printed["linear"]
+    for ours, theirs in ((64, 64), (8, int(gain.idxmin()))):
+        measured = [[*row[:4], row[4] - 5 * (row[:2] == ["nonlinear", ours]), row[5]] for row in rows(8.0)]
+        found = verdicts(heads(lab, measured, (), claims))["C1"]
+        assert found["at"] == {"output_dim": str(ours)} and found["comparisons"] == 3
+        assert found["paper_at"] == {"output_dim": str(theirs)}
+        assert found["paper_effect"] == pytest.approx(gain[theirs])
+
+
 def test_the_paper_s_effect_is_computed_from_its_values(lab):
     found = verdicts(heads(lab, rows(0.0)))
     printed = pd.read_csv(lab.params / "paper" / "figure_08.csv").pivot(

@@ -126,7 +126,8 @@ def test_false_correlations_stay_at_5_percent(method, kind, cells, seeds):
     generator = np.random.default_rng(11)
     if seeds > 1:  # the mean over repeats of what so few cells give, which is not quite that of endless ones
         many = generator.multivariate_normal([0, 0], [[1, rho], [rho, 1]], size=(cells, 1000)).T
-        edge = correlation(*many.swapaxes(1, 2), method, Bound(kind, 0.5)).effect
+        found = correlation(*many.swapaxes(1, 2), method, Bound(kind, 0.5))
+        edge = np.tanh((np.arctanh(found.low) + np.arctanh(found.high)) / 2)
     else:
         edge = 0.5
 
@@ -151,6 +152,37 @@ def test_few_cells_of_one_seed_are_no_correlation_and_repeats_make_them_one():
     # Equal by arithmetic, and unequal in their last bits: no spread either.
     equal = correlation(thrice, np.c_[y, y, np.c_[[1.0, 2, 3, 5, 4, 6]]], "pearson", above)
     assert equal.p == equal.opposite == 1 and "do not differ" in equal.test
+
+
+def test_a_correlation_is_shown_as_measured_and_needs_four_pairs():
+    x = np.c_[[1.0, 2, 3, 4]]
+    orders = np.stack([[1.0, 2, 3, 4], [1, 2, 3, 4], [1, 2, 4, 3]], axis=1)
+    found = correlation(np.tile(x, 3), orders, "spearman", Bound("above", 0.5))
+    assert found.effect == pytest.approx((1 + 1 + 0.8) / 3) and found.low < found.effect <= found.high
+    perfect = correlation(np.tile(x, 3), np.tile(x, 3), "spearman", Bound("above", 0.5))
+    assert perfect.effect == 1 and perfect.low is perfect.high is None
+    three = correlation(np.tile(x[:3], 5), np.tile(x[:3], 5), "spearman", Bound("above", 0.8))
+    assert three.effect is three.p is None and "four pairs" in three.test
+
+
+def test_the_binding_one_of_several_comparisons_is_named_by_what_tells_it_from_the_others():
+    keys = grid("ab", 3)
+    cells = np.array([[1.0, 1.1, 0.9]] * 3 + [[9.0, 9.2, 8.9], [2.0, 2.3, 1.6], [9.0, 9.1, 9.3]])
+    found = infer(contrasts(keys, *PAIRS), cells, "every", ABOVE)
+    assert (
+        found.at == {"dim": "1"} and found.comparisons == 3 and found.effect == pytest.approx(0.97, abs=0.01)
+    )
+    once = infer(contrasts(keys, *PAIRS), cells[:, :1], "every", ABOVE)
+    assert once.at == {"dim": "1"} and once.p is None
+    assert exact(contrasts(keys, *PAIRS), cells, "every", ABOVE).at == {"dim": "1"}
+    best = contrasts(grid("a", 3), {"minus": [{"dim": 0}, "others"]})
+    others = infer(best, np.array([[9.0, 9.1, 9.2], [1.0, 1.2, 1.1], [8.0, 8.5, 8.1]]), "every", ABOVE)
+    assert others.at == {"dim": "0 minus 2"}
+    for of in ("mean", "2/3"):
+        whole = infer(contrasts(keys, *PAIRS), cells, of, ABOVE)
+        assert whole.at == {} and whole.comparisons is None
+    alone = infer(contrasts(grid("ab", 1), *PAIRS), cells[[0, 3]], "every", ABOVE)
+    assert alone.at == {} and alone.comparisons == 1
 
 
 def test_a_seed_that_lacks_a_cell_is_left_out_of_the_correlation():

@@ -5,15 +5,16 @@ import json
 import pytest
 
 from reports.page import board
+from reports.page.directions import Direction
 from reports.page.phrases import MINUS
 from tests.reports.conftest import flat, refused
 
 EXHIBITS = ["figure_05", "table_01", "figure_08", "figure_09"]
 
 
-def load(folder, *claims, exhibits=EXHIBITS):
+def load(folder, *claims, exhibits=EXHIBITS, said=None):
     (folder / board.FILE).write_text(json.dumps({"claims": claims}))
-    return board.load(folder, "smoke", exhibits)
+    return board.load(folder, "smoke", exhibits, said)
 
 
 def one(folder, **fields):
@@ -109,6 +110,32 @@ def test_counts_and_exact_comparisons_are_written_as_such(tmp_path):
         "effect none",
         "paper exact",
     ]
+
+
+def test_of_several_comparisons_the_effect_and_the_papers_are_named(tmp_path):
+    found = one(tmp_path, effect=1.0, unit="points", at={"output_dim": "64"}, comparisons=5,
+                paper_effect=2.0, paper_at={"output_dim": "64"})  # fmt: skip
+    assert found.numbers == [
+        "effect +1 points at output dim 64",
+        "the least certain of 5 comparisons",
+        "paper +2 points",
+    ]
+    other = one(tmp_path, effect=1.0, at={}, comparisons=1, paper_effect=2.0, paper_at={"dataset": "DTD"})
+    assert other.numbers == ["effect +1", "the only comparison here", "paper +2 at dataset DTD"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "low", "high", "is_smaller"),
+    [(5.0, 2.0, 3.0, True), (5.0, -1.0, 3.0, False), (-2.0, -1.5, -0.5, True), (-2.0, -1.0, 0.5, False)],
+)
+def test_an_effect_in_the_direction_of_the_claim_that_is_too_small_is_said_to_be(
+    tmp_path, bound, low, high, is_smaller
+):
+    said = board.Said(directions={"C2": [Direction("", (bound,))]})
+    record = {"id": "C2", "effect": (low + high) / 2, "low": low, "high": high, "part": 1}
+    for verdict in ("contradicted", "inconclusive"):
+        (found,) = load(tmp_path, record | {"verdict": verdict}, said=said)
+        assert ("not its size" in " ".join(found.notes)) == (is_smaller and verdict == "contradicted")
 
 
 def test_an_interval_keeps_order_and_proportion(tmp_path):
