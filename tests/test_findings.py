@@ -6,6 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from reports.reading.folders import Folders
+from reports.verdict import judge_scale
+
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "docs" / "findings.md").read_text()
 WORDS = " ".join(TEXT.split())  # free of line breaks
@@ -159,8 +162,6 @@ def test_a_third_of_the_rate():
 def test_length_at_a_third_of_the_rate():
     measured = means("figure_09", ["metric", "epochs"], "reduced_gentle")["top1"]
     assert f"from {measured[5]:.1f} at 5 epochs to {measured[40]:.1f} at 40" in WORDS
-    smallest = means("figure_09", ["metric", "batch_size", "epochs"])["top1", 64, 5]
-    assert f"is {smallest - measured[5]:.0f} points better after 5 epochs" in WORDS
 
 
 @pytest.mark.parametrize("ablation", ["global batch norm", "local batch norm"])
@@ -196,3 +197,121 @@ def test_the_temperatures(scale, norm, temperature):
     expected = [measured[norm, temperature, name] for name in ("contrastive_accuracy", "entropy", "top1")]
     first = f"{'normalized' if norm == 'yes' else 'not normalized'}, {temperature}{SIZES[scale]}"
     assert quoted(first) == pytest.approx(expected, abs=0.051)
+
+
+@pytest.mark.parametrize("batch", [64, 256, 1024])
+def test_the_batches_with_more_images(batch):
+    measured = means("figure_09", ["metric", "batch_size", "epochs"], "reduced_images")["top1", batch]
+    assert quoted(f"batch {batch}, 40,000 images") == pytest.approx(measured.tolist(), abs=0.051)
+
+
+@pytest.mark.parametrize("fraction", ["1%", "10%"])
+def test_the_labels_with_more_images(fraction):
+    measured = means("figure_b5", ["metric", "label_fraction", "pretrain_epochs"], "reduced_images")
+    first = f"{fraction.replace('%', ' %')}, 40,000 images"
+    assert quoted(first) == pytest.approx(measured["top1", fraction].tolist(), abs=0.051)
+
+
+def test_what_more_images_change():
+    few, many = (
+        means("figure_09", ["metric", "batch_size", "epochs"], scale)["top1"]
+        for scale in ("reduced", "reduced_images")
+    )
+    ahead = [many[1024, epochs] - many[64, epochs] for epochs in (5, 10)]
+    assert f"1024 is {ahead[0]:.1f} points ahead of 64 after 5 epochs" in WORDS
+    assert f"where it was {few[64, 20] - few[1024, 20]:.1f} behind" in WORDS
+    assert "from {:.1f} to {:.1f} points".format(*ahead) in WORDS
+    knobs = ["metric", "label_fraction", "pretrain_epochs"]
+    few, many = (means("figure_b5", knobs, scale)["top1"] for scale in ("reduced", "reduced_images"))
+    longer = [many[name, 10] - many[name, 5] for name in ("1%", "10%")]
+    assert "brings {:.1f} points with 1 % of the labels and {:.1f} with 10 %".format(*longer) in WORDS
+    longer = [few[name, 40] - few[name, 20] for name in ("1%", "10%")]
+    assert "a quarter of the images it brought {:.1f} and {:.1f}".format(*longer) in WORDS
+
+
+def test_the_batch_of_1024_without_the_seed_that_does_not_start():
+    measured = means("figure_09", ["metric", "batch_size", "epochs", "seed"])["top1"]
+    gaps = measured[1024] - measured[64]
+    without = gaps[gaps.index.get_level_values("seed") != 2].groupby("epochs").mean()
+    behind = "behind batch 64 by {:.1f} points after 5 epochs, {:.1f} after 10 and {:.1f} after 20".format(
+        *-without[[5, 10, 20]]
+    )
+    assert f"{behind}, and are {without[40]:.1f} ahead after 40" in WORDS
+
+
+def test_the_spread_of_two_optimizers():
+    rows = pd.read_csv(ROOT / "reports/evidence/reduced/table_06/rows.csv")
+    top1 = rows[rows.metric == "top1"].groupby("ablation").value
+    better = top1.mean()["LARS"] - top1.mean()["momentum SGD"]
+    spread = [top1.std()[name] for name in ("LARS", "momentum SGD")]
+    assert f"LARS is {better:.0f} points better than SGD with momentum" in WORDS
+    assert "larger one ({:.1f} against {:.1f} points)".format(*spread) in WORDS
+
+
+def test_narrow_heads_and_a_low_temperature_at_a_third_of_the_rate():
+    gentle, usual = (
+        means("figure_08", ["metric", "projection", "output_dim"], scale)["top1"]
+        for scale in ("reduced_gentle", "reduced")
+    )
+    heads = ("linear", "nonlinear")
+    said = "the linear one ends at {:.1f}, the nonlinear one at {:.1f} ({:.1f} and {:.1f} at the higher rate)"
+    assert (
+        said.format(*(gentle[head, "16"] for head in heads), *(usual[head, "16"] for head in heads)) in WORDS
+    )
+    assert "64 dimensions at {:.1f} and {:.1f}".format(*(gentle[head, "64"] for head in heads)) in WORDS
+    lowest = means("table_05", ["metric", "temperature"], "reduced_gentle")["top1", 0.05]
+    assert f"A temperature of 0.05 hardly starts at this rate either ({lowest:.1f})" in WORDS
+
+
+ELSEWHERE = {
+    "#three-times-the-length": "reduced_long",
+    "#twice-the-width": "reduced_wide",
+    "#a-third-of-the-rate": "reduced_gentle",
+    "#four-times-the-images": "reduced_images",
+}
+CLAIMS = r"[A-I]\d+(?:(?:,| and|, and) [A-I]\d+)*"
+
+
+def said_verdicts() -> list[tuple[str, str, str]]:
+    """(scale, claim, verdict) wherever the text gives a claim a verdict: the claims before it in its sentence.
+
+    Of a sentence without a claim those at the head of its paragraph. The scale is that of the section, or of the
+    section to which the sentence links.
+    """
+    found = []
+    for section in re.split(r"(?m)^## ", TEXT)[1:]:
+        title, _, body = section.partition("\n")
+        home = ELSEWHERE.get("#" + title.lower().replace(" ", "-"), "reduced")
+        for paragraph in re.split(r"\n\n|\n- ", body):
+            text = " ".join(paragraph.replace("**", "").replace("*", "").split())
+            head = re.match(rf"(?:- )?({CLAIMS})\b", text)
+            for sentence in re.split(r"(?<=[.;]) ", text):
+                links = [scale for link, scale in ELSEWHERE.items() if link in sentence]
+                for match in re.finditer(r"\b(confirmed|contradicted|inconclusive)\b", sentence):
+                    named = re.findall(CLAIMS, sentence[: match.start()]) or ([head[1]] if head else [])
+                    scale = links[0] if links else home
+                    found += [
+                        (scale, each, match[1]) for each in re.findall(r"[A-I]\d+", "".join(named[-1:]))
+                    ]
+    return found
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory) -> dict[tuple[str, str], str]:
+    """The verdicts by scale and claim, judged from the committed rows."""
+    here = Folders(
+        tmp_path_factory.mktemp("judged"), ROOT / "params", ROOT / "reports/evidence", committed=True
+    )
+    return {
+        (scale, claim["id"]): claim["verdict"]
+        for scale in ("reduced", *ELSEWHERE.values())
+        for claim in judge_scale(scale, here)["claims"]
+    }
+
+
+def test_every_verdict_that_the_text_gives_is_the_boards(judged):
+    said = said_verdicts()
+    assert len(said) > 20
+    assert {
+        (scale, claim): verdict for scale, claim, verdict in said if judged[scale, claim] != verdict
+    } == {}
