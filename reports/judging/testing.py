@@ -268,7 +268,9 @@ def _unit(claim: Claim, result: Result, paper: pd.DataFrame) -> str:
     if any(condition.correlate for condition in claim.conditions):
         return ""
     unit = _unit_of_metric(claim, paper)
-    return "points" if unit == "%" else unit
+    # A difference of two percentages is in points; a share by itself is not.
+    is_difference = any(condition.contrast for condition in claim.conditions)
+    return "points" if unit == "%" and is_difference else unit
 
 
 def _unit_of_metric(claim: Claim, paper: pd.DataFrame) -> str:

@@ -109,6 +109,7 @@ def test_equivalence_needs_numbers_that_are_close(lab):
 def test_a_report_has_a_number_and_no_verdict(lab):
     found = verdicts(heads(lab, rows(0.0)))["C8"]
     assert found["verdict"] == "report" and found["effect"] == pytest.approx(40, abs=1)
+    assert found["unit"] == "%"  # and not points, as a difference is
 
 
 def test_what_is_not_measured_is_named(lab):
