@@ -229,6 +229,14 @@ def test_what_more_images_change():
     assert "a quarter of the images it brought {:.1f} and {:.1f}".format(*longer) in WORDS
 
 
+def test_strong_colour_with_more_images():
+    measured = means("table_01", ["metric", "augmentation", "seed"], "reduced_images")["top1"]
+    full, half = sorted(measured["1"]), sorted(measured["1/2"])
+    assert "two trainings of five hardly start, and end at {:.0f} and {:.0f};".format(*full[:2]) in WORDS
+    said = "the other three end at {:.0f} to {:.0f}, and those at a half at {:.0f} to {:.0f}"
+    assert said.format(full[2], full[4], half[0], half[-1]) in WORDS
+
+
 def test_the_batch_of_1024_without_the_seed_that_does_not_start():
     measured = means("figure_09", ["metric", "batch_size", "epochs", "seed"])["top1"]
     gaps = measured[1024] - measured[64]
