@@ -49,14 +49,28 @@ class Finished:
 
 
 def finished(run: Run, results: Path) -> Finished | None:
-    """The run as the store has it, verified file by file, or as the committed evidence has it; None without either."""
+    """The run as the store has it, verified file by file, or as the committed evidence has it; None without either.
+
+    UserError for a run that is damaged here, and unknown to the evidence.
+    """
     folder = store.find(results, run)
     if not (folder / store.RUN).is_file():
         return in_evidence(run)
-    cause = store.read_cause(folder)
+    try:
+        here = _read(folder)
+    except UserError:
+        if known := in_evidence(run):
+            return known
+        raise
     # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
-    if cause["fingerprint"] != run.fingerprint and (known := in_evidence(run)):
+    if here.account["fingerprint"] != run.fingerprint and (known := in_evidence(run)):
         return known
+    return here
+
+
+def _read(folder: Path) -> Finished:
+    """The finished run in a folder. UserError if one of the files that are read is damaged."""
+    cause = store.read_cause(folder)
     listed = {name: store.read_listed(folder, cause, name) for name in cause["files"] if name in READ}
     account = {name: cause[name] for name in CAUSE} | {
         "metrics": json.loads(listed["metrics.json"]),

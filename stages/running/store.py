@@ -108,6 +108,17 @@ def is_of(folder: Path, run: Run) -> bool:
     return cause is not None and cause["fingerprint"] == run.fingerprint
 
 
+def is_damaged(folder: Path, run: Run) -> bool:
+    """Whether `folder` has a run.json that is not whole, or that of this very run without all its files.
+
+    A whole one of another run, as an older declaration left it, is no damage.
+    """
+    if not (folder / RUN).is_file():
+        return folder.is_dir()
+    cause = _cause(folder)
+    return cause is None or (cause["fingerprint"] == run.fingerprint and bool(damaged_files(folder, cause)))
+
+
 def is_linked(folder: Path, stored: Path) -> bool:
     """Whether the files of a finished run in two folders are the same on disk, so that one is as whole as the other."""
     cause = _cause(stored)

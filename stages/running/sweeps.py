@@ -126,16 +126,19 @@ def bring(
 ) -> int:
     """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
 
-    evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out.
+    evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out, and
+    a damaged copy of them is removed.
     Exhibits with the most claims come first then, because such a scale takes several sittings, and each is to end with
     whole exhibits. Elsewhere the longest runs come first, so that all ends soonest.
     """
     runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
-    absent = without_data([run for some in runs.values() for run in some], results)
-    runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
     known = known_elsewhere(evidence, results) if evidence is not None else set()
-    left = [run for some in runs.values() for run in some if run.fingerprint not in known]
+    every = [run for some in runs.values() for run in some]
+    absent = without_data([run for run in every if run.fingerprint not in known], results)
+    runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
+    left = [run for run in every if run.fingerprint not in absent | known]
     check_prepared(left, results)
+    _discard_damaged([run for run in every if run.fingerprint in known], results)
     outcome = carry_out(title, left, results, jobs, {} if evidence is None else turns(left))
     for sweep, some in runs.items():
         _settle(sweep, some, known, results, outcome, whole=all(map(wanted, sweep.runs)))
@@ -157,12 +160,17 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
 
     So several machines can complete a scale, a part at a time. Of a search only the numbers are needed, and none of
-    them where that of the run that chooses is known.
+    them where that of the run that chooses is known. A run that cannot be made, for want of data, needs nothing.
     """
-    waiting = {run.fingerprint: run for run in runs if not is_here(run, results)}
-    known = {key for key, run in waiting.items() if in_evidence(run)}
-    left = [run for key, run in waiting.items() if key not in known]
-    known |= searched(waiting[key] for key in known) - searched(left)
+    shown: dict[str, list[Run]] = {}
+    for run in runs:
+        shown.setdefault(run.fingerprint, []).append(run)
+    waiting = {key: some for key, some in shown.items() if not any(is_here(run, results) for run in some)}
+    # Evidence answers by exhibit: what it has for one of those that show a run, it may not have for another.
+    known = {key for key, some in waiting.items() if all(in_evidence(run) for run in some)}
+    lacking = lacking_data((some[0] for key, some in waiting.items() if key not in known), results)
+    left = [some[0] for key, some in waiting.items() if key not in known | lacking]
+    known |= searched(waiting[key][0] for key in known) - searched(left)
     left = [run for run in left if run.fingerprint not in known]
     # A run that evaluates needs its upstream weights, and evidence has numbers alone: those are made after all.
     while left:
@@ -185,20 +193,27 @@ def searched(runs: Iterable[Run]) -> set[str]:
 
 
 def without_data(runs: Iterable[Run], results: Path) -> set[str]:
-    """Fingerprints of the runs whose data set `prepare` could not obtain: their exhibit is drawn without them."""
-    absent, missing, runs = set(), None, list(runs)
-    points = searched(runs)
+    """`lacking_data`, said of each run: its exhibit is drawn without it."""
+    runs = list(runs)
+    lacking, points = lacking_data(runs, results), searched(runs)
+    for run in runs:
+        # Of a whole grid the run that chooses is named.
+        if run.fingerprint in lacking and run.fingerprint not in points:
+            said = f"{run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing"
+            print(f"not run: {said}", flush=True)
+    return lacking
+
+
+def lacking_data(runs: Iterable[Run], results: Path) -> set[str]:
+    """Fingerprints of the runs whose data set `prepare` could not obtain."""
+    missing, lacking = None, set()
     for run in runs:
         if missing is None:
             path = results / run.scale / "data" / "manifest.json"
             missing = files.read_json(path)["missing"] if path.is_file() else []
         if run.dataset in missing:
-            # Of a whole grid the run that chooses is named.
-            if run.fingerprint not in points:
-                said = f"{run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing"
-                print(f"not run: {said}", flush=True)
-            absent.add(run.fingerprint)
-    return absent
+            lacking.add(run.fingerprint)
+    return lacking
 
 
 def check_prepared(runs: Iterable[Run], results: Path) -> None:
@@ -260,17 +275,29 @@ def _settle(
     if whole and not failed:
         _discard_undeclared(sweep, results)
         # Written even if unchanged: an engine that compares times must see that the sweep was looked at.
-        files.write_json(sweep.plan.index_path(results, sweep.stage), _index(runs, results))
+        files.write_json(sweep.plan.index_path(results, sweep.stage), _index(runs, known, results))
 
 
-def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
-    return {run.id: {"fingerprint": run.fingerprint, "sha256": _sha256_of(run, results)} for run in runs}
+def _index(runs: list[Run], known: set[str], results: Path) -> dict[str, dict[str, str]]:
+    """By run: its fingerprint, and the SHA-256 of its run.json, or "evidence" where the evidence has it and it is not here."""
+
+    def sha256(run: Run) -> str:
+        here = run.fingerprint not in known
+        return files.sha256_file(run.folder(results) / store.RUN) if here else "evidence"
+
+    return {run.id: {"fingerprint": run.fingerprint, "sha256": sha256(run)} for run in runs}
 
 
-def _sha256_of(run: Run, results: Path) -> str:
-    """The SHA-256 of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
-    folder = run.folder(results)
-    return files.sha256_file(folder / store.RUN) if store.is_of(folder, run) else "evidence"
+def _discard_damaged(runs: Iterable[Run], results: Path) -> None:
+    """Remove what lies here of runs that are known by evidence, and is not whole: no command would make it again."""
+    for run in runs:
+        places = {run.folder(results), store.store_folder(results, run)}
+        if not any(store.is_damaged(folder, run) for folder in places):
+            continue
+        with store.locked(store.store_folder(results, run)) as mine:
+            for folder in [each for each in sorted(places) if mine and store.is_damaged(each, run)]:
+                shutil.rmtree(folder)
+                print(f"{folder}: not whole, removed; its numbers come from the evidence", flush=True)
 
 
 def _discard_undeclared(sweep: Sweep, results: Path) -> None:
