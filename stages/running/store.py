@@ -144,12 +144,17 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
     files.write_json(folder / RECORD, record)
     # Last: a folder without run.json is unfinished, so a kill before this line leaves a run to be resumed.
     files.write_json(folder / RUN, seals.sealed({**cause, "layout": LAYOUT, "files": listed}))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
     # Damaged, or it would have been linked instead of run again.
     if destination.exists():
         shutil.rmtree(destination)
     # One rename within one file system: other drivers see the whole run or none.
     os.replace(folder, destination)
+    discard_checkpoint(destination)
+
+
+def discard_checkpoint(folder: Path) -> None:
+    """Remove the checkpoint of a sealed run: until it stood in its place, all that it cost lay in that."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def read_run(folder: Path) -> Cause:

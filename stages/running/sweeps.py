@@ -126,10 +126,10 @@ def bring(
 ) -> int:
     """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
 
-    evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out, and
-    a damaged copy of them is removed.
-    Exhibits with the most claims come first then, because such a scale takes several sittings, and each is to end with
-    whole exhibits. Elsewhere the longest runs come first, so that all ends soonest.
+    evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out,
+    and a damaged copy of them is removed. Exhibits with the most claims come first then, because such a scale takes
+    several sittings, and each is to end with whole exhibits. Elsewhere the longest runs come first, so that all ends
+    soonest.
     """
     runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
     known = known_elsewhere(evidence, results) if evidence is not None else set()
@@ -279,7 +279,7 @@ def _settle(
 
 
 def _index(runs: list[Run], known: set[str], results: Path) -> dict[str, dict[str, str]]:
-    """By run: its fingerprint, and the SHA-256 of its run.json, or "evidence" where the evidence has it and it is not here."""
+    """By run: its fingerprint, and the SHA-256 of its run.json; "evidence" for one that is known by that alone."""
 
     def sha256(run: Run) -> str:
         here = run.fingerprint not in known

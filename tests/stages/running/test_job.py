@@ -123,6 +123,45 @@ def test_a_damaged_checkpoint_is_discarded_and_the_run_starts_anew(at_work, size
     assert work.restore() is None and not (work.folder / CHECKPOINT).exists()
 
 
+def test_a_changed_byte_anywhere_in_a_checkpoint_is_seen(at_work, capsys):
+    work = at_work(execution__checkpoint_minutes=0.0)
+    work.checkpoint(state)
+    path = work.folder / CHECKPOINT
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 5):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert work.restore() is None and not path.exists(), place
+        assert capsys.readouterr().err == f"{path}: damaged, discarded; the run starts anew\n"
+    path.write_bytes(whole)
+    assert work.restore().keys() == state().keys() and capsys.readouterr().err == ""
+
+
+def test_a_checkpoint_from_before_checksums_is_taken(at_work):
+    work = at_work()
+    files.write_tensors(work.folder / CHECKPOINT, state())
+    found = work.restore()
+    assert torch.equal(found["weight"], state()["weight"]) and work.seconds_before == 0
+
+
+def test_the_seconds_of_a_resumed_run_are_those_of_all_its_parts(at_work, monkeypatch):
+    """Its images are: images per second would be too many."""
+    clock = iter([])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    clock = iter([100.0, 130.0, 130.0, 130.0])
+    at_work(execution__checkpoint_minutes=0.0).checkpoint(state)
+    clock = iter([5.0, 15.0, 15.0, 15.0])
+    second = at_work(execution__checkpoint_minutes=0.0)
+    assert second.restore()
+    second.checkpoint(state)  # killed again
+    clock = iter([7.0, 9.0])
+    last = at_work(execution__checkpoint_minutes=0.0)
+    assert last.restore()
+    last.images = 840
+    last.finish({})
+    record = files.read_json(store.store_folder(last.results, last.run) / "record.json")
+    assert (record["seconds"], record["images_per_second"]) == (42.0, 20.0)
+
+
 def test_another_run_does_not_see_the_checkpoint(at_work):
     at_work(execution__checkpoint_minutes=0.0).checkpoint(state)
     assert at_work(execution__checkpoint_minutes=0.0, gradient_check__cases=3).restore() is None
