@@ -21,7 +21,7 @@ from common import files, scales
 from common.errors import UserError
 from common.seals import read_sealed
 from stages.planning.plans import Plan, Run
-from stages.running import store
+from stages.running import origins, store
 
 EVIDENCE = Path("reports/evidence")
 PROVENANCE = "provenance.json"
@@ -51,21 +51,27 @@ class Finished:
 def finished(run: Run, results: Path) -> Finished | None:
     """The run as the store has it, verified file by file, or as the committed evidence has it; None without either.
 
-    UserError for a run that is damaged here, and unknown to the evidence.
+    Evidence of an evaluation stands only for the weights that lie here, if any do. UserError for a run that is damaged
+    here, and unknown to the evidence.
     """
     folder = store.find(results, run)
     if not (folder / store.RUN).is_file():
-        return in_evidence(run)
+        return _known(run, results)
     try:
         here = _read(folder)
     except UserError:
-        if known := in_evidence(run):
+        if known := _known(run, results):
             return known
         raise
     # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
-    if here.account["fingerprint"] != run.fingerprint and (known := in_evidence(run)):
+    if here.account["fingerprint"] != run.fingerprint and (known := _known(run, results)):
         return known
     return here
+
+
+def _known(run: Run, results: Path) -> Finished | None:
+    known = in_evidence(run)
+    return known if known and origins.fits(known.account, run, results) else None
 
 
 def _read(folder: Path) -> Finished:
@@ -75,7 +81,7 @@ def _read(folder: Path) -> Finished:
     account = {name: cause[name] for name in CAUSE} | {
         "metrics": json.loads(listed["metrics.json"]),
         "machine": _machine(folder, cause),
-        **{name: cause[name] for name in ("search", "imported", "diverged") if name in cause},
+        **{name: cause[name] for name in ("search", "imported", origins.READ, "diverged") if name in cause},
     }
     curve = csv.DictReader(io.StringIO(listed.get("curve.csv", b"").decode()))
     arrays = files.read_npz(folder / "arrays.npz") if "arrays.npz" in listed else {}

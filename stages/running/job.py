@@ -20,7 +20,7 @@ from stages.data import datasets
 from stages.data.loading import dataset
 from stages.planning.cost import cost_of
 from stages.planning.plans import Run
-from stages.running import checkpoints, store
+from stages.running import checkpoints, origins, store
 from stages.running.execution import execution
 from stages.running.finished import Finished, finished
 from stages.running.provenance import cause_of, record_of
@@ -48,6 +48,7 @@ class Job:
         # Before the checkpoint from which it goes on, if it does.
         self.seconds_before = 0.0
         self.images, self.checkpoints_asked = 0, 0
+        self.read_imported: dict[str, str] | None = None
         # Of several processes one writes; all have the same state.
         self.leads = rank() == 0
         bind(run)
@@ -121,6 +122,7 @@ class Job:
                 remedy=f"run stage {upstream.stage} for this sweep first",
             )
         tensors = files.read_tensors(folder / "weights.safetensors")
+        self.read_imported = origins.checksums(cause)
         return {
             name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")
         }
@@ -233,6 +235,7 @@ class Job:
         files.write_text(self.folder / "operative.gin", gin.operative_config_str())
         cause = cause_of(self.run) | {"cost": dataclasses.asdict(cost_of(self.run))}
         cause |= {"imported": imported} if imported else {}
+        cause |= {origins.READ: self.read_imported} if self.read_imported else {}
         cause |= {"diverged": diverged} if diverged else {}
         record = record_of(self._seconds(), self.images, self.device.type, world_size())
         store.finish(self.folder, store.store_folder(self.results, self.run), cause, record)

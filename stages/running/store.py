@@ -87,7 +87,7 @@ def is_finished(folder: Path, run: Run) -> bool:
 
     UserError if it was written by a version of this project with another layout.
     """
-    cause = _cause(folder)
+    cause = peek(folder)
     return cause is not None and cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
 
 
@@ -96,7 +96,7 @@ def stands(folder: Path, fingerprint: str, since: int) -> bool:
 
     By the time of change, which no program sets back, unlike that of modification. UserError as above.
     """
-    cause = _cause(folder)
+    cause = peek(folder)
     if cause is None or cause["fingerprint"] != fingerprint:
         return False
     return all(_stands(folder / name, digest, since) for name, digest in cause["files"].items())
@@ -104,7 +104,7 @@ def stands(folder: Path, fingerprint: str, since: int) -> bool:
 
 def is_of(folder: Path, run: Run) -> bool:
     """Whether the run.json in `folder` is of this very run; the files beside it are not looked at."""
-    cause = _cause(folder)
+    cause = peek(folder)
     return cause is not None and cause["fingerprint"] == run.fingerprint
 
 
@@ -115,13 +115,13 @@ def is_damaged(folder: Path, run: Run) -> bool:
     """
     if not (folder / RUN).is_file():
         return folder.is_dir()
-    cause = _cause(folder)
+    cause = peek(folder)
     return cause is None or (cause["fingerprint"] == run.fingerprint and bool(damaged_files(folder, cause)))
 
 
 def is_linked(folder: Path, stored: Path) -> bool:
     """Whether the files of a finished run in two folders are the same on disk, so that one is as whole as the other."""
-    cause = _cause(stored)
+    cause = peek(stored)
     names = [RUN, *cause["files"]] if cause else []
     return bool(names) and all(_is_same(folder / name, stored / name) for name in names)
 
@@ -200,8 +200,11 @@ def read_listed(folder: Path, cause: Cause, name: str) -> bytes:
     return data
 
 
-def _cause(folder: Path) -> Cause | None:
-    """The content of a whole run.json; None without one."""
+def peek(folder: Path) -> Cause | None:
+    """The content of a whole run.json, without a look at the files that it lists; None without one.
+
+    UserError if it was written by a version of this project with another layout.
+    """
     try:
         cause = json.loads((folder / RUN).read_bytes())
     except (OSError, ValueError):

@@ -24,7 +24,7 @@ from common.names import nearest
 from common.options import add_results, add_scale
 from stages.planning.declaration import by_claims, exhibit_ids
 from stages.planning.plans import Plan, Run, read_plan
-from stages.running import store
+from stages.running import origins, store
 from stages.running.driver import Outcome, adopt, carry_out
 from stages.running.finished import in_evidence
 
@@ -167,7 +167,7 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
         shown.setdefault(run.fingerprint, []).append(run)
     waiting = {key: some for key, some in shown.items() if not any(is_here(run, results) for run in some)}
     # Evidence answers by exhibit: what it has for one of those that show a run, it may not have for another.
-    known = {key for key, some in waiting.items() if all(in_evidence(run) for run in some)}
+    known = {key for key, some in waiting.items() if all(_is_known(run, results) for run in some)}
     lacking = lacking_data((some[0] for key, some in waiting.items() if key not in known), results)
     left = [some[0] for key, some in waiting.items() if key not in known | lacking]
     known |= searched(waiting[key][0] for key in known) - searched(left)
@@ -178,6 +178,11 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
         known -= {run.fingerprint for run in upstream}
         left = upstream
     return known
+
+
+def _is_known(run: Run, results: Path) -> bool:
+    known = in_evidence(run)
+    return known is not None and origins.fits(known.account, run, results)
 
 
 def is_here(run: Run, results: Path) -> bool:

@@ -93,7 +93,7 @@ def test_of_a_stage_without_a_finished_run_the_pace_of_all_is_taken(two):
 def test_runs_that_are_committed_give_the_pace_where_none_is_here(two, monkeypatch):
     first, second = runs_of(two, "pretrain")
     records("smoke", {first.fingerprint: 3600.0, "of another code": 1.0})
-    monkeypatch.setattr(sweeps, "in_evidence", lambda run: run.fingerprint == first.fingerprint or None)
+    monkeypatch.setattr(sweeps, "_is_known", lambda run, _: run.fingerprint == first.fingerprint)
     said = pace.cost_lines("smoke", two, tiny.RESULTS)
     assert "as measured by the committed runs" in said and "left: 3 of 4 runs, 1 hour" in said
     made(second, 36.0)
