@@ -8,6 +8,7 @@ engines look at the index alone.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import files, machine, scales
+from common import atomic, files, machine, scales
 from common.errors import UserError, command
 from common.names import nearest
 from common.options import add_results, add_scale
@@ -311,5 +312,6 @@ def _discard_undeclared(sweep: Sweep, results: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     declared = {run.id for run in sweep.runs}
     for path in folder.iterdir():
-        if path.name not in declared:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.name not in declared and not atomic.is_at_work_on(path):
+            with contextlib.suppress(FileNotFoundError):  # another driver removes it
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,5 +1,6 @@
 """One run at work: its bindings and no others, a checkpoint that survives, an account of what decided it."""
 
+import errno
 import json
 import os
 import platform
@@ -369,6 +370,29 @@ def test_the_report_of_a_failure_does_not_outlive_it(project, monkeypatch):
     assert attempt(run, project / "unbroken") == "finished"
     found, expected = (tiny.listed(store.store_folder(r, run)) for r in (results, project / "unbroken"))
     assert found == expected
+
+
+def test_a_lock_that_cannot_be_opened_is_told(project, monkeypatch):
+    run, results = a_run(), project / "results"
+    lock = store.store_folder(results, run).with_suffix(".lock")
+    lock.mkdir(parents=True)
+    assert str(lock) in attempt(run, results) and "Is a directory" in attempt(run, results)
+    refused = PermissionError(errno.EACCES, "Permission denied", str(lock))
+    monkeypatch.setattr(child.store, "locked", lambda folder: (_ for _ in ()).throw(refused))
+    said = attempt(run, results)
+    assert "Permission denied" in said and "check the owner" in said
+
+
+def test_a_crash_is_told_where_its_report_cannot_be_written(project, monkeypatch):
+    run, results = a_run(), project / "results"
+
+    def fails(_):
+        (store.partial_folder(results, run) / "error.txt").mkdir()
+        raise RuntimeError("the machine was unwell")
+
+    monkeypatch.setattr(gradients, "work", fails)
+    said = attempt(run, results)
+    assert said.startswith("RuntimeError: the machine was unwell") and "Traceback" in said
 
 
 def test_a_divergence_is_a_result_and_what_evaluates_it_says_so(project, monkeypatch):

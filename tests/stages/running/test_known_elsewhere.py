@@ -130,3 +130,13 @@ def test_nothing_is_trained_for_a_run_whose_data_set_is_absent(committed, projec
     swept = [sweeps.Sweep(plan, stage) for stage in plan.stages]
     assert sweeps.bring(swept, tiny.RESULTS, 1, "all", evidence=evidence) == 0
     assert asked == [] and pace.left("smoke", [plan], tiny.RESULTS) == [absent]
+
+
+def test_a_driver_that_ends_leaves_what_another_is_linking(committed):
+    (plan,) = committed({"table_05": CHAIN})
+    place = tiny.RESULTS / "smoke" / "pretrain" / "table_05"
+    theirs, left = (place / f".run.{pid}-0123abcd.new.partial" for pid in (os.getpid(), 10**9))
+    for folder in (theirs, left, place / "undeclared"):
+        folder.mkdir()
+    tiny.sweep(plan, "pretrain")
+    assert theirs.is_dir() and not left.exists() and not (place / "undeclared").exists()

@@ -136,3 +136,11 @@ def test_other_columns_are_refused(project):
     files.write_text("reports/evidence/smoke/records.csv", "run,seconds\na,1\n")
     with pytest.raises(UserError, match="columns fingerprint, stage, finished"):
         pace.committed_records("smoke")
+
+
+@pytest.mark.parametrize("seconds", ["", "x7.5", "nan", "-1", "1e999"])
+def test_damaged_seconds_are_refused_by_row(project, seconds, capsys):
+    records("smoke", {"whole": 1.0, "damaged": seconds})
+    with pytest.raises(UserError, match="a file is damaged") as caught:
+        pace.committed_records("smoke")
+    assert f"{seconds!r} in row 3" in caught.value.found and "git checkout" in caught.value.remedy
