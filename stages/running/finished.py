@@ -52,7 +52,7 @@ def finished(run: Run, results: Path) -> Finished | None:
     """The run as the store has it, verified file by file, or as the committed evidence has it; None without either.
 
     Evidence of an evaluation stands only for the weights that lie here, if any do. UserError for a run that is damaged
-    here, and unknown to the evidence.
+    here, but where the scale reuses evidence, and has it: there nobody would make the run again.
     """
     folder = store.find(results, run)
     if not (folder / store.RUN).is_file():
@@ -60,7 +60,7 @@ def finished(run: Run, results: Path) -> Finished | None:
     try:
         here = _read(folder)
     except UserError:
-        if known := _known(run, results):
+        if scales.read(run.scale).reuses_evidence and (known := _known(run, results)):
             return known
         raise
     # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
