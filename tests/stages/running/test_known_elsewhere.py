@@ -9,7 +9,8 @@ import pytest
 from common import files, receipts, scales
 from stages import collect, linear_eval, pretrain, run  # noqa: F401 (gin then knows its names)
 from stages.planning import plans
-from stages.running import lost, pace, store, sweeps
+from stages.running import finished, lost, pace, store, sweeps
+from stages.running.job import Job
 from tests.stages import tiny
 from tests.stages.running.test_units import CHAIN
 
@@ -140,3 +141,22 @@ def test_a_driver_that_ends_leaves_what_another_is_linking(committed):
         folder.mkdir()
     tiny.sweep(plan, "pretrain")
     assert theirs.is_dir() and not left.exists() and not (place / "undeclared").exists()
+
+
+def test_evidence_of_our_own_weights_does_not_stand_for_published_ones(committed):
+    """Else the table would say "published weights" over a number of ours."""
+    (plan,) = committed({"table_05": CHAIN})
+    shutil.rmtree(tiny.RESULTS / "smoke")
+    (trained, other), (evaluated, _) = plan.runs("pretrain"), plan.runs("linear_eval")
+    every = sweeps.runs_of([plan])
+    assert sweeps.known_elsewhere(every, tiny.RESULTS) == {each.fingerprint for each in every}
+    imported = {
+        "checkpoint": "model.ckpt-1",
+        "sha256": {"model.ckpt-1.index": "a" * 64},
+        "parity": "not checked",
+    }
+    Job(trained, tiny.RESULTS).finish({"params": 1.0}, imported=imported)
+    known = sweeps.known_elsewhere(every, tiny.RESULTS)
+    assert evaluated.fingerprint not in known and other.fingerprint in known
+    assert finished.finished(evaluated, tiny.RESULTS) is None
+    assert finished.finished(plan.runs("linear_eval")[1], tiny.RESULTS).metrics == {"top1": 50.0, "loss": 1.0}
