@@ -25,13 +25,13 @@ from common.options import add_results, add_scale
 from stages.obtaining.checkpoints import checksums, read_checkpoint
 from stages.planning.plans import Run, read_plan
 from stages.running import origins, store
-from stages.running.origins import IMPORTED_STAGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor, nn
 
+STAGE = "pretrain"
 PARITY = 1e-3  # of the largest logit: float32 sums in another order, through up to 152 layers
 
 
@@ -229,7 +229,7 @@ def check_parity(encoder: nn.Module, classifier: nn.Module | None, path: Path | 
 
 
 def _run_of(exhibit: str, scale: str, name: str) -> Run:
-    runs = {run.id: run for run in read_plan(exhibit, scale).runs(IMPORTED_STAGE)}
+    runs = {run.id: run for run in read_plan(exhibit, scale).runs(STAGE)}
     if name not in runs:
         raise UserError(
             f"{exhibit} has no pretraining `{name}`{nearest(name, runs)}",

@@ -20,7 +20,7 @@ from stages.data import datasets
 from stages.data.loading import dataset
 from stages.planning.cost import cost_of
 from stages.planning.plans import Run
-from stages.running import checkpoints, origins, store
+from stages.running import checkpoint, origins, store
 from stages.running.execution import execution
 from stages.running.finished import Finished, finished
 from stages.running.provenance import cause_of, record_of
@@ -160,7 +160,7 @@ class Job:
         # By minutes and not by steps: a step takes a millisecond at one scale and a second at another.
         due = time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes
         if self.leads and (stop or due):
-            checkpoints.write(self.folder / store.CHECKPOINT, state(), self._seconds())
+            checkpoint.write(self.folder / store.CHECKPOINT, state(), self._seconds())
             self.saved = time.monotonic()
         if stop:
             raise Stopped
@@ -178,7 +178,7 @@ class Job:
         path, state, damaged = self.folder / store.CHECKPOINT, None, False
         try:
             if path.is_file():
-                state, self.seconds_before = checkpoints.read(path)
+                state, self.seconds_before = checkpoint.read(path)
         except UserError:
             damaged = True
         # Nobody goes on, and writes another one, before all have read this one.

@@ -17,7 +17,6 @@ from common.errors import UserError
 from stages.planning.runs import Run
 from stages.running import store
 
-IMPORTED_STAGE = "pretrain"  # the only one for which weights were published
 READ = "upstream_imported"  # in the run.json of an evaluation: {file of the checkpoint: SHA-256}
 
 
@@ -68,7 +67,7 @@ def discard(folders: Iterable[Path]) -> None:
 
 def check_trainable(run: Run, results: Path) -> None:
     """UserError if imported weights stood in this run's place: what evaluated them would then pass for ours."""
-    if run.stage != IMPORTED_STAGE:
+    if run.reads:  # published weights stand for what opens a chain
         return
     if found := [folder for folder, read in evaluations(run, results).items() if read]:
         raise UserError(
