@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common import files, scales
+from common.contracts import Cause
 from common.errors import UserError
 from common.seals import read_sealed
 from stages.planning.plans import Plan, Run
@@ -58,15 +59,15 @@ def finished(run: Run, results: Path) -> Finished | None:
     if not (folder / store.RUN).is_file():
         return _known(run, results)
     try:
-        here = _read(folder)
+        cause = store.read_cause(folder)
+        # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
+        if cause["fingerprint"] != run.fingerprint and (known := _known(run, results)):
+            return known
+        return _read(folder, cause)
     except UserError:
         if scales.read(run.scale).reuses_evidence and (known := _known(run, results)):
             return known
         raise
-    # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
-    if here.account["fingerprint"] != run.fingerprint and (known := _known(run, results)):
-        return known
-    return here
 
 
 def _known(run: Run, results: Path) -> Finished | None:
@@ -74,9 +75,8 @@ def _known(run: Run, results: Path) -> Finished | None:
     return known if known and origins.fits(known.account, run, results) else None
 
 
-def _read(folder: Path) -> Finished:
-    """The finished run in a folder. UserError if one of the files that are read is damaged."""
-    cause = store.read_cause(folder)
+def _read(folder: Path, cause: Cause) -> Finished:
+    """The finished run in a folder, whose run.json says `cause`. UserError if a file that is read is damaged."""
     listed = {name: store.read_listed(folder, cause, name) for name in cause["files"] if name in READ}
     account = {name: cause[name] for name in CAUSE} | {
         "metrics": json.loads(listed["metrics.json"]),

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from common import atomic
 from common.contracts import Cause
 from common.errors import UserError
 from stages.planning.runs import Run
@@ -45,17 +46,19 @@ def evaluations(run: Run, results: Path) -> dict[Path, dict[str, str] | None]:
 
 def _naming(run: Run, results: Path) -> dict[Path, Cause]:
     """Every whole run.json here in which the run's fingerprint stands, by folder."""
-    # Looked for before it is parsed: there are thousands.
     paths = sorted((results / run.scale).glob(f"*/*/*/{store.RUN}"))
-    named = [path.parent for path in paths if run.fingerprint.encode() in path.read_bytes()]
-    return {folder: cause for folder in named if (cause := _whole(folder))}
+    folders = [path.parent for path in paths if path.parent.suffix != atomic.PARTIAL]
+    return {folder: cause for folder in folders if (cause := _naming_it(folder, run))}
 
 
-def _whole(folder: Path) -> Cause | None:
+def _naming_it(folder: Path, run: Run) -> Cause | None:
     try:
-        return store.peek(folder)
-    except UserError:  # of another layout: nothing is known of it
-        return None
+        # Looked for before it is parsed: there are thousands.
+        if run.fingerprint.encode() in (folder / store.RUN).read_bytes():
+            return store.peek(folder)
+    except (OSError, UserError):  # moved by another process; of another layout
+        pass
+    return None
 
 
 def discard(folders: Iterable[Path]) -> None:

@@ -319,3 +319,13 @@ def test_an_import_beside_a_command_that_is_at_work_on_the_run_is_refused(chain)
         assert mine
         with pytest.raises(UserError, match="another command is at work"):
             bring_in()
+
+
+def test_what_another_process_moves_meanwhile_is_no_evaluation_and_no_error(chain, monkeypatch):
+    trained, evaluated, bring_in = chain
+    bring_in()
+    read = evaluate(evaluated, 60.0)
+    shutil.copytree(read, read.with_name(f".{read.name}.1-0123abcd.new.partial"))
+    assert list(origins.evaluations(trained, tiny.RESULTS)) == [read]
+    monkeypatch.setattr(origins.store, "peek", lambda folder: (folder / "gone").read_bytes())
+    assert origins.evaluations(trained, tiny.RESULTS) == {}
