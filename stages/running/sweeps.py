@@ -170,7 +170,7 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     # Evidence answers by exhibit: what it has for one of those that show a run, it may not have for another.
     known = {key for key, some in waiting.items() if all(_is_known(run, results) for run in some)}
     lacking = lacking_data((some[0] for key, some in waiting.items() if key not in known), results)
-    left = [some[0] for key, some in waiting.items() if key not in known | lacking]
+    left = [some[0] for key, some in waiting.items() if key not in known and key not in lacking]
     known |= searched(waiting[key][0] for key in known) - searched(left)
     left = [run for run in left if run.fingerprint not in known]
     # A run that evaluates needs its upstream weights, and evidence has numbers alone: those are made after all.
@@ -199,27 +199,30 @@ def searched(runs: Iterable[Run]) -> set[str]:
 
 
 def without_data(runs: Iterable[Run], results: Path) -> set[str]:
-    """`lacking_data`, said of each run: its exhibit is drawn without it."""
+    """The fingerprints of `lacking_data`, said of each run: its exhibit is drawn without it."""
     runs = list(runs)
     lacking, points = lacking_data(runs, results), searched(runs)
     for run in runs:
         # Of a whole grid the run that chooses is named.
         if run.fingerprint in lacking and run.fingerprint not in points:
-            said = f"{run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing"
+            said = f"{run.id} of {run.stage} {run.exhibit}, data set {lacking[run.fingerprint]} is missing"
             print(f"not run: {said}", flush=True)
-    return lacking
+    return set(lacking)
 
 
-def lacking_data(runs: Iterable[Run], results: Path) -> set[str]:
-    """Fingerprints of the runs whose data set `prepare` could not obtain."""
-    missing, lacking = None, set()
-    for run in runs:
-        if missing is None:
-            path = results / run.scale / "data" / "manifest.json"
-            missing = files.read_json(path)["missing"] if path.is_file() else []
+def lacking_data(runs: Iterable[Run], results: Path) -> dict[str, str]:
+    """By fingerprint of a run: the data set that `prepare` could not obtain, and that it or its upstream run needs."""
+    runs = list(runs)
+    path = results / runs[0].scale / "data" / "manifest.json" if runs else None
+    missing = files.read_json(path)["missing"] if path and path.is_file() else []
+
+    def lacked(run: Run) -> str | None:
         if run.dataset in missing:
-            lacking.add(run.fingerprint)
-    return lacking
+            return run.dataset
+        above = lacked(run.upstream) if missing and run.upstream else None
+        return above if above and not is_here(run.upstream, results) and not is_here(run, results) else None
+
+    return {run.fingerprint: name for run in runs if (name := lacked(run))}
 
 
 def check_prepared(runs: Iterable[Run], results: Path) -> None:

@@ -160,3 +160,20 @@ def test_evidence_of_our_own_weights_does_not_stand_for_published_ones(committed
     assert evaluated.fingerprint not in known and other.fingerprint in known
     assert finished.finished(evaluated, tiny.RESULTS) is None
     assert finished.finished(plan.runs("linear_eval")[1], tiny.RESULTS).metrics == {"top1": 50.0, "loss": 1.0}
+
+
+def test_a_run_that_evaluates_what_cannot_be_trained_is_not_run_and_says_why(project, capsys):
+    """It has its own data set, and would fail for want of weights."""
+    tiny.declare_only(project, {"table_05": CHAIN})
+    first, second = plans.resolve("table_05", "smoke").runs("linear_eval")
+    trained = dataclasses.replace(
+        first.upstream, bindings={**first.upstream.bindings, "dataset.name": "digits"}
+    )
+    evaluated = dataclasses.replace(first, upstream=trained)
+    files.write_json(tiny.RESULTS / "smoke" / "data" / "manifest.json", {"missing": ["digits"]})
+    runs = [trained, evaluated, second.upstream, second]
+    assert sweeps.without_data(runs, tiny.RESULTS) == {trained.fingerprint, evaluated.fingerprint}
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2 and f"{evaluated.id} of linear_eval table_05, data set digits is missing" in said[1]
+    tiny.seal(trained, {"loss": 1.0})
+    assert sweeps.without_data(runs, tiny.RESULTS) == {trained.fingerprint}
