@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,20 +77,34 @@ def discard_partials(folder: str | Path) -> None:
         shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink(missing_ok=True)
 
 
+def is_at_work_on(path: str | Path) -> bool:
+    """Whether `path` is a temporary file or folder of a process of this machine that lives."""
+    name = Path(path).name
+    match = re.fullmatch(r"\..*\.(\d+)-[0-9a-f]{8}\.(?:new|old)" + re.escape(PARTIAL), name)
+    try:
+        return bool(match) and os.kill(int(match[1]), 0) is None
+    except PermissionError:  # it lives, and is another user's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+
+
 def _beside(path: Path, kind: str = "new") -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.{kind}{PARTIAL}")
 
 
 def _replace_folder(new: Path, destination: Path) -> None:
     old = _beside(destination, "old")
-    if destination.exists():
+    with suppress(FileNotFoundError):
         os.rename(destination, old)  # a folder cannot be renamed over a full one
     try:
         os.rename(new, destination)
-    except OSError:
-        if old.exists():
-            os.rename(old, destination)
-        raise
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            if old.exists():
+                os.rename(old, destination)
+            raise
+        # Another process put the same there in this moment, whole.
     _sync_folder(destination.parent)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -51,7 +51,8 @@ class Cause(TypedDict):
 
     upstream: the fingerprint of the run that it evaluates. search: the fingerprints of the runs among which it chooses.
     adopted: the declaration under which results of older code stand for it.
-    imported: the published weights that stand in the place of a training.
+    imported: the published weights that stand in the place of a training. upstream_imported: in what evaluates them,
+    the SHA-256 of their files.
     """
 
     fingerprint: str
@@ -69,6 +70,7 @@ class Cause(TypedDict):
     seal: str
     search: NotRequired[list[str]]
     imported: NotRequired[dict[str, Any]]
+    upstream_imported: NotRequired[dict[str, str]]
     diverged: NotRequired[Divergence]
 
 

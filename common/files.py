@@ -101,18 +101,26 @@ def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], *, only_if_changed: bool = False) -> bool:
     """Write tensors (any device) as safetensors. Tensors that share memory raise RuntimeError."""
+    return write_bytes(path, tensor_bytes(tensors), only_if_changed=only_if_changed)
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Tensors (any device) as a safetensors file, with this metadata in its header."""
     from safetensors.torch import save
 
-    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    return write_bytes(path, save(on_cpu), only_if_changed=only_if_changed)
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, on the CPU. UserError if it is missing or damaged."""
+    return parse_tensors(read_bytes(path), path)
+
+
+def parse_tensors(data: bytes, path: str | Path) -> dict[str, Tensor]:
+    """The tensors of the bytes of a safetensors file. UserError, naming the path, if they are damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    data = read_bytes(path)
     try:
         return load(data)
     except SafetensorError as error:

@@ -3,15 +3,17 @@
     python -m stages import_official --checkpoint 1x/model.ckpt-225206 --exhibit table_06 --run RUN --scale paper
 
 TensorFlow reads the checkpoint (`make official` installs it). The run of the plan says which network is expected.
-Afterwards the run holds the official weights; its run.json, its provenance and every drawing that shows it say so. With
---parity the network's logits are compared with those that the official code gave for the same images. A checkpoint
-whose projection head was never trained (the published supervised networks) is refused without --parity.
+Afterwards the run holds the official weights; its run.json, its provenance and every drawing that shows it say so. What
+evaluated other weights in its place is removed; a finished training of our own is not replaced. With --parity the
+network's logits are compared with those that the official code gave for the same images. A checkpoint whose projection
+head was never trained (the published supervised networks) is refused without --parity.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,7 @@ from common.names import nearest
 from common.options import add_results, add_scale
 from stages.obtaining.checkpoints import checksums, read_checkpoint
 from stages.planning.plans import Run, read_plan
+from stages.running import origins, store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,10 +68,45 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | None = None) -> None:
-    """Seal `run` with the checkpoint's weights. UserError if they belong to another network or fail parity."""
+    """Seal `run` with the checkpoint's weights, and remove evaluations of others.
+
+    UserError if they belong to another network or fail parity, if the run is a finished training, or if another command
+    is at work on it.
+    """
+    with store.locked(store.store_folder(results, run)) as mine:
+        if not mine:
+            raise UserError(
+                "another command is at work on this run",
+                expected="one at a time",
+                found="its lock is held",
+                where=store.store_folder(results, run),
+                remedy="wait until it ends, or end it",
+            )
+        _check_not_trained(run, results)
+        said = _import(checkpoint, run, results, parity)
+    print(f"{run.exhibit} {run.id}: imported {checkpoint.name}; parity {said}")
+
+
+def _check_not_trained(run: Run, results: Path) -> None:
+    if trained := [
+        place
+        for place, cause in origins.copies(run, results).items()
+        if store.is_finished(place, run) and not origins.checksums(cause)
+    ]:
+        raise UserError(
+            "this run is a finished training of our own",
+            expected="a run that is not there, or that was imported",
+            found="its weights, and perhaps evaluations of them",
+            where=trained[0],
+            remedy="choose another run or other --results; or, to give this training up, remove "
+            + " and ".join(map(str, trained)),
+        )
+
+
+def _import(checkpoint: Path, run: Run, results: Path, parity: Path | None) -> str:
+    """The work of `import_checkpoint`, under the run's lock; returns what parity came to."""
     from simclr.encoder import millions
     from simclr.official import classifier_from
-    from stages.running import store
     from stages.running.job import Job
 
     variables = read_checkpoint(checkpoint)
@@ -84,11 +122,17 @@ def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | 
         head, said = None, f"{said}; its projection head was never trained and is left out"
         print(f"warning: {checkpoint.name} is not a contrastive pretraining: {said}", file=sys.stderr)
     parts = {"encoder": encoder, "head": head, "classifier": classifier}
-    job.save_weights(**{name: part for name, part in parts.items() if part is not None})
     imported = {"checkpoint": checkpoint.name, "sha256": checksums(checkpoint), "parity": said}
+    shutil.rmtree(job.folder)  # of a training that was begun
+    stored = store.store_folder(results, run)
+    job.save_weights(**{name: part for name, part in parts.items() if part is not None})
+    # First: a kill in between leaves nothing that passes for an evaluation of these weights.
+    read = origins.evaluations(run, results)
+    origins.discard(folder for folder, digests in read.items() if digests != imported["sha256"])
     job.finish({"params": millions(encoder)}, imported=imported)
-    atomic.link_tree(store.store_folder(results, run), run.folder(results))
-    print(f"{run.exhibit} {run.id}: imported {checkpoint.name}; parity {said}")
+    for folder in {run.folder(results), *origins.copies(run, results)} - {stored}:
+        atomic.link_tree(stored, folder)
+    return said
 
 
 def _networks(

@@ -89,3 +89,18 @@ def test_an_edited_rate_tries_its_points_again_and_chooses_again(clones):
         assert again[0] == {name for name in after[0] if "-lr2-" in name}, way
         assert again[1] == set(after[1]) and again[2] == set(), way
     assert sealed(clones["sweep"]) == sealed(clones["run"]) == sealed(clones["dvc"])
+
+
+def test_damaged_evidence_is_told_by_who_submits_the_jobs(tmp_path):
+    clone = Clone(
+        tmp_path / "clone", ["snakemake", "-n", "--cores", "1", "--config", "unit=run", "--", "runs"]
+    )
+    copy_tree(clone.folder, ["table_05"])
+    scale = clone.folder / "params" / "scales" / "smoke.yaml"
+    scale.write_text(scale.read_text() + "reuses_evidence: true\n")
+    commit_all(clone)
+    damaged = clone.folder / "reports" / "evidence" / "smoke" / "table_05" / "provenance.json"
+    damaged.write_text("{")
+    said = clone.run(*clone.engine, check=False)
+    assert "error: a file is damaged" in said and "git checkout -- reports/evidence" in said
+    assert "Traceback" not in said and "UserError" not in said

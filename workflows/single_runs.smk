@@ -81,7 +81,10 @@ def settle():
 
 
 if workflow.is_main_process:
-    settle()
+    try:
+        settle()
+    except UserError as error:
+        raise WorkflowError(f"error: {error}")
 
 
 def parts_of_runs(exhibit=None):

@@ -17,7 +17,7 @@ from typing import Any
 from common import files, machine
 from common.errors import UserError, explain
 from stages.planning.plans import Run
-from stages.running import ranks, store
+from stages.running import origins, ranks, store
 from stages.running.stopping import STOP, Stopped
 
 # After a request to stop, for what has no checkpoint. Slurm sends SIGKILL after 30.
@@ -60,26 +60,37 @@ def _end_in_time() -> None:
 
 def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
     """Do the run; returns "finished", "found" (another driver did it), "busy", "stopped", or what went wrong."""
+    try:
+        with store.locked(store.store_folder(results, run)) as mine:
+            return _do(run, results, report) if mine else "busy"
+    except Stopped:
+        return "stopped"
+    except UserError as error:
+        return str(error).replace("\n", "\n  ")
+    except OSError as error:
+        return str(explain(error)).replace("\n", "\n  ")
+    except Exception as error:
+        return _crashed(error, store.partial_folder(results, run) / "error.txt")
+
+
+def _do(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
     from stages.running.job import Job
 
-    with store.locked(store.store_folder(results, run)) as mine:
-        if not mine:
-            return "busy"
-        if store.is_finished(store.store_folder(results, run), run):
-            return "found"
-        try:
-            if ranks.processes_and_nodes(run)[0] > 1:
-                return ranks.carry_out(run, results, report)
-            work = importlib.import_module(f"stages.{run.stage}").work
-            Job(run, results, report).carry_out(work)
-        except Stopped:
-            return "stopped"
-        except UserError as error:
-            return str(error).replace("\n", "\n  ")
-        except OSError as error:
-            return str(explain(error)).replace("\n", "\n  ")
-        except Exception as error:
-            path = store.partial_folder(results, run) / "error.txt"
-            files.write_text(path, traceback.format_exc())
-            return f"{type(error).__name__}: {error}\n  where: {path} has the traceback"
+    if store.is_finished(store.store_folder(results, run), run):
+        return "found"
+    origins.check_trainable(run, results)
+    if ranks.processes_and_nodes(run)[0] > 1:
+        return ranks.carry_out(run, results, report)
+    work = importlib.import_module(f"stages.{run.stage}").work
+    Job(run, results, report).carry_out(work)
     return "finished"
+
+
+def _crashed(error: Exception, path: Path) -> str:
+    """Leave the traceback of a fault of ours, and say where it is."""
+    said = f"{type(error).__name__}: {error}"
+    try:
+        files.write_text(path, traceback.format_exc())
+    except (OSError, UserError):  # what went wrong is said all the same
+        return f"{said}\n  {traceback.format_exc()}"
+    return f"{said}\n  where: {path} has the traceback"

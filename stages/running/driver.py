@@ -68,6 +68,8 @@ def adopt(run: Run, results: Path) -> bool:
             atomic.link_tree(folder, stored)
         return True
     if store.is_finished(stored, run):
+        # Of a run that was killed at its last step: the folder is then that of one that was not.
+        store.discard_checkpoint(stored)
         atomic.link_tree(stored, folder)
         return True
     return False

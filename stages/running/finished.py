@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from common import files, scales
+from common.contracts import Cause
 from common.errors import UserError
 from common.seals import read_sealed
 from stages.planning.plans import Plan, Run
-from stages.running import store
+from stages.running import origins, store
 
 EVIDENCE = Path("reports/evidence")
 PROVENANCE = "provenance.json"
@@ -49,19 +50,38 @@ class Finished:
 
 
 def finished(run: Run, results: Path) -> Finished | None:
-    """The run as the store has it, verified file by file, or as the committed evidence has it; None without either."""
+    """The run as the store has it, verified file by file, or as the committed evidence has it; None without either.
+
+    Evidence of an evaluation stands only for the weights that lie here, if any do. UserError for a run that is damaged
+    here, but where the scale reuses evidence, and has it: there nobody would make the run again.
+    """
     folder = store.find(results, run)
     if not (folder / store.RUN).is_file():
-        return in_evidence(run)
-    cause = store.read_cause(folder)
-    # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
-    if cause["fingerprint"] != run.fingerprint and (known := in_evidence(run)):
-        return known
+        return _known(run, results)
+    try:
+        cause = store.read_cause(folder)
+        # Of a run that was declared otherwise before, or by older code, the sweep may still hold the result.
+        if cause["fingerprint"] != run.fingerprint and (known := _known(run, results)):
+            return known
+        return _read(folder, cause)
+    except UserError:
+        if scales.read(run.scale).reuses_evidence and (known := _known(run, results)):
+            return known
+        raise
+
+
+def _known(run: Run, results: Path) -> Finished | None:
+    known = in_evidence(run)
+    return known if known and origins.fits(known.account, run, results) else None
+
+
+def _read(folder: Path, cause: Cause) -> Finished:
+    """The finished run in a folder, whose run.json says `cause`. UserError if a file that is read is damaged."""
     listed = {name: store.read_listed(folder, cause, name) for name in cause["files"] if name in READ}
     account = {name: cause[name] for name in CAUSE} | {
         "metrics": json.loads(listed["metrics.json"]),
         "machine": _machine(folder, cause),
-        **{name: cause[name] for name in ("search", "imported", "diverged") if name in cause},
+        **{name: cause[name] for name in ("search", "imported", origins.READ, "diverged") if name in cause},
     }
     curve = csv.DictReader(io.StringIO(listed.get("curve.csv", b"").decode()))
     arrays = files.read_npz(folder / "arrays.npz") if "arrays.npz" in listed else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from stages.data import datasets
 from stages.data.loading import dataset
 from stages.planning.cost import cost_of
 from stages.planning.plans import Run
-from stages.running import store
+from stages.running import checkpoint, origins, store
 from stages.running.execution import execution
 from stages.running.finished import Finished, finished
 from stages.running.provenance import cause_of, record_of
@@ -44,7 +45,10 @@ class Job:
         self.folder = store.partial_folder(results, run)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.started = self.saved = time.monotonic()
+        # Before the checkpoint from which it goes on, if it does.
+        self.seconds_before = 0.0
         self.images, self.checkpoints_asked = 0, 0
+        self.read_imported: dict[str, str] | None = None
         # Of several processes one writes; all have the same state.
         self.leads = rank() == 0
         bind(run)
@@ -118,6 +122,7 @@ class Job:
                 remedy=f"run stage {upstream.stage} for this sweep first",
             )
         tensors = files.read_tensors(folder / "weights.safetensors")
+        self.read_imported = origins.checksums(cause)
         return {
             name.removeprefix(prefix + "."): t for name, t in tensors.items() if name.startswith(prefix + ".")
         }
@@ -155,7 +160,7 @@ class Job:
         # By minutes and not by steps: a step takes a millisecond at one scale and a second at another.
         due = time.monotonic() - self.saved >= 60 * self.execution.checkpoint_minutes
         if self.leads and (stop or due):
-            files.write_tensors(self.folder / store.CHECKPOINT, state())
+            checkpoint.write(self.folder / store.CHECKPOINT, state(), self._seconds())
             self.saved = time.monotonic()
         if stop:
             raise Stopped
@@ -169,17 +174,23 @@ class Job:
         return self.checkpoints_asked % AGREE_STEPS == 0 and anywhere(STOP.is_set(), self.device)
 
     def restore(self) -> dict[str, Tensor] | None:
-        """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded."""
+        """The last checkpoint of this very run (same fingerprint), or None. A damaged one is discarded, and said."""
         path, state, damaged = self.folder / store.CHECKPOINT, None, False
         try:
-            state = files.read_tensors(path) if path.is_file() else None
+            if path.is_file():
+                state, self.seconds_before = checkpoint.read(path)
         except UserError:
             damaged = True
         # Nobody goes on, and writes another one, before all have read this one.
         barrier()
         if damaged and self.leads:
             path.unlink()
+            print(f"{path}: damaged, discarded; the run starts anew", file=sys.stderr, flush=True)
         return state
+
+    def _seconds(self) -> float:
+        """How long the run has taken up to now, with what came before the checkpoint from which it went on."""
+        return self.seconds_before + time.monotonic() - self.started
 
     def save_curve(self, rows: list[dict[str, float]]) -> None:
         """curve.csv: one row per epoch."""
@@ -224,8 +235,9 @@ class Job:
         files.write_text(self.folder / "operative.gin", gin.operative_config_str())
         cause = cause_of(self.run) | {"cost": dataclasses.asdict(cost_of(self.run))}
         cause |= {"imported": imported} if imported else {}
+        cause |= {origins.READ: self.read_imported} if self.read_imported else {}
         cause |= {"diverged": diverged} if diverged else {}
-        record = record_of(time.monotonic() - self.started, self.images, self.device.type, world_size())
+        record = record_of(self._seconds(), self.images, self.device.type, world_size())
         store.finish(self.folder, store.store_folder(self.results, self.run), cause, record)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -111,20 +112,33 @@ def pace_of(scale: str, results: Path) -> Pace | None:
 
 
 def committed_records(scale: str) -> list[dict[str, str]]:
-    """The rows of reports/evidence/<scale>/records.csv; none without the file. UserError for another file's columns."""
+    """The rows of reports/evidence/<scale>/records.csv; none without the file.
+
+    UserError for other columns, or for seconds that are none.
+    """
     path = EVIDENCE / scale / "records.csv"
     if not path.is_file():
         return []
     header, rows = files.read_csv(path)
     if tuple(header) != COLUMNS:
-        raise UserError(
-            "a file is damaged",
-            expected=f"columns {', '.join(COLUMNS)}",
-            found=", ".join(header),
-            where=path,
-            remedy=f"git checkout -- {path}",
-        )
-    return [dict(zip(header, row, strict=True)) for row in rows]
+        raise _damaged(f"columns {', '.join(COLUMNS)}", ", ".join(header), path)
+    records = [dict(zip(header, row, strict=True)) for row in rows]
+    for number, record in enumerate(records, start=2):
+        if not _is_duration(record["seconds"]):
+            raise _damaged("seconds, a number", f"{record['seconds']!r} in row {number}", path)
+    return records
+
+
+def _damaged(expected: str, found: str, path: Path) -> UserError:
+    remedy = f"git checkout -- {path}"
+    return UserError("a file is damaged", expected=expected, found=found, where=path, remedy=remedy)
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        return 0 <= float(text) < math.inf
+    except ValueError:
+        return False
 
 
 def _seconds_here(runs: Iterable[Run], results: Path) -> dict[str, float]:

@@ -87,7 +87,7 @@ def is_finished(folder: Path, run: Run) -> bool:
 
     UserError if it was written by a version of this project with another layout.
     """
-    cause = _cause(folder)
+    cause = peek(folder)
     return cause is not None and cause["fingerprint"] == run.fingerprint and not damaged_files(folder, cause)
 
 
@@ -96,7 +96,7 @@ def stands(folder: Path, fingerprint: str, since: int) -> bool:
 
     By the time of change, which no program sets back, unlike that of modification. UserError as above.
     """
-    cause = _cause(folder)
+    cause = peek(folder)
     if cause is None or cause["fingerprint"] != fingerprint:
         return False
     return all(_stands(folder / name, digest, since) for name, digest in cause["files"].items())
@@ -104,13 +104,24 @@ def stands(folder: Path, fingerprint: str, since: int) -> bool:
 
 def is_of(folder: Path, run: Run) -> bool:
     """Whether the run.json in `folder` is of this very run; the files beside it are not looked at."""
-    cause = _cause(folder)
+    cause = peek(folder)
     return cause is not None and cause["fingerprint"] == run.fingerprint
+
+
+def is_damaged(folder: Path, run: Run) -> bool:
+    """Whether `folder` has a run.json that is not whole, or that of this very run without all its files.
+
+    A whole one of another run, as an older declaration left it, is no damage.
+    """
+    if not (folder / RUN).is_file():
+        return folder.is_dir()
+    cause = peek(folder)
+    return cause is None or (cause["fingerprint"] == run.fingerprint and bool(damaged_files(folder, cause)))
 
 
 def is_linked(folder: Path, stored: Path) -> bool:
     """Whether the files of a finished run in two folders are the same on disk, so that one is as whole as the other."""
-    cause = _cause(stored)
+    cause = peek(stored)
     names = [RUN, *cause["files"]] if cause else []
     return bool(names) and all(_is_same(folder / name, stored / name) for name in names)
 
@@ -133,12 +144,17 @@ def finish(folder: Path, destination: Path, cause: Mapping[str, Any], record: Ma
     files.write_json(folder / RECORD, record)
     # Last: a folder without run.json is unfinished, so a kill before this line leaves a run to be resumed.
     files.write_json(folder / RUN, seals.sealed({**cause, "layout": LAYOUT, "files": listed}))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
     # Damaged, or it would have been linked instead of run again.
     if destination.exists():
         shutil.rmtree(destination)
     # One rename within one file system: other drivers see the whole run or none.
     os.replace(folder, destination)
+    discard_checkpoint(destination)
+
+
+def discard_checkpoint(folder: Path) -> None:
+    """Remove the checkpoint of a sealed run: until it stood in its place, all that it cost lay in that."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
 def read_run(folder: Path) -> Cause:
@@ -184,8 +200,11 @@ def read_listed(folder: Path, cause: Cause, name: str) -> bytes:
     return data
 
 
-def _cause(folder: Path) -> Cause | None:
-    """The content of a whole run.json; None without one."""
+def peek(folder: Path) -> Cause | None:
+    """The content of a whole run.json, without a look at the files that it lists; None without one.
+
+    UserError if it was written by a version of this project with another layout.
+    """
     try:
         cause = json.loads((folder / RUN).read_bytes())
     except (OSError, ValueError):

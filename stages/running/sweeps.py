@@ -8,6 +8,7 @@ engines look at the index alone.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -18,13 +19,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common import files, machine, scales
+from common import atomic, files, machine, scales
 from common.errors import UserError, command
 from common.names import nearest
 from common.options import add_results, add_scale
 from stages.planning.declaration import by_claims, exhibit_ids
 from stages.planning.plans import Plan, Run, read_plan
-from stages.running import store
+from stages.running import origins, store
 from stages.running.driver import Outcome, adopt, carry_out
 from stages.running.finished import in_evidence
 
@@ -126,16 +127,19 @@ def bring(
 ) -> int:
     """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
 
-    evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out.
-    Exhibits with the most claims come first then, because such a scale takes several sittings, and each is to end with
-    whole exhibits. Elsewhere the longest runs come first, so that all ends soonest.
+    evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out,
+    and a damaged copy of them is removed. Exhibits with the most claims come first then, because such a scale takes
+    several sittings, and each is to end with whole exhibits. Elsewhere the longest runs come first, so that all ends
+    soonest.
     """
     runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
-    absent = without_data([run for some in runs.values() for run in some], results)
-    runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
     known = known_elsewhere(evidence, results) if evidence is not None else set()
-    left = [run for some in runs.values() for run in some if run.fingerprint not in known]
+    every = [run for some in runs.values() for run in some]
+    absent = without_data([run for run in every if run.fingerprint not in known], results)
+    runs = {sweep: [run for run in some if run.fingerprint not in absent] for sweep, some in runs.items()}
+    left = [run for run in every if run.fingerprint not in absent | known]
     check_prepared(left, results)
+    _discard_damaged([run for run in every if run.fingerprint in known], results)
     outcome = carry_out(title, left, results, jobs, {} if evidence is None else turns(left))
     for sweep, some in runs.items():
         _settle(sweep, some, known, results, outcome, whole=all(map(wanted, sweep.runs)))
@@ -157,12 +161,17 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
     """The runs, by fingerprint, whose numbers the committed evidence has, and whose weights no run that is left needs.
 
     So several machines can complete a scale, a part at a time. Of a search only the numbers are needed, and none of
-    them where that of the run that chooses is known.
+    them where that of the run that chooses is known. A run that cannot be made, for want of data, needs nothing.
     """
-    waiting = {run.fingerprint: run for run in runs if not is_here(run, results)}
-    known = {key for key, run in waiting.items() if in_evidence(run)}
-    left = [run for key, run in waiting.items() if key not in known]
-    known |= searched(waiting[key] for key in known) - searched(left)
+    shown: dict[str, list[Run]] = {}
+    for run in runs:
+        shown.setdefault(run.fingerprint, []).append(run)
+    waiting = {key: some for key, some in shown.items() if not any(is_here(run, results) for run in some)}
+    # Evidence answers by exhibit: what it has for one of those that show a run, it may not have for another.
+    known = {key for key, some in waiting.items() if all(_is_known(run, results) for run in some)}
+    lacking = lacking_data((some[0] for key, some in waiting.items() if key not in known), results)
+    left = [some[0] for key, some in waiting.items() if key not in known and key not in lacking]
+    known |= searched(waiting[key][0] for key in known) - searched(left)
     left = [run for run in left if run.fingerprint not in known]
     # A run that evaluates needs its upstream weights, and evidence has numbers alone: those are made after all.
     while left:
@@ -170,6 +179,11 @@ def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:
         known -= {run.fingerprint for run in upstream}
         left = upstream
     return known
+
+
+def _is_known(run: Run, results: Path) -> bool:
+    known = in_evidence(run)
+    return known is not None and origins.fits(known.account, run, results)
 
 
 def is_here(run: Run, results: Path) -> bool:
@@ -185,20 +199,30 @@ def searched(runs: Iterable[Run]) -> set[str]:
 
 
 def without_data(runs: Iterable[Run], results: Path) -> set[str]:
-    """Fingerprints of the runs whose data set `prepare` could not obtain: their exhibit is drawn without them."""
-    absent, missing, runs = set(), None, list(runs)
-    points = searched(runs)
+    """The fingerprints of `lacking_data`, said of each run: its exhibit is drawn without it."""
+    runs = list(runs)
+    lacking, points = lacking_data(runs, results), searched(runs)
     for run in runs:
-        if missing is None:
-            path = results / run.scale / "data" / "manifest.json"
-            missing = files.read_json(path)["missing"] if path.is_file() else []
+        # Of a whole grid the run that chooses is named.
+        if run.fingerprint in lacking and run.fingerprint not in points:
+            said = f"{run.id} of {run.stage} {run.exhibit}, data set {lacking[run.fingerprint]} is missing"
+            print(f"not run: {said}", flush=True)
+    return set(lacking)
+
+
+def lacking_data(runs: Iterable[Run], results: Path) -> dict[str, str]:
+    """By fingerprint of a run: the data set that `prepare` could not obtain, and that it or its upstream run needs."""
+    runs = list(runs)
+    path = results / runs[0].scale / "data" / "manifest.json" if runs else None
+    missing = files.read_json(path)["missing"] if path and path.is_file() else []
+
+    def lacked(run: Run) -> str | None:
         if run.dataset in missing:
-            # Of a whole grid the run that chooses is named.
-            if run.fingerprint not in points:
-                said = f"{run.id} of {run.stage} {run.exhibit}, data set {run.dataset} is missing"
-                print(f"not run: {said}", flush=True)
-            absent.add(run.fingerprint)
-    return absent
+            return run.dataset
+        above = lacked(run.upstream) if missing and run.upstream else None
+        return above if above and not is_here(run.upstream, results) and not is_here(run, results) else None
+
+    return {run.fingerprint: name for run in runs if (name := lacked(run))}
 
 
 def check_prepared(runs: Iterable[Run], results: Path) -> None:
@@ -260,17 +284,29 @@ def _settle(
     if whole and not failed:
         _discard_undeclared(sweep, results)
         # Written even if unchanged: an engine that compares times must see that the sweep was looked at.
-        files.write_json(sweep.plan.index_path(results, sweep.stage), _index(runs, results))
+        files.write_json(sweep.plan.index_path(results, sweep.stage), _index(runs, known, results))
 
 
-def _index(runs: list[Run], results: Path) -> dict[str, dict[str, str]]:
-    return {run.id: {"fingerprint": run.fingerprint, "sha256": _sha256_of(run, results)} for run in runs}
+def _index(runs: list[Run], known: set[str], results: Path) -> dict[str, dict[str, str]]:
+    """By run: its fingerprint, and the SHA-256 of its run.json; "evidence" for one that is known by that alone."""
+
+    def sha256(run: Run) -> str:
+        here = run.fingerprint not in known
+        return files.sha256_file(run.folder(results) / store.RUN) if here else "evidence"
+
+    return {run.id: {"fingerprint": run.fingerprint, "sha256": sha256(run)} for run in runs}
 
 
-def _sha256_of(run: Run, results: Path) -> str:
-    """The SHA-256 of its run.json; "evidence" for a run whose numbers are committed and that does not lie here."""
-    folder = run.folder(results)
-    return files.sha256_file(folder / store.RUN) if store.is_of(folder, run) else "evidence"
+def _discard_damaged(runs: Iterable[Run], results: Path) -> None:
+    """Remove what lies here of runs that are known by evidence, and is not whole: no command would make it again."""
+    for run in runs:
+        places = {run.folder(results), store.store_folder(results, run)}
+        if not any(store.is_damaged(folder, run) for folder in places):
+            continue
+        with store.locked(store.store_folder(results, run)) as mine:
+            for folder in [each for each in sorted(places) if mine and store.is_damaged(each, run)]:
+                shutil.rmtree(folder)
+                print(f"{folder}: not whole, removed; its numbers come from the evidence", flush=True)
 
 
 def _discard_undeclared(sweep: Sweep, results: Path) -> None:
@@ -279,5 +315,6 @@ def _discard_undeclared(sweep: Sweep, results: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     declared = {run.id for run in sweep.runs}
     for path in folder.iterdir():
-        if path.name not in declared:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if path.name not in declared and not atomic.is_at_work_on(path):
+            with contextlib.suppress(FileNotFoundError):  # another driver removes it
+                shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -125,3 +125,46 @@ def test_link_tree_on_a_full_disk_keeps_the_older_tree(fails, tree, monkeypatch)
 def test_link_tree_needs_a_source(tmp_path):
     with pytest.raises(UserError, match="nothing to link"):
         atomic.link_tree(tmp_path / "none", tmp_path / "copy")
+
+
+def test_a_folder_that_another_process_put_there_in_the_moment_between_is_as_good(tree, monkeypatch):
+    files.write_text(tree / "copy" / "old", "old")
+    rename = os.rename
+
+    def beside_another(source, destination):
+        rename(source, destination)
+        if str(destination).endswith(".old.partial"):
+            files.write_text(tree / "copy" / "deep" / "a", "one")
+
+    monkeypatch.setattr(os, "rename", beside_another)
+    atomic.link_tree(tree / "source", tree / "copy")
+    assert names(tree / "copy") == ["deep"] and names(tree) == ["copy", "source"]
+
+
+def test_a_folder_that_another_process_moves_away_first_is_put_there(tree, monkeypatch):
+    files.write_text(tree / "copy" / "old", "old")
+    rename = os.rename
+
+    def gone(source, destination):
+        if str(destination).endswith(".old.partial"):
+            rename(source, tree / "aside")
+        rename(source, destination)
+
+    monkeypatch.setattr(os, "rename", gone)
+    atomic.link_tree(tree / "source", tree / "copy")
+    assert names(tree / "copy") == ["deep"]
+
+
+def test_a_temporary_name_says_whether_its_process_lives(tmp_path):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert atomic.is_at_work_on(atomic._beside(tmp_path / "a")) and atomic.is_at_work_on(
+        ".a.1-0123abcd.new.partial"
+    )
+    for name in (
+        f".a.{ended.pid}-0123abcd.new.partial",
+        "a",
+        ".a.1-zz.new.partial",
+        f".a.{10**30}-0123abcd.new.partial",
+    ):
+        assert not atomic.is_at_work_on(tmp_path / name)

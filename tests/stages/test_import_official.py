@@ -1,7 +1,9 @@
 """A checkpoint written by TensorFlow itself, with the golden weights: what we read gives the official features."""
 
+import importlib
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,8 @@ from simclr.heads import projection_head
 from simclr.official import encoder_variables, head_variables
 from stages import import_official
 from stages.planning import plans
+from stages.running import child, origins, store
+from stages.running.job import Job
 from tests.simclr.official_weights import our_weights
 from tests.stages import tiny
 
@@ -218,3 +222,110 @@ def test_a_trained_head_is_told_from_one_as_initialized(case):
             assert import_official.head_was_trained({**untouched, name: value})
     without = {name: value for name, value in untouched.items() if not name.startswith("head_contrastive/")}
     assert import_official.head_was_trained(without)
+
+
+EVALUATED = EXHIBIT.replace("[pretrain], grid", "[pretrain, linear_eval], grid")
+SHA256 = {"model.ckpt-1.index": "a" * 64}
+
+
+@pytest.fixture
+def chain(project, read_as, case, tmp_path, monkeypatch):
+    """A pretraining, its evaluation (both planned, neither made), and a function that imports published weights."""
+    importlib.import_module("stages.linear_eval")
+    tiny.declare_only(project, {"table_06": EVALUATED})
+    plan = plans.resolve("table_06", "smoke")
+    parity, given = parity_file(tmp_path / "logits.npz", case[0]), dict(SHA256)
+    monkeypatch.setattr(import_official, "checksums", lambda prefix: dict(given))
+
+    def bring_in(**digests: str) -> None:
+        given.update(digests)
+        import_official.import_checkpoint(read_as, plan.runs("pretrain")[0], tiny.RESULTS, parity)
+
+    return plan.runs("pretrain")[0], plan.runs("linear_eval")[0], bring_in
+
+
+def evaluate(run, top1: float) -> Path:
+    """Seal an evaluation that reads the weights which lie here."""
+    work = Job(run, tiny.RESULTS)
+    work.upstream_tensors("encoder")
+    work.finish({"top1": top1})
+    return store.store_folder(tiny.RESULTS, run)
+
+
+def train(run) -> Path:
+    work = Job(run, tiny.RESULTS)
+    work.save_weights(encoder=torch.nn.Linear(1, 1))
+    work.finish({"loss": 1.0})
+    return store.store_folder(tiny.RESULTS, run)
+
+
+def test_a_finished_training_is_not_replaced_and_is_named(chain):
+    trained, _, bring_in = chain
+    folder = train(trained)
+    before = files.read_json(folder / "run.json")
+    with pytest.raises(UserError, match="a finished training of our own") as caught:
+        bring_in()
+    assert str(folder) in caught.value.remedy and files.read_json(folder / "run.json") == before
+
+
+def test_an_import_removes_evaluations_of_other_weights_and_keeps_those_of_the_same(chain):
+    trained, evaluated, bring_in = chain
+    folder = train(trained)
+    ours = evaluate(evaluated, 50.0)
+    shutil.rmtree(folder)
+    bring_in()
+    assert not ours.exists()
+    again = evaluate(evaluated, 60.0)
+    assert files.read_json(again / "run.json")["upstream_imported"] == SHA256
+    bring_in()
+    assert store.is_finished(again, evaluated)
+    bring_in(**{"model.ckpt-1.index": "b" * 64})
+    assert not again.exists()
+    for place in (folder, trained.folder(tiny.RESULTS)):
+        digests = files.read_json(place / "run.json")["imported"]["sha256"]
+        assert digests == {"model.ckpt-1.index": "b" * 64}
+
+
+def test_nobody_trains_where_weights_were_imported_and_evaluated(chain):
+    """The official number would pass for ours."""
+    trained, evaluated, bring_in = chain
+    bring_in()
+    read = evaluate(evaluated, 60.0)
+    (store.store_folder(tiny.RESULTS, trained) / "weights.safetensors").write_bytes(b"damaged")
+    said = child._attempt(trained, tiny.RESULTS, lambda done, total: None)
+    assert "published weights stood in the place of this training" in said and str(read) in said
+    shutil.rmtree(read)
+    origins.check_trainable(trained, tiny.RESULTS)
+    read = train(trained)
+    assert "upstream_imported" not in files.read_json(evaluate(evaluated, 50.0) / "run.json")
+
+
+def test_evidence_of_an_evaluation_stands_for_the_weights_that_lie_here_alone(chain):
+    trained, evaluated, bring_in = chain
+    assert origins.fits({}, evaluated, tiny.RESULTS) and origins.fits({}, trained, tiny.RESULTS)
+    bring_in()
+    assert not origins.fits({}, evaluated, tiny.RESULTS)
+    assert origins.fits({"upstream_imported": SHA256}, evaluated, tiny.RESULTS)
+    shutil.rmtree(store.store_folder(tiny.RESULTS, trained))
+    shutil.rmtree(trained.folder(tiny.RESULTS))
+    train(trained)
+    assert origins.fits({}, evaluated, tiny.RESULTS)
+    assert not origins.fits({"upstream_imported": SHA256}, evaluated, tiny.RESULTS)
+
+
+def test_an_import_beside_a_command_that_is_at_work_on_the_run_is_refused(chain):
+    trained, _, bring_in = chain
+    with store.locked(store.store_folder(tiny.RESULTS, trained)) as mine:
+        assert mine
+        with pytest.raises(UserError, match="another command is at work"):
+            bring_in()
+
+
+def test_what_another_process_moves_meanwhile_is_no_evaluation_and_no_error(chain, monkeypatch):
+    trained, evaluated, bring_in = chain
+    bring_in()
+    read = evaluate(evaluated, 60.0)
+    shutil.copytree(read, read.with_name(f".{read.name}.1-0123abcd.new.partial"))
+    assert list(origins.evaluations(trained, tiny.RESULTS)) == [read]
+    monkeypatch.setattr(origins.store, "peek", lambda folder: (folder / "gone").read_bytes())
+    assert origins.evaluations(trained, tiny.RESULTS) == {}

@@ -1,5 +1,6 @@
 """One run at work: its bindings and no others, a checkpoint that survives, an account of what decided it."""
 
+import errno
 import json
 import os
 import platform
@@ -121,6 +122,45 @@ def test_a_damaged_checkpoint_is_discarded_and_the_run_starts_anew(at_work, size
     work.checkpoint(state)
     os.truncate(work.folder / CHECKPOINT, size)
     assert work.restore() is None and not (work.folder / CHECKPOINT).exists()
+
+
+def test_a_changed_byte_anywhere_in_a_checkpoint_is_seen(at_work, capsys):
+    work = at_work(execution__checkpoint_minutes=0.0)
+    work.checkpoint(state)
+    path = work.folder / CHECKPOINT
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 5):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert work.restore() is None and not path.exists(), place
+        assert capsys.readouterr().err == f"{path}: damaged, discarded; the run starts anew\n"
+    path.write_bytes(whole)
+    assert work.restore().keys() == state().keys() and capsys.readouterr().err == ""
+
+
+def test_a_checkpoint_from_before_checksums_is_taken(at_work):
+    work = at_work()
+    files.write_tensors(work.folder / CHECKPOINT, state())
+    found = work.restore()
+    assert torch.equal(found["weight"], state()["weight"]) and work.seconds_before == 0
+
+
+def test_the_seconds_of_a_resumed_run_are_those_of_all_its_parts(at_work, monkeypatch):
+    """Its images are: images per second would be too many."""
+    clock = iter([])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    clock = iter([100.0, 130.0, 130.0, 130.0])
+    at_work(execution__checkpoint_minutes=0.0).checkpoint(state)
+    clock = iter([5.0, 15.0, 15.0, 15.0])
+    second = at_work(execution__checkpoint_minutes=0.0)
+    assert second.restore()
+    second.checkpoint(state)  # killed again
+    clock = iter([7.0, 9.0])
+    last = at_work(execution__checkpoint_minutes=0.0)
+    assert last.restore()
+    last.images = 840
+    last.finish({})
+    record = files.read_json(store.store_folder(last.results, last.run) / "record.json")
+    assert (record["seconds"], record["images_per_second"]) == (42.0, 20.0)
 
 
 def test_another_run_does_not_see_the_checkpoint(at_work):
@@ -330,6 +370,29 @@ def test_the_report_of_a_failure_does_not_outlive_it(project, monkeypatch):
     assert attempt(run, project / "unbroken") == "finished"
     found, expected = (tiny.listed(store.store_folder(r, run)) for r in (results, project / "unbroken"))
     assert found == expected
+
+
+def test_a_lock_that_cannot_be_opened_is_told(project, monkeypatch):
+    run, results = a_run(), project / "results"
+    lock = store.store_folder(results, run).with_suffix(".lock")
+    lock.mkdir(parents=True)
+    assert str(lock) in attempt(run, results) and "Is a directory" in attempt(run, results)
+    refused = PermissionError(errno.EACCES, "Permission denied", str(lock))
+    monkeypatch.setattr(child.store, "locked", lambda folder: (_ for _ in ()).throw(refused))
+    said = attempt(run, results)
+    assert "Permission denied" in said and "check the owner" in said
+
+
+def test_a_crash_is_told_where_its_report_cannot_be_written(project, monkeypatch):
+    run, results = a_run(), project / "results"
+
+    def fails(_):
+        (store.partial_folder(results, run) / "error.txt").mkdir()
+        raise RuntimeError("the machine was unwell")
+
+    monkeypatch.setattr(gradients, "work", fails)
+    said = attempt(run, results)
+    assert said.startswith("RuntimeError: the machine was unwell") and "Traceback" in said
 
 
 def test_a_divergence_is_a_result_and_what_evaluates_it_says_so(project, monkeypatch):

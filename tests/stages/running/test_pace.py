@@ -93,7 +93,7 @@ def test_of_a_stage_without_a_finished_run_the_pace_of_all_is_taken(two):
 def test_runs_that_are_committed_give_the_pace_where_none_is_here(two, monkeypatch):
     first, second = runs_of(two, "pretrain")
     records("smoke", {first.fingerprint: 3600.0, "of another code": 1.0})
-    monkeypatch.setattr(sweeps, "in_evidence", lambda run: run.fingerprint == first.fingerprint or None)
+    monkeypatch.setattr(sweeps, "_is_known", lambda run, _: run.fingerprint == first.fingerprint)
     said = pace.cost_lines("smoke", two, tiny.RESULTS)
     assert "as measured by the committed runs" in said and "left: 3 of 4 runs, 1 hour" in said
     made(second, 36.0)
@@ -136,3 +136,11 @@ def test_other_columns_are_refused(project):
     files.write_text("reports/evidence/smoke/records.csv", "run,seconds\na,1\n")
     with pytest.raises(UserError, match="columns fingerprint, stage, finished"):
         pace.committed_records("smoke")
+
+
+@pytest.mark.parametrize("seconds", ["", "x7.5", "nan", "-1", "1e999"])
+def test_damaged_seconds_are_refused_by_row(project, seconds, capsys):
+    records("smoke", {"whole": 1.0, "damaged": seconds})
+    with pytest.raises(UserError, match="a file is damaged") as caught:
+        pace.committed_records("smoke")
+    assert f"{seconds!r} in row 3" in caught.value.found and "git checkout" in caught.value.remedy

@@ -99,6 +99,31 @@ def test_a_kill_before_the_seal_keeps_the_checkpoint(run, tmp_path, monkeypatch)
     assert not (done / store.CHECKPOINT).exists() and store.CHECKPOINT not in store.read_run(done)["files"]
 
 
+@pytest.mark.parametrize("moved", [False, True], ids=["before the rename", "after it"])
+def test_a_kill_at_the_rename_costs_no_training(run, tmp_path, monkeypatch, moved):
+    partial, stored = store.partial_folder(tmp_path, run), store.store_folder(tmp_path, run)
+    files.write_text(partial / store.CHECKPOINT, "state")
+    replace = os.replace
+
+    def killed(source, destination):
+        if moved or not Path(source).is_dir():
+            replace(source, destination)
+        if Path(source) == partial:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        sealed(tmp_path, run)
+    monkeypatch.undo()
+    if not moved:
+        assert (partial / store.CHECKPOINT).read_text() == "state"
+        sealed(tmp_path, run)
+    assert store.is_finished(stored, run) and driver.adopt(run, tmp_path)
+    names = {"metrics.json", "pictures", "record.json", "run.json"}
+    for folder in (stored, run.folder(tmp_path)):
+        assert {path.name for path in folder.iterdir()} == names
+
+
 @pytest.mark.parametrize("linked", [True, False])
 def test_a_damaged_copy_in_the_store_is_replaced_by_that_of_the_sweep(run, tmp_path, linked):
     """Readers look into the store; what they tell a user to do must mend it."""

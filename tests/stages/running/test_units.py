@@ -31,7 +31,7 @@ def begun(project, monkeypatch):
     monkeypatch.setattr(
         sweeps.scales, "read", lambda name: dataclasses.replace(declared, reuses_evidence=True)
     )
-    monkeypatch.setattr(sweeps, "in_evidence", lambda each: each.fingerprint in known or None)
+    monkeypatch.setattr(sweeps, "_is_known", lambda each, _: each.fingerprint in known)
     monkeypatch.setattr(
         sweeps, "carry_out", lambda title, runs, *rest: done.extend(runs) or driver.Outcome(ran=set())
     )
