@@ -159,9 +159,14 @@ def test_a_third_of_the_rate():
     assert f"the others end at {seeds[1]:.0f} to {seeds[-1]:.0f}" in WORDS
 
 
-def test_length_at_a_third_of_the_rate():
-    measured = means("figure_09", ["metric", "epochs"], "reduced_gentle")["top1"]
-    assert f"from {measured[5]:.1f} at 5 epochs to {measured[40]:.1f} at 40" in WORDS
+def test_batches_and_length_at_a_third_of_the_rate():
+    measured = means("figure_09", ["metric", "batch_size", "epochs"], "reduced_gentle")["top1"]
+    assert f"from {measured[1024, 5]:.1f} at 5 epochs to {measured[1024, 40]:.1f} at 40" in WORDS
+    assert f"{measured[64, 5]:.1f}" == f"{measured[1024, 5]:.1f}"
+    assert f"equal after 5 epochs ({measured[64, 5]:.1f} each)" in WORDS
+    assert f"1024 is {measured[1024, 40] - measured[64, 40]:.1f} points ahead after 40" in WORDS
+    usual = means("figure_09", ["metric", "batch_size", "epochs"])["top1"]
+    assert f"the higher rate has them {usual[64, 5] - usual[1024, 5]:.0f} points apart" in WORDS
 
 
 @pytest.mark.parametrize("ablation", ["global batch norm", "local batch norm"])

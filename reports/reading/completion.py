@@ -60,7 +60,7 @@ class Left(NamedTuple):
 
 
 def read_records(path: Path) -> list[dict[str, str]]:
-    """The rows of records.csv; none without the file. UserError for one that lacks a column."""
+    """The rows of records.csv; none without the file. UserError for one that lacks a column, or has other seconds."""
     if not path.is_file():
         return []
     header, rows = read_csv(path, REMEDY)
@@ -69,7 +69,14 @@ def read_records(path: Path) -> list[dict[str, str]]:
             "not a table of the records of runs", expected=", ".join(COLUMNS), found=", ".join(header), where=path,
             remedy=REMEDY,
         )  # fmt: skip
-    return [dict(zip(header, row, strict=True)) for row in rows]
+    records = [dict(zip(header, row, strict=True)) for row in rows]
+    for number, record in enumerate(records, start=2):
+        if not re.fullmatch(r"(\d+(\.\d+)?)?", record["seconds"]):
+            raise UserError(
+                "not a table of the records of runs", expected="seconds, a number or nothing",
+                found=f"{record['seconds']!r} in row {number}", where=path, remedy=REMEDY,
+            )  # fmt: skip
+    return records
 
 
 def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:

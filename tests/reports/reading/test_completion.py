@@ -119,3 +119,12 @@ def test_records_that_lack_a_column_are_refused(tmp_path):
     with refused("not a table of the records of runs.*expected fingerprint, stage, finished"):
         read_records(tmp_path / "records.csv")
     assert read_records(tmp_path / "none.csv") == []
+
+
+@pytest.mark.parametrize("seconds", ["long", "-3", "nan"])
+def test_seconds_that_are_no_duration_are_refused(tmp_path, seconds):
+    row = RECORD | {"seconds": seconds}
+    path = tmp_path / "records.csv"
+    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    with refused(r"seconds, a number or nothing found .* in row 2"):
+        read_records(path)
