@@ -28,11 +28,20 @@ def discard_broken(scale_folder: str | Path) -> list[str]:
 
     Snakemake does not remake a file that is missing between two that are there, so the later steps have to run, too.
     """
-    receipts = sorted((Path(scale_folder) / PLACE).rglob("*.json"))
-    broken = [path for path in receipts if not _is_true(path)]
-    for path in receipts if broken else []:
-        path.unlink()
+    broken = [path for path in _all(scale_folder) if not _is_true(path)]
+    if broken:
+        discard(scale_folder)
     return [path.stem for path in broken]
+
+
+def discard(scale_folder: str | Path) -> None:
+    """Remove all receipts of a scale, so that every step looks at what is left to do."""
+    for path in _all(scale_folder):
+        path.unlink()
+
+
+def _all(scale_folder: str | Path) -> list[Path]:
+    return sorted((Path(scale_folder) / PLACE).rglob("*.json"))
 
 
 def _is_true(path: Path) -> bool:

@@ -33,17 +33,10 @@ def remember(folder: Path, seen: Iterable[Seen]) -> None:
     files.write_json(_stamp(folder), {place: digest for each in seen for place, digest in each.items()})
 
 
-def look_again(results: Path, scale: str) -> bool:
-    """Remove the manifest of a scale's data sets if another try may find one that is missing, so that engines try it.
-
-    Also a manifest that cannot be read. Returns whether it is to be made again.
-    """
-    folder = results / scale / "data"
+def may_have_come(folder: Path) -> bool:
+    """Whether another try may find a data set that is missing in `folder`, or its manifest cannot be read."""
     manifest = folder / "manifest.json"
-    if manifest.is_file() and _still_says(manifest, folder):
-        return False
-    manifest.unlink(missing_ok=True)
-    return True
+    return manifest.is_file() and not _still_says(manifest, folder)
 
 
 def _still_says(manifest: Path, folder: Path) -> bool:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from common import files
+from common import files, receipts
 from stages import prepare, repro
 from stages.data.datasets import REPOSITORY
-from stages.obtaining.appeared import look_again
+from stages.obtaining.appeared import may_have_come
 from stages.obtaining.declarations import read_declaration
 from tests.stages import official
 
-RESULTS = Path("results")
-MANIFEST = Path("results/smoke/data/manifest.json")
+DATA = Path("results/smoke/data")
+MANIFEST = DATA / "manifest.json"
 STAMP = Path("results/smoke/data.stamp")
 
 
@@ -48,7 +48,7 @@ def test_what_cannot_be_had_is_not_tried_at_every_call(unpacked, capsys):
     assert prepared() == 0
     assert missing() == ["dtd", "fashion_mnist"]
     assert "missing: dtd, fashion_mnist. What needs them stays partial" in capsys.readouterr().out
-    assert not look_again(RESULTS, "smoke") and MANIFEST.is_file()
+    assert not may_have_come(DATA)
 
 
 def test_a_tree_that_was_unpacked_is_found_though_its_files_are_old(unpacked):
@@ -56,9 +56,9 @@ def test_a_tree_that_was_unpacked_is_found_though_its_files_are_old(unpacked):
     for path in [unpacked, *unpacked.rglob("*")]:
         os.utime(path, (1_000_000_000, 1_000_000_000))
     shutil.copytree(unpacked, "data/dtd")  # keeps times, as tar does
-    assert look_again(RESULTS, "smoke") and not MANIFEST.exists()
+    assert may_have_come(DATA)
     assert prepared() == 0 and missing() == ["fashion_mnist"]
-    assert not look_again(RESULTS, "smoke")
+    assert not may_have_come(DATA)
 
 
 def test_a_tree_that_was_refused_is_tried_again_when_it_changes(unpacked):
@@ -67,9 +67,9 @@ def test_a_tree_that_was_refused_is_tried_again_when_it_changes(unpacked):
     whole = listed.read_text()
     listed.write_text("nobody/knows.jpg\n")
     prepared()
-    assert "dtd" in missing() and not look_again(RESULTS, "smoke")
+    assert "dtd" in missing() and not may_have_come(DATA)
     listed.write_text(whole)
-    assert look_again(RESULTS, "smoke")
+    assert may_have_come(DATA)
     prepared()
     assert missing() == ["fashion_mnist"]
 
@@ -79,7 +79,7 @@ def test_files_of_a_source_and_a_set_that_was_prepared_alone_are_found(unpacked,
     prepared()
     Path(place).parent.mkdir(parents=True, exist_ok=True)
     Path(place).write_text("")
-    assert look_again(RESULTS, "smoke")
+    assert may_have_come(DATA)
 
 
 def test_a_shard_or_an_archive_that_was_brought_is_found(unpacked):
@@ -91,14 +91,14 @@ def test_a_shard_or_an_archive_that_was_brought_is_found(unpacked):
         prepared()
         Path(place).parent.mkdir(exist_ok=True)
         Path(place).write_text("")
-        assert look_again(RESULTS, "smoke"), place
+        assert may_have_come(DATA), place
 
 
 def test_nothing_is_looked_for_where_nothing_is_missing(unpacked, monkeypatch):
     monkeypatch.setattr(prepare, "planned", lambda scale: ["digits"])
     prepared()
     STAMP.unlink()
-    assert missing() == [] and not look_again(RESULTS, "smoke")
+    assert missing() == [] and not may_have_come(DATA)
 
 
 @pytest.mark.parametrize("damage", [b"\xff", b"[]", b"{}", b"[" * 5000, b'{"missing": 1}'])
@@ -106,16 +106,16 @@ def test_nothing_is_looked_for_where_nothing_is_missing(unpacked, monkeypatch):
 def test_a_damaged_note_is_made_again(unpacked, path, damage):
     prepared()
     path.write_bytes(damage)
-    assert look_again(RESULTS, "smoke")
+    assert may_have_come(DATA)
     assert prepared() == 0 and missing() == ["dtd", "fashion_mnist"]
-    assert not look_again(RESULTS, "smoke")
+    assert not may_have_come(DATA)
 
 
 def test_a_manifest_that_came_without_the_note_is_made_again(unpacked):
     """As by `dvc pull`: what is missing there may be here."""
     prepared()
     STAMP.unlink()
-    assert look_again(RESULTS, "smoke")
+    assert may_have_come(DATA)
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,14 @@ def test_a_full_disk_is_no_missing_data_set(unpacked, monkeypatch, capsys, refus
     assert prepared() == 0 and missing() == ["dtd", "fashion_mnist"]
 
 
-def test_dvc_is_called_after_the_same_look(unpacked, monkeypatch):
-    """It knows its files alone: one that is gone makes it prepare again."""
+def test_dvc_is_called_after_the_look_of_snakemake(unpacked, monkeypatch):
+    """Engines know files alone: the manifest goes, and the receipts, between which and its makers none is remade."""
     prepared()
+    receipts.write(DATA.parent, "runs/figure_08", [MANIFEST])
     Path("data/fashion-mnist").mkdir(parents=True)
     monkeypatch.setattr(repro.scales, "default", lambda: "smoke")
     called = []
     monkeypatch.setattr(os, "execv", lambda program, words: called.append(words))
     assert repro.main(["--quiet"]) == 0
-    assert called == [[sys.executable, "-m", "dvc", "repro", "--quiet"]] and not MANIFEST.exists()
+    assert called == [[sys.executable, "-m", "dvc", "repro", "--quiet"]]
+    assert not MANIFEST.exists() and not list((DATA.parent / receipts.PLACE).rglob("*.json"))
