@@ -17,7 +17,9 @@ from common import files
 # What a plan is made from, and what it writes into the working tree.
 INPUTS = ("params", "common", "simclr", "stages", "reports", "workflows")
 WRITTEN = ("params/plan", "workflows/dvc.yaml")
-SKIPPED = ("__pycache__", "out", "evidence", "metrics", "bench.json", "dvc.lock", "plan", "dvc.yaml")
+SKIPPED = frozenset(
+    {"__pycache__", "out", "evidence", "metrics", "bench.json", "dvc.lock", "plan", "dvc.yaml"}
+)
 LIST = re.compile(rb"^list \S+ (.+)$", re.MULTILINE)
 
 
@@ -28,7 +30,7 @@ def stamp_path(results: Path, scale: str) -> Path:
 
 def look() -> str:
     """A digest of the sizes and times of what every plan is made from."""
-    return _digest(path for path in _all(INPUTS) if not set(path.parts) & set(SKIPPED))
+    return _digest(path for path in _all(INPUTS) if SKIPPED.isdisjoint(path.parts))
 
 
 def is_current(results: Path, scale: str, looked: str) -> bool:
@@ -61,10 +63,12 @@ def _content(name: str) -> str:
 
 
 def _digest(paths: Iterable[Path]) -> str:
-    lines = [f"{path} {stat.st_size} {stat.st_mtime_ns}" for path in paths for stat in [path.stat()]]
+    files_alone = (path for path in paths if path.is_file())
+    lines = [f"{path} {stat.st_size} {stat.st_mtime_ns}" for path in files_alone for stat in [path.stat()]]
     return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
 
 
 def _all(places: Iterable[str | Path]) -> Iterator[Path]:
     for place in map(Path, places):
-        yield from (path for path in [place, *place.rglob("*")] if path.is_file())
+        yield place
+        yield from place.rglob("*")
