@@ -27,14 +27,16 @@ def write(scale_folder: Path, step: str, left: Iterable[Path]) -> None:
 def discard_broken(scale_folder: str | Path) -> list[str]:
     """The names of the steps whose receipts are no longer true. If there are any, all receipts of the scale go.
 
-    Snakemake does not remake a file that is missing between two that are there, so the later steps have to run, too.
+    The steps of single exhibits, as drawn/figure_05, come last. Snakemake does not remake a file that is missing
+    between two that are there, so the later steps have to run, too.
     """
     # A receipt of one exhibit lists files that those of the scale list, too.
     digest_of = functools.cache(files.sha256_file)
     broken = [path for path in _all(scale_folder) if not _is_true(path, digest_of)]
     if broken:
         discard(scale_folder)
-    return [path.stem for path in broken]
+    names = (path.relative_to(Path(scale_folder) / PLACE).with_suffix("").as_posix() for path in broken)
+    return sorted(names, key=lambda name: (name.count("/"), name))
 
 
 def discard(scale_folder: str | Path) -> None:
