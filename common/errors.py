@@ -110,6 +110,15 @@ def explain(error: OSError) -> UserError:
     )
 
 
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether the operating system refused something (`explain` says what), or an error was made from that."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL_DISK | LIMITED | NOT_ALLOWED:
+            return True
+        error = error.__cause__
+    return False
+
+
 def _fail(message: str, status: int) -> int:
     print(f"error: {message}", file=sys.stderr, flush=True)
     return status

@@ -7,8 +7,9 @@ what is left to do.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +27,39 @@ def write(scale_folder: Path, step: str, left: Iterable[Path]) -> None:
 def discard_broken(scale_folder: str | Path) -> list[str]:
     """The names of the steps whose receipts are no longer true. If there are any, all receipts of the scale go.
 
-    Snakemake does not remake a file that is missing between two that are there, so the later steps have to run, too.
+    The steps of single exhibits, as drawn/figure_05, come last. Snakemake does not remake a file that is missing
+    between two that are there, so the later steps have to run, too.
     """
-    receipts = sorted((Path(scale_folder) / PLACE).rglob("*.json"))
-    broken = [path for path in receipts if not _is_true(path)]
-    for path in receipts if broken else []:
+    # A receipt of one exhibit lists files that those of the scale list, too.
+    digest_of = functools.cache(files.sha256_file)
+    broken = [path for path in _all(scale_folder) if not _is_true(path, digest_of)]
+    if broken:
+        discard(scale_folder)
+    names = (path.relative_to(Path(scale_folder) / PLACE).with_suffix("").as_posix() for path in broken)
+    return sorted(names, key=lambda name: (name.count("/"), name))
+
+
+def discard(scale_folder: str | Path) -> None:
+    """Remove all receipts of a scale, so that every step looks at what is left to do."""
+    for path in _all(scale_folder):
         path.unlink()
-    return [path.stem for path in broken]
 
 
-def _is_true(path: Path) -> bool:
+def _all(scale_folder: str | Path) -> list[Path]:
+    return sorted((Path(scale_folder) / PLACE).rglob("*.json"))
+
+
+def _is_true(path: Path, digest_of: Callable[[Path], str]) -> bool:
     record = _read(path)
     listed = record.get("files") if seals.is_whole(record) else None
     if not isinstance(listed, dict):
         return False
-    return all(_holds(Path(name), digest) for name, digest in listed.items())
+    return all(_holds(Path(name), digest, digest_of) for name, digest in listed.items())
 
 
-def _holds(path: Path, digest: str) -> bool:
+def _holds(path: Path, digest: str, digest_of: Callable[[Path], str]) -> bool:
     try:
-        return path.is_file() and files.sha256_file(path) == digest
+        return path.is_file() and digest_of(path) == digest
     except (OSError, ValueError):  # a name that no file can have
         return False
 

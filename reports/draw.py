@@ -64,10 +64,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with_results = [name for name in declared if folders.rows(name, scale).exists()]
     stale = [name for name in with_results if not is_drawn(name, scale, folders, options.out / scale)]
     write_all(stale, scale, folders, options.out / scale)
-    drawn = (options.out / scale).glob("*.*")
-    known = tuple(ending for endings in ENDINGS.values() for ending in endings)
-    left = [path for path in drawn if path.stem.removesuffix(CURVES) in declared and path.suffix[1:] in known]
-    receipts.write(folders.results / scale, "drawn", left)
+    left = {name: drawings(name, options.out / scale) for name in declared}
+    receipts.write(folders.results / scale, "drawn", [path for paths in left.values() for path in paths])
+    # Also those of a call for one exhibit: what an earlier one wrote would list drawings that have changed.
+    for name, paths in left.items():
+        receipts.write(folders.results / scale, f"drawn/{name}", paths)
 
 
 def draw(evidence: Evidence) -> Files:
@@ -110,6 +111,13 @@ def write_all(exhibits: Sequence[str], scale: str, folders: Folders, out: Path) 
     with concurrent.futures.ProcessPoolExecutor(jobs, initializer=signal.signal, initargs=ignore) as pool:
         for _ in pool.map(one, exhibits):
             pass
+
+
+def drawings(exhibit: str, out: Path) -> list[Path]:
+    """The files of an exhibit that lie in the folder `out`."""
+    endings = {ending for some in ENDINGS.values() for ending in some}
+    found = (out / f"{exhibit}{kind}.{ending}" for kind in ("", CURVES) for ending in endings)
+    return sorted(path for path in found if path.is_file())
 
 
 def file_name(exhibit: str, ending: str) -> str:

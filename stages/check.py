@@ -1,8 +1,8 @@
 """Check that all files that a scale left are as they were written, byte by byte; changed ones are made again next time.
 
-Under Snakemake the check runs by itself before every call. DVC compares times and sizes of the files that it knows, and
-so cannot see a byte that changed on the disk without them: use `python -m stages check && dvc repro`, or `dvc repro`
-after the error.
+Before every call of Snakemake and of `python -m stages repro` the check runs by itself, and hashes of the runs those
+that changed. DVC compares times and sizes of the files that it knows, and so cannot see a byte that changed on the disk
+without them: use `python -m stages repro`, or `dvc repro` after the error.
 """
 
 from __future__ import annotations

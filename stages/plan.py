@@ -10,22 +10,24 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from common import files, scales
-from common.contracts import Index
-from common.errors import UserError, command
+from common.errors import command
 from common.options import add_results
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
-from stages.planning.code_hashes import code_hash, drawing_hash, judging_hash, page_hash
+from stages.planning.code_hashes import drawing_hash, judging_hash, page_hash, tool_hash
 from stages.planning.declaration import PARAMS, exhibit_ids
-from stages.planning.fingerprint import accepted_code
+from stages.planning.fingerprint import LAYOUTS, accepted_code, data_hash, declaration_of, files_named
+from stages.planning.pipelines import index_of, single_exhibits
 from stages.planning.plans import Plan, all_plans, datasets_of, plan_path, resolve, write_plan
 from stages.planning.price import hardware_named, price_of
-from stages.planning.searches import search_of, stages_with_runs
-from stages.planning.stamp import is_current, remember
+from stages.planning.runs import Run
+from stages.planning.searches import stages_with_runs
+from stages.planning.stamp import is_current, look, remember
 from stages.planning.totals import distinct_runs, summary
 from stages.running.pace import cost_lines
 
@@ -36,7 +38,6 @@ SINGLE_HEADER = """\
 # Made by `make plan`. One exhibit alone, for DVC: `dvc repro workflows/dvc.yaml:figure_08` does its runs and draws it.
 # `dvc plots diff` shows the pictures of two revisions side by side.
 """
-TOOLS = ("stages run", "stages collect", "reports.verdict", "reports.draw")
 
 
 @command
@@ -47,17 +48,24 @@ def main(arguments: list[str] | None = None) -> int:
         return _price_alone(options)
     asked = [scales.default()] if options.current else options.scale or scales.names()
     names = [scales.check_scale(name) for name in asked]
+    looked = look()  # before anything is read
     # Engines run this before each call; a look at the times of its files shows that a plan is unchanged.
-    if options.quiet and not options.cost and all(is_current(options.results, name) for name in names):
+    if (
+        options.quiet
+        and not options.cost
+        and all(is_current(options.results, name, looked) for name in names)
+    ):
         return 0
+    lists = {}
     for scale in names:
         plans = _plan(scale, options)
+        lists[scale] = _files_named(run for plan in plans for runs in plan.stages.values() for run in runs)
     _discard_scales()
     header = "# Made by `make plan`: which sweeps there are.\n"
     files.write_yaml(INDEX, index_of(plans), header=header, only_if_changed=True)
     files.write_yaml(SINGLE, single_exhibits(), header=SINGLE_HEADER, only_if_changed=True)
     for scale in names:
-        remember(options.results, scale)
+        remember(options.results, scale, looked, lists[scale])
     return 0
 
 
@@ -112,53 +120,20 @@ def _price_alone(options: argparse.Namespace) -> int:
     return 0
 
 
-def index_of(plans: list[Plan]) -> Index:
-    """The exhibits, the sweeps of every stage, and which stages open a chain or choose among another stage's runs."""
-    names, sweeps = exhibit_ids(), {stage: [] for stage in stages_with_runs()}
-    searches = {stage: search.stage for stage in sweeps if (search := search_of(stage))}
-    opens, evaluates = set(), set()
-    for plan in plans:
-        for stage, entry in plan.document["stages"].items():
-            sweeps[stage].append(plan.exhibit)
-            (evaluates if entry["evaluates"] else opens).add(stage)
-    for stage in opens & evaluates:
-        raise UserError(f"stage {stage} both opens a chain and evaluates one", where=PARAMS / "exhibits")
-    return Index(exhibits=names, opens=sorted(opens), searches=searches, sweeps=sweeps)
-
-
-def single_exhibits() -> dict[str, Any]:
-    """workflows/dvc.yaml: a stage for each exhibit. It has no outputs: those belong to the whole graph.
-
-    Every id in these commands was checked to have the form of an exhibit's id.
-    """
-    figures = [name for name in exhibit_ids() if name.startswith("figure")]
-    return {
-        "vars": ["../params/scale.yaml"],
-        "stages": {name: _single_exhibit(name) for name in exhibit_ids()},
-        "plots": [f"../reports/out/${{scale}}/{name}.png" for name in figures],
-    }
-
-
-def _single_exhibit(name: str) -> dict[str, Any]:
-    plan = f"params/plan/${{scale}}/{name}.yaml"
-    return {
-        "wdir": "..",
-        "cmd": [f"python -m {tool} --exhibit {name}" for tool in TOOLS],
-        "deps": [f"params/exhibits/{name}.yaml", plan, "results/${scale}/data/manifest.json"],
-    }
-
-
 def write_code(scale: str, plans: list[Plan], results: Path) -> None:
     """results/<scale>/code/: small files that change when code changes, so that both engines see it.
 
-    stages/<stage>, prepare, collect: hashes of the code that decides numbers, a line for each (runs that name another
-    loss have another hash). datasets: what this scale's runs read. judging, drawing/<exhibit>, page: hashes of the code
-    that judges, draws, and makes the page.
+    stages/<stage>: what decides numbers and stands in no plan, a line for each: hashes of the code (runs that name
+    another loss have another hash), of the declared data, and of the lists that bindings name. datasets: what this
+    scale's runs read. prepare, collect, judging, drawing/<exhibit>, page: hashes of the code that does this.
     """
-    written = {f"stages/{stage}": _codes(stage, plans) for stage in stages_with_runs()}
-    written |= {stage: code_hash(stage) for stage in ("prepare", "collect")}
+    written = {f"stages/{stage}": _causes(stage, plans) for stage in stages_with_runs()}
+    read = datasets_of(plans)
+    layouts = {declared["layout"] for declared in map(declaration_of, read) if "layout" in declared}
+    written |= {"datasets": "\n".join(read), "collect": tool_hash("collect")}
+    written |= {"prepare": tool_hash("prepare", *(f"{LAYOUTS}.{layout}" for layout in sorted(layouts)))}
     written |= {f"drawing/{plan.exhibit}": drawing_hash(plan.exhibit) for plan in plans}
-    written |= {"judging": judging_hash(), "page": page_hash(), "datasets": "\n".join(datasets_of(plans))}
+    written |= {"judging": judging_hash(), "page": page_hash()}
     folder = results / scale / "code"
     for name, text in written.items():
         files.write_text(folder / name, f"{text}\n", only_if_changed=True)
@@ -189,8 +164,17 @@ def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
     return dict(sorted(work.items()))
 
 
-def _codes(stage: str, plans: list[Plan]) -> str:
-    return "\n".join(sorted({accepted_code(stage, run.code) for plan in plans for run in plan.runs(stage)}))
+def _causes(stage: str, plans: list[Plan]) -> str:
+    """The lines of code/stages/<stage>: one hash of code alone, the others with what they are of."""
+    runs = [run for plan in plans for run in plan.runs(stage)]
+    codes = {accepted_code(stage, run.code) for run in runs}
+    data = {f"{name} {data_hash(name)}" for name in {run.dataset for run in runs if run.dataset}}
+    lists = {f"{path} {digest}" for path, digest in _files_named(runs).items()}
+    return "\n".join([*sorted(codes), *sorted(data), *sorted(lists)])
+
+
+def _files_named(runs: Iterable[Run]) -> dict[str, str]:
+    return {path: digest for run in runs for path, digest in files_named(run.bindings).items()}
 
 
 def _discard_scales() -> None:

@@ -16,13 +16,19 @@ import argparse
 from pathlib import Path
 
 from common import files, scales
-from common.errors import UserError, command
+from common.errors import UserError, command, is_refusal
 from stages.data import datasets
 from stages.data.records import Declaration
+from stages.obtaining import appeared
 from stages.obtaining.arrays import prepare_arrays
 from stages.obtaining.declarations import DECLARATIONS, read_declaration
 from stages.obtaining.trees import pack, prepare_photographs
 from stages.planning.plans import all_plans, datasets_of
+
+STAYS_PARTIAL = """\
+missing: {names}. What needs them stays partial.
+  what to do: bring them as said above, then `make reports` or `make repro` finds them. Over a network they are tried
+              again by `python -m stages prepare --scale {scale}`."""
 
 
 @command
@@ -66,7 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
         folder, names = options.results / scale / "data", planned(scale)
         if options.shards:
             pack_all(names, options.root, options.declarations)
-        prepare_all(names, folder, options.root, options.declarations, options.verify)
+        if missing := prepare_all(names, folder, options.root, options.declarations, options.verify):
+            print(STAYS_PARTIAL.format(names=", ".join(missing), scale=scale), flush=True)
         return
     declared = read_declaration(options.dataset, options.declarations)
     if options.shards:
@@ -110,23 +117,31 @@ def pack_all(names: list[str], root: Path, declarations: Path = DECLARATIONS) ->
 
 def prepare_all(
     names: list[str], folder: Path, root: Path, declarations: Path = DECLARATIONS, verify: bool = False
-) -> None:
+) -> list[str]:
     """Prepare each data set into folder/<name>/, and say in folder/manifest.json which: {prepared, missing}.
 
-    A data set that cannot be obtained is named there, and its exhibits stay partial. UserError only if none can be.
+    A data set that cannot be obtained is named there, and returned, and its exhibits stay partial. UserError if none
+    can be, and for a full disk or whatever else the operating system refuses: that says nothing of a data set.
     """
-    prepared, missing = {}, {}
+    prepared, missing, seen = {}, {}, []
     for name in names:
+        declared = read_declaration(name, declarations)
+        places = appeared.look(declared, folder, root)
         try:
-            prepare(read_declaration(name, declarations), folder / name, root, verify)
+            prepare(declared, folder / name, root, verify)
             prepared[name] = datasets.read_manifest(folder / name)["sha256"]
         except UserError as error:
+            if is_refusal(error):
+                raise
             print(f"missing: {name}\n{error}", flush=True)
             missing[name] = error
+            seen.append(places)
     if missing and not prepared:
         raise next(iter(missing.values()))
+    appeared.remember(folder, seen)
     # Written even if unchanged: an engine that compares times must see that the stage has run.
     files.write_json(folder / "manifest.json", {"prepared": prepared, "missing": sorted(missing)})
+    return sorted(missing)
 
 
 def prepare(declared: Declaration, folder: Path, root: Path, verify: bool = False) -> None:

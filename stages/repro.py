@@ -1,4 +1,7 @@
-"""Run `dvc repro`, after removing the files of DVC that an earlier kill left half-written.
+"""Run `dvc repro`, after a look at what DVC cannot see, and after removing what an earlier kill of it left half-made.
+
+DVC compares times and sizes of the files that it knows. A data set that was missing and has come, a run that was lost,
+and a file whose receipt is not true any more are looked for here, as before every call of Snakemake.
 
 DVC empties dvc.lock and its own lock file before it writes them, and refuses to start with half of one. Without them
 it runs every step again. The steps know what is left to do, so nothing is trained again.
@@ -12,8 +15,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from common import scales
 from common.errors import UserError, command
 from common.files import parse_yaml
+from stages.running import looking
 
 # One beside each dvc.yaml, and DVC's note on which processes read and write.
 LOCKS = (Path("dvc.lock"), Path("workflows/dvc.lock"))
@@ -30,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"{path}: DVC was killed at it, so it was removed; every step now looks at what is left to do",
             flush=True,
         )
+    looking.look_again(Path("results"), scales.check_scale(scales.default()))
     os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *words])
 
 

@@ -37,9 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         for stage in stages_with_runs():
             (options.results / scale / stage).mkdir(parents=True, exist_ok=True)
         _receipt(options.results / scale, "runs", sweeps, options.results)
-    for name in options.exhibit or [] if status == 0 else []:
-        own = [sweep for sweep in sweeps if sweep.plan.exhibit == name]
-        _receipt(options.results / scale, f"runs/{name}", own, options.results)
+    # Also after all: what an earlier call for one exhibit wrote would list indices that have changed.
+    for plan in plans if status == 0 else []:
+        own = [sweep for sweep in sweeps if sweep.plan.exhibit == plan.exhibit]
+        _receipt(options.results / scale, f"runs/{plan.exhibit}", own, options.results)
     return status
 
 

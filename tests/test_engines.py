@@ -74,6 +74,20 @@ def test_the_second_time_neither_does_anything(clones):
     assert "up to date" in dvc.reports()
 
 
+def test_a_data_set_that_has_come_is_prepared_by_the_next_call(clones):
+    """Of one that was missing nobody has noted what lay there: it is tried once more."""
+    for clone, engine in zip(
+        clones, (clones[0].engine, [sys.executable, "-m", "stages", "repro"]), strict=True
+    ):
+        manifest = clone.folder / "results/smoke/data/manifest.json"
+        whole = manifest.read_bytes()
+        manifest.write_text('{"missing": ["cifar10_subset"], "prepared": {}}')
+        output = clone.run(*engine)
+        assert "cifar10_subset: already prepared" in output and not ran(output)
+        assert manifest.read_bytes() == whole
+    test_the_second_time_neither_does_anything(clones)
+
+
 def test_each_engine_takes_over_the_others_results(clones):
     snakemake, dvc = clones
     snakemake.run("dvc", "commit", "-f")
@@ -143,7 +157,15 @@ def test_one_exhibit_alone_does_its_own_runs_alone(clones, which):
     after = clone.products()
     changed = {re.split(r"\.|_curves", name)[0] for name in after if after[name] != before[name]}
     assert changed == {"table_05"}
-    clone.run("git", "checkout", "--", "params/exhibits")
+    clone.edit("params/paper/table_05.csv", "yes,0.5,top1,6", "yes,0.5,top1,5")
+    assert not ran(clone.run(*only))
+    again = clone.products()
+    assert {name.partition(".")[0] for name in again if again[name] != after[name]} == {"table_05"}
+    rows = clone.folder / "stages/collecting/rows.py"
+    rows.write_text(rows.read_text() + "\nUNUSED = 1\n")
+    assert ["(Rule: table_05)", "stages collect --exhibit table_05"][which] in clone.run(*only)
+    assert ("Nothing to be done" if which == 0 else "up to date") in clone.run(*only)
+    clone.run("git", "checkout", "--", "params/exhibits", "params/paper", "stages")
     assert not ran(clone.reports())
 
 

@@ -14,10 +14,10 @@ from ruamel.yaml import YAML
 os.environ["PYTHONUTF8"] = "1"  # for jobs: text is UTF-8 under any locale
 # The shared ground of stages and reports, and no torch.
 sys.path.insert(0, workflow.basedir)
-from common import locks, receipts, scales
+from common import locks, scales
 from common.errors import UserError, explain
 from common.names import nearest
-from stages.running import lost
+from stages.running import looking, lost
 
 
 def read_yaml(path):
@@ -58,24 +58,16 @@ def alone():
         raise WorkflowError(f"error: {explain(error)}")
 
 
-def look_again():
-    """What says that something is there goes if it is not: a run that was lost, a drawing that was deleted, a digit that
-    was changed. Then it is made again.
-    """
-    try:
-        lost.discard_indices(Path("results"), SCALE)
-    except UserError as error:
-        raise WorkflowError(f"error: {error}")
-    receipts.discard_broken(RESULTS)
-
-
 if workflow.is_main_process:
     LOCK = alone()
     if subprocess.run(
         [sys.executable, "-m", "stages", "plan", "--quiet", "--scale", SCALE]
     ).returncode:
         raise WorkflowError("the declarations under params/ need mending, see above")
-    look_again()
+    try:
+        looking.look_again(Path("results"), SCALE)
+    except UserError as error:
+        raise WorkflowError(f"error: {error}")
 
 
 def checked(names, where):

@@ -6,6 +6,7 @@ DRAWING = {
     "figure": ["svg", "png", "csv", "json"],
     "table": ["html", "tex", "csv", "json"],
 }
+INK = ["reports/templates/table.html.j2", "reports/drawing/style.mplstyle"]
 
 
 @functools.cache
@@ -45,7 +46,7 @@ rule judge:
 rule draw:
     input:
         rules.judge.output,
-        "reports/templates/table.html.j2",
+        INK,
         expand(f"{RESULTS}/code/drawing/{{exhibit}}", exhibit=EXHIBITS),
     output:
         update(receipt("drawn")),
@@ -70,7 +71,7 @@ rule reports:
         rules.page.output,
 
 
-# One exhibit alone: only its own runs, its tables and its drawing.
+# One exhibit alone: only its own runs, its tables and its drawing. Its inputs: also stages/planning/pipelines.py.
 for exhibit in EXHIBITS:
 
     rule:
@@ -95,7 +96,14 @@ for exhibit in EXHIBITS:
             exhibit
         input:
             receipt(f"runs/{exhibit}"),
+            "params/adopted.yaml",
             f"params/exhibits/{exhibit}.yaml",
+            "params/paper/contents.csv",
+            glob.glob(f"params/paper/{exhibit}.csv"),
+            glob.glob("params/scales/*.yaml"),
+            INK,
+            f"{RESULTS}/code/collect",
+            f"{RESULTS}/code/judging",
             f"{RESULTS}/code/drawing/{exhibit}",
         output:
             update(receipt(f"drawn/{exhibit}")),

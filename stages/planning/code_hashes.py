@@ -42,8 +42,17 @@ def code_hash(stage: str, named: tuple[str, ...] = ()) -> str:
 
 
 @functools.cache
+def tool_hash(tool: str, *found: str) -> str:
+    """The same over all that `python -m stages <tool>` reaches, and the modules that it finds by name.
+
+    It is in no fingerprint: a tool that obtains or gathers is carried out again, and no run.
+    """
+    return _hash(reached(f"stages.{tool}", *found))
+
+
+@functools.cache
 def drawing_hash(exhibit: str) -> str:
-    """The same over the modules that draw an exhibit and test its claims."""
+    """The same over the modules that draw an exhibit. Those that test its claims are in `judging_hash`."""
     return _hash(reached("reports.draw", f"reports.exhibits.{exhibit}"))
 
 

@@ -58,8 +58,17 @@ def fingerprint(
 
 def _decisive(key: str, value: Any) -> Any:
     """The value of a binding, or the SHA-256 of the file that it names."""
-    if key not in NAMES_A_FILE or not value:
-        return value
+    return content_of(key, value) if key in NAMES_A_FILE and value else value
+
+
+def files_named(bindings: dict[str, Any]) -> dict[str, str]:
+    """{file: SHA-256} of the files that bindings name: no plan shows their content, and it decides the numbers."""
+    return {bindings[key]: content_of(key, bindings[key]) for key in NAMES_A_FILE if bindings.get(key)}
+
+
+@functools.cache
+def content_of(key: str, value: str) -> str:
+    """The SHA-256 of the file that a binding names; remembered, so that all of one plan is made from one content."""
     try:
         return files.sha256_file(value)
     except OSError as error:

@@ -55,6 +55,10 @@ def stand_in(scale: str) -> None:
         for path in left:
             files.write_text(path, f"stands in for {path.name}\n")
         receipts.write(folder, step, left)
+    for name in exhibit_ids():
+        receipts.write(
+            folder, f"drawn/{name}", [Path("reports/out") / scale / f"{name}.{end}" for end in DRAWN]
+        )
     files.write_json(Path("reports/metrics") / f"{scale}.json", {})
     files.write_text(Path("reports/evidence") / scale / "figure_01" / "rows.csv", "stands in\n")
 

@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from common.errors import UserError, command
+from common.errors import UserError, command, is_refusal
 
 FULL = UserError(
     "bad file", expected="3 rows", found="2 rows\nand a half", where="a/b.npy", remedy="delete it"
@@ -72,3 +72,16 @@ def test_command_lets_our_own_bugs_through(error):
 def test_command_returns_the_status_of_main():
     assert command(lambda: None)() == 0
     assert command(lambda status: status)(3) == 3
+
+
+def test_a_refusal_of_the_operating_system_is_known_behind_the_words_made_of_it():
+    def said(cause: Exception) -> UserError:
+        try:
+            raise UserError("in words") from cause
+        except UserError as error:
+            return error
+
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS):
+        assert is_refusal(OSError(number, "no")) and is_refusal(said(OSError(number, "no")))
+    for other in (FileNotFoundError(errno.ENOENT, "no"), OSError("a download failed"), ValueError()):
+        assert not is_refusal(other) and not is_refusal(said(other))

@@ -29,6 +29,13 @@ def test_one_whose_files_are_gone_or_changed_is_discarded(left, damage):
     assert receipts.discard_broken("results/smoke") == []
 
 
+def test_the_steps_of_the_scale_are_named_before_those_of_one_exhibit(left):
+    for step in ("drawn/figure_05", "page"):
+        receipts.write(Path("results/smoke"), step, [left])
+    left.unlink()
+    assert receipts.discard_broken("results/smoke") == ["drawn", "page", "drawn/figure_05"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"files": {}}', '{"files": {}, "seal": "00"}'])
 def test_one_that_is_no_receipt_is_discarded(left, text):
     Path("results/smoke/receipts/drawn.json").write_text(text)

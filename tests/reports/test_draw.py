@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import draw
+from common import receipts
+from reports import draw, verdict
 from tests.reports.conftest import refused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,6 +169,20 @@ def test_the_receipt_holds_the_checksums(nine):
     nine.draw("table_01")
     receipt = json.loads((nine.results / "smoke" / "drawn" / "table_01.json").read_text())
     assert set(receipt["files"]) == {"table_01.html", "table_01.tex", "table_01.csv", "table_01.json"}
+
+
+def test_a_call_for_all_leaves_the_receipts_of_calls_for_one_true(nine):
+    """Else what such a call wrote would list other drawings, and be a reason to do every step again."""
+    nine.draw("table_05")
+    declared = nine.params / "exhibits" / "table_05.yaml"
+    declared.write_text(declared.read_text().replace("title: ", "title: Again "))
+    nine.settle()
+    for command in (verdict.main, draw.main):
+        assert command(["--scale", "smoke", *nine.places("params", "results", "out")]) == 0
+    folder = nine.results / "smoke"
+    listed = json.loads((folder / "receipts/drawn/table_05.json").read_text())["files"]
+    assert {Path(name).name for name in listed} == {f"table_05.{end}" for end in draw.ENDINGS["table"]}
+    assert receipts.discard_broken(folder) == []
 
 
 def test_the_command_ends_with_2_and_no_traceback(tmp_path):

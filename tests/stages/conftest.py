@@ -25,7 +25,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     drop_scales_with_parents(tmp_path / "params")
     files.write_yaml(tmp_path / "params" / "adopted.yaml", [])
     monkeypatch.chdir(tmp_path)
-    remembered = (fingerprint.adoptions, fingerprint.declaration_of, schemas._validator)
+    remembered = (
+        fingerprint.adoptions,
+        fingerprint.declaration_of,
+        fingerprint.content_of,
+        schemas._validator,
+    )
     for cached in remembered:
         cached.cache_clear()
     yield tmp_path

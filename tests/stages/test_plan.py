@@ -8,8 +8,9 @@ import pytest
 
 from common import files, scales
 from common.errors import UserError
+from reports.reading.folders import Folders
 from stages import plan
-from stages.planning import code_hashes, cost, declaration, plans, searches
+from stages.planning import code_hashes, cost, declaration, fingerprint, plans, searches
 from stages.running import pace, store, sweeps
 from tests.stages import tiny
 
@@ -42,6 +43,7 @@ seeds: [0]
 """
 SCALE_SMOKE = ["--scale", "smoke"]
 PLANS = Path("params/plan")
+FOLDERS = Folders()
 
 
 @pytest.fixture
@@ -190,6 +192,31 @@ def test_every_exhibit_has_a_pipeline_of_its_own_for_dvc(declared):
     assert all(re.fullmatch(r"[a-z][a-z_.]*|--exhibit|-m|(figure|table)_[a-z]?\d+", word) for word in words)
 
 
+@pytest.mark.parametrize("name", ["figure_08", "table_02", "table_05"])
+def test_for_dvc_it_depends_on_all_that_its_drawing_says_it_was_made_from(declared, name):
+    """Else a new value of the paper, or a line of code, leaves the drawing as it was."""
+    run(*SCALE_SMOKE)
+    alone = files.read_yaml("workflows/dvc.yaml")["stages"][name]
+    deps = {Path(path.replace("${scale}", "smoke")) for path in alone["deps"]}
+    made_here = {Path("results/smoke/tidy", name), Path("results/smoke/judged")}  # by its own commands
+    inputs = [FOLDERS.judged(name, "smoke"), *FOLDERS.inputs(name, "smoke")]
+    inputs += [Path("reports/drawing/style.mplstyle"), Path("reports/templates/table.html.j2")]
+    assert len(inputs) > 8
+    assert not [path for path in inputs if not {path, *path.parents} & (deps | made_here)]
+    code = {f"results/smoke/code/{part}" for part in ("stages", "collect", "judging", f"drawing/{name}")}
+    assert code <= {path.as_posix() for path in deps}
+    (left,) = alone["outs"]
+    assert list(left) == [f"results/${{scale}}/receipts/drawn/{name}.json"]
+
+
+def test_an_exhibit_of_ones_own_waits_for_no_value_of_the_paper(declared):
+    Path("params/paper/table_02.csv").unlink()
+    run(*SCALE_SMOKE)
+    found = files.read_yaml("workflows/dvc.yaml")["stages"]
+    assert "params/paper/table_02.csv" not in found["table_02"]["deps"]
+    assert "params/paper/table_05.csv" in found["table_05"]["deps"]
+
+
 def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared, capsys):
     run(*SCALE_SMOKE, "--cost")
     every = plans.all_plans("smoke")
@@ -218,11 +245,13 @@ def test_code_and_data_sets_are_written_for_the_engines(declared):
     others = {"prepare", "collect", "datasets", "judging", "page"}
     assert {path.name for path in code.iterdir()} == {*others, "stages", "drawing"}
     assert {path.name for path in (code / "stages").iterdir()} == set(searches.stages_with_runs())
-    for stage in ("prepare", "collect"):
-        assert (code / stage).read_text() == code_hashes.code_hash(stage) + "\n"
+    for tool in ("prepare", "collect"):
+        assert (code / tool).read_text() == code_hashes.tool_hash(tool) + "\n"
     for stage in searches.stages_with_runs():
         runs = [run for each in plans.all_plans("smoke") for run in each.runs(stage)]
-        assert (code / "stages" / stage).read_text() == "\n".join(sorted({run.code for run in runs})) + "\n"
+        reads = {f"{run.dataset} {fingerprint.data_hash(run.dataset)}" for run in runs if run.dataset}
+        expected = [*sorted({run.code for run in runs}), *sorted(reads)]
+        assert (code / "stages" / stage).read_text() == "\n".join(expected) + "\n"
     assert {path.name for path in (code / "drawing").iterdir()} == set(declaration.exhibit_ids())
     assert not Path("results").exists()
 
@@ -242,6 +271,13 @@ def test_a_change_of_one_stages_code_touches_one_file(declared, monkeypatch):
     run(*SCALE_SMOKE, "--quiet")
     after = times()
     assert {path for path in after if after[path] != before[path]} == {"results/smoke/code/stages/gradients"}
+
+
+def test_the_layouts_that_a_scale_lists_are_code_of_prepare(monkeypatch, tmp_path):
+    monkeypatch.setattr(plan, "tool_hash", lambda *words: " ".join(words))
+    every = [each for each in plans.all_plans("paper") if each.exhibit == "table_05"]
+    plan.write_code("paper", every, tmp_path)
+    assert (tmp_path / "paper/code/prepare").read_text() == "prepare stages.obtaining.layouts.imagenet\n"
 
 
 def test_a_stage_that_opens_a_chain_and_evaluates_one_is_refused(declared, capsys):

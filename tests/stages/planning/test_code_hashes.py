@@ -1,6 +1,7 @@
 """A comment retrains nothing, a line of code does."""
 
 import textwrap
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,32 @@ def test_the_hash_is_of_the_stripped_sources(tmp_path, monkeypatch):
         hashes.append(code_hashes.code_hash("toy"))
     forget()
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+@pytest.mark.parametrize(
+    ("tool", "module"),
+    [
+        ("collect", "stages.collecting.rows"),
+        ("collect", "stages.running.finished"),
+        ("prepare", "stages.obtaining.arrays"),
+        ("prepare", "stages.obtaining.sources"),
+        ("prepare", "stages.obtaining.layouts.imagenet"),
+    ],
+)
+def test_what_a_tool_uses_is_its_code_and_that_of_no_run(tool, module, monkeypatch):
+    def hashes() -> list[str]:
+        forget()
+        runs = [code_hashes.code_hash(stage) for stage in ("pretrain", "transfer")]
+        return [code_hashes.tool_hash(tool, "stages.obtaining.layouts.imagenet"), *runs]
+
+    before, source = hashes(), code_hashes.module_path(module)
+    edited = source.read_text() + "\nX = 1\n"
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, *o: edited if path == source else read(path, *o))
+    after = hashes()
+    monkeypatch.undo()
+    forget()
+    assert after[0] != before[0] and after[1:] == before[1:]
 
 
 def test_a_drawing_depends_on_what_draws_it_and_not_on_the_page():
