@@ -252,6 +252,25 @@ def test_the_batch_of_1024_without_the_seed_that_does_not_start():
     assert f"{behind}, and are {without[40]:.1f} ahead after 40" in WORDS
 
 
+def test_the_rate_by_the_square_root_of_the_batch():
+    measured = means("table_b1", ["metric", "lr_scaling", "batch_size", "epochs"])["top1"]
+    gains = [measured["sqrt", batch, 5] - measured["linear", batch, 5] for batch in (64, 1024)]
+    assert (
+        "by {:.1f} points only; but the gain does not shrink, it grows to {:.1f} at".format(*gains) in WORDS
+    )
+    longer = means("figure_b2", ["metric", "batch_size", "epochs"])["top1"]
+    said = "by {:.1f} and {:.1f} points from 5 to 40 epochs"
+    assert said.format(*(longer[batch, 40] - longer[batch, 5] for batch in (64, 1024))) in WORDS
+
+
+def test_the_narrow_network_fine_tuned():
+    measured = means("table_b5", ["metric", "setting", "method", "dataset"])["top1", "fine-tuned"]
+    ahead = measured["Supervised"] - measured["SimCLR"]
+    assert f"by {ahead['Fashion-MNIST']:.1f} points on Fashion-MNIST and by a tenth on the digits" in WORDS
+    assert f"{ahead['Digits']:.1f}" == "0.1"
+    assert f"worse by {-ahead['CIFAR10 from digits']:.1f} on CIFAR-10 with an encoder of digits" in WORDS
+
+
 def test_the_spread_of_two_optimizers():
     rows = pd.read_csv(ROOT / "reports/evidence/reduced/table_06/rows.csv")
     top1 = rows[rows.metric == "top1"].groupby("ablation").value
