@@ -263,6 +263,23 @@ def test_the_rate_by_the_square_root_of_the_batch():
     assert said.format(*(longer[batch, 40] - longer[batch, 5] for batch in (64, 1024))) in WORDS
 
 
+def test_fine_tuning_on_all_labels_and_broader_augmentation():
+    measured = means("table_b2", ["metric", "architecture", "label_fraction", "initialisation"])["top1"]
+    narrow, wide = "ResNet-8", "ResNet-8 (2x)"
+    gains = {
+        name: measured[name, "100%", "broader aug pretraining"] - measured[name, "100%", "from scratch"]
+        for name in (narrow, wide)
+    }
+    said = f"the wide network is {gains[wide]:.1f} points above training from scratch"
+    assert re.search(f"{said}, as .* the narrow one {gains[narrow]:.1f}, where", WORDS)
+    linear = measured.xs("100% (linear eval)", level="label_fraction")
+    costs = [
+        linear[name, "default aug pretraining"] - linear[name, "broader aug pretraining"]
+        for name in (narrow, wide)
+    ]
+    assert "{:.1f} points of the narrow network and {:.1f} of the wide".format(*costs) in WORDS
+
+
 def test_the_narrow_network_fine_tuned():
     measured = means("table_b5", ["metric", "setting", "method", "dataset"])["top1", "fine-tuned"]
     ahead = measured["Supervised"] - measured["SimCLR"]
