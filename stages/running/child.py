@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from common import files, machine
-from common.errors import UserError, explain
+from common.errors import UserError
 from stages.planning.plans import Run
 from stages.running import origins, ranks, store
-from stages.running.stopping import STOP, Stopped
+from stages.running.stopping import STOP, Stopped, outcome_of
 
 # After a request to stop, for what has no checkpoint. Slurm sends SIGKILL after 30.
 GRACE_SECONDS = 25.0
@@ -63,12 +63,8 @@ def _attempt(run: Run, results: Path, report: Callable[[int, int], None]) -> str
     try:
         with store.locked(store.store_folder(results, run)) as mine:
             return _do(run, results, report) if mine else "busy"
-    except Stopped:
-        return "stopped"
-    except UserError as error:
-        return str(error).replace("\n", "\n  ")
-    except OSError as error:
-        return str(explain(error)).replace("\n", "\n  ")
+    except (Stopped, UserError, OSError) as error:
+        return outcome_of(error)
     except Exception as error:
         return _crashed(error, store.partial_folder(results, run) / "error.txt")
 

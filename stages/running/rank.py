@@ -15,11 +15,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from common.errors import UserError, explain
+from common.errors import UserError
 from stages.planning.plans import Run, read_plan
 from stages.running.job import Job
 from stages.running.ranks import MESSAGE, STOP_THROUGH_SRUN
-from stages.running.stopping import STOP, Stopped
+from stages.running.stopping import STOP, Stopped, outcome_of
 
 # Longer than any step and any checkpoint; a rank that is gone is seen at once, this is for one that hangs.
 PATIENCE = datetime.timedelta(minutes=20)
@@ -55,12 +55,8 @@ def _attempt(run: Run, results: Path) -> str:
         Job(run, results, lambda done, total: _tell("progress", (done, total))).carry_out(work)
         # Nobody leaves before rank 0 has sealed the run.
         dist.barrier()
-    except Stopped:
-        return "stopped"
-    except UserError as error:
-        return str(error).replace("\n", "\n  ")
-    except OSError as error:
-        return str(explain(error)).replace("\n", "\n  ")
+    except (Stopped, UserError, OSError) as error:
+        return outcome_of(error)
     return "finished"
 
 

@@ -2,6 +2,8 @@
 
 import time
 
+from common.errors import UserError, explain
+
 LOOK_SECONDS = 0.1
 
 
@@ -34,3 +36,11 @@ STOP = Request()
 
 class Stopped(Exception):
     """The run wrote a checkpoint and ended on request."""
+
+
+def outcome_of(error: Stopped | UserError | OSError) -> str:
+    """How a run that ended with this is said to have ended: "stopped", or what went wrong, for people."""
+    if isinstance(error, Stopped):
+        return "stopped"
+    told = error if isinstance(error, UserError) else explain(error)
+    return str(told).replace("\n", "\n  ")

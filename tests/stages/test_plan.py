@@ -14,17 +14,6 @@ from stages.planning import code_hashes, cost, declaration, fingerprint, plans, 
 from stages.running import pace, store, sweeps
 from tests.stages import tiny
 
-GRADIENTS = """\
-knobs:
-  loss:
-    NT-Xent: {gradient_check.loss: nt_xent, gradient_check.parameters: [0.5]}
-    NT-Logistic: {gradient_check.loss: nt_logistic, gradient_check.parameters: [0.5]}
-runs:
-  - chain: [gradients]
-    grid: {loss: [NT-Xent, NT-Logistic]}
-measure: [gradients.max_error]
-seeds: [0]
-"""
 TEMPERATURES = """\
 knobs: {temperature: nt_xent.temperature}
 runs:
@@ -49,7 +38,7 @@ FOLDERS = Folders()
 @pytest.fixture
 def declared(project) -> Path:
     """Three exhibits: the cell of figure_08 is also one of table_05's four."""
-    tiny.declare_only(project, {"table_05": TEMPERATURES, "figure_08": ONE, "table_02": GRADIENTS})
+    tiny.declare_only(project, {"table_05": TEMPERATURES, "figure_08": ONE, "table_02": tiny.TWO_GRADIENTS})
     return project
 
 

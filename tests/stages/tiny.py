@@ -25,13 +25,24 @@ from stages.running.provenance import cause_of
 from stages.running.store import CHECKPOINT
 
 RESULTS = Path("results")
-# An exhibit of two runs.
+# Exhibits of two runs.
 TWO_PRETRAININGS = """\
 knobs: {temperature: nt_xent.temperature}
 runs:
   - chain: [pretrain]
     grid: {temperature: [0.5, 1.0]}
 measure: [pretrain.loss]
+seeds: [0]
+"""
+TWO_GRADIENTS = """\
+knobs:
+  loss:
+    NT-Xent: {gradient_check.loss: nt_xent, gradient_check.parameters: [0.5]}
+    NT-Logistic: {gradient_check.loss: nt_logistic, gradient_check.parameters: [0.5]}
+runs:
+  - chain: [gradients]
+    grid: {loss: [NT-Xent, NT-Logistic]}
+measure: [gradients.max_error]
 seeds: [0]
 """
 ABOUT = {"title": "Tiny", "classes": ["red", "green", "blue"], "metric": "top1"}

@@ -11,17 +11,6 @@ from stages.planning import cost, plans
 from stages.running import pace, store, sweeps
 from tests.stages import tiny
 
-GRADIENTS = """\
-knobs:
-  loss:
-    NT-Xent: {gradient_check.loss: nt_xent, gradient_check.parameters: [0.5]}
-    NT-Logistic: {gradient_check.loss: nt_logistic, gradient_check.parameters: [0.5]}
-runs:
-  - chain: [gradients]
-    grid: {loss: [NT-Xent, NT-Logistic]}
-measure: [gradients.max_error]
-seeds: [0]
-"""
 CLAIM = """\
 claims: {C1: {says: A., type: D, metric: loss, contrast: [{minus: [{temperature: 0.5}, {temperature: 1.0}]}]}}
 """
@@ -30,7 +19,7 @@ claims: {C1: {says: A., type: D, metric: loss, contrast: [{minus: [{temperature:
 @pytest.fixture
 def two(project, monkeypatch):
     """Two pretrainings of one exhibit, and two gradients of another, at a scale that reuses evidence."""
-    tiny.declare_only(project, {"table_05": tiny.TWO_PRETRAININGS, "table_02": GRADIENTS})
+    tiny.declare_only(project, {"table_05": tiny.TWO_PRETRAININGS, "table_02": tiny.TWO_GRADIENTS})
     declared = scales.read("smoke")
     monkeypatch.setattr(scales, "read", lambda name: dataclasses.replace(declared, reuses_evidence=True))
     monkeypatch.setattr(machine, "slots", lambda: 2)
