@@ -19,6 +19,7 @@ from markupsafe import Markup
 from common import receipts, scales
 from common.errors import command
 from common.files import read_bytes, read_csv, read_text, write_text
+from common.run_records import RECORDS, read_records
 from common.scales import check_scale, default
 from reports.drawing.markup import render
 from reports.drawing.standing import banner
@@ -111,7 +112,7 @@ def _completion(
     scale: str, entries: Sequence[Entry], folders: Folders
 ) -> tuple[completion.Made | None, completion.Left | None]:
     """The runs that are made, as far as their records were kept, and the runs that are left."""
-    records = completion.read_records(folders.evidence / scale / completion.RECORDS)
+    records = read_records(folders.evidence / scale / RECORDS)
     drawn = {entry.id: entry.record for entry in entries if entry.record}
     runs = {
         str(run.get("fingerprint")): run

@@ -16,10 +16,10 @@ from pathlib import Path
 from common import files, scales
 from common.errors import command
 from common.options import add_results, add_scale
+from common.run_records import COLUMNS, RECORDS, read_records
 from stages.planning.plans import all_plans
 from stages.running import store
 from stages.running.finished import EVIDENCE
-from stages.running.pace import COLUMNS, committed_records
 
 RECORDED = ("finished", "seconds", "images_per_second", "processes", "device", "processor")
 
@@ -34,8 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     add_results(parser)
     options = parser.parse_args(arguments)
     scale = scales.check_scale(options.scale or scales.default())
-    path = EVIDENCE / scale / "records.csv"
-    rows = {row["fingerprint"]: row for row in [*committed_records(scale), *_here(scale, options.results)]}
+    path = EVIDENCE / scale / RECORDS
+    rows = {row["fingerprint"]: row for row in [*read_records(path), *_here(scale, options.results)]}
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -11,8 +11,8 @@ from common.documents import read_yaml
 from common.errors import UserError
 from common.files import write_bytes, write_text
 from common.names import dotted
+from common.run_records import RECORDS
 from common.seals import read_sealed
-from reports.reading.completion import RECORDS
 from reports.reading.folders import Folders
 from reports.reading.plain import json_text
 from reports.reading.record import Record

@@ -15,13 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.documents import read_yaml
-from common.errors import UserError
-from common.files import read_csv
 from common.names import dotted
 
-RECORDS = "records.csv"
-REMEDY = "write it again: python -m stages keep_records"
-COLUMNS = ("fingerprint", "stage", "finished", "seconds", "processor")
 Runs = Mapping[str, Mapping[str, Any]]  # by fingerprint
 
 
@@ -59,26 +54,6 @@ class Left(NamedTuple):
     unpaced: list[str]
 
 
-def read_records(path: Path) -> list[dict[str, str]]:
-    """The rows of records.csv; none without the file. UserError for one that lacks a column, or has other seconds."""
-    if not path.is_file():
-        return []
-    header, rows = read_csv(path, REMEDY)
-    if not set(COLUMNS) <= set(header):
-        raise UserError(
-            "not a table of the records of runs", expected=", ".join(COLUMNS), found=", ".join(header), where=path,
-            remedy=REMEDY,
-        )  # fmt: skip
-    records = [dict(zip(header, row, strict=True)) for row in rows]
-    for number, record in enumerate(records, start=2):
-        if not re.fullmatch(r"(\d+(\.\d+)?)?", record["seconds"]):
-            raise UserError(
-                "not a table of the records of runs", expected="seconds, a number or nothing",
-                found=f"{record['seconds']!r} in row {number}", where=path, remedy=REMEDY,
-            )  # fmt: skip
-    return records
-
-
 def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
     """When, for how long and on which machines `runs` were made, as far as they have a record; None if none has."""
     own = [row for row in records if row["fingerprint"] in runs]
@@ -86,7 +61,7 @@ def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
     if not days:
         return None
     machines = sorted({row["processor"] for row in own if row["processor"]})
-    return Made(len(own), days[0], days[-1], sum(float(row["seconds"] or 0) for row in own), machines)
+    return Made(len(own), days[0], days[-1], sum(float(row["seconds"]) for row in own), machines)
 
 
 def left(params: Path, scale: str, missing: Mapping[str, Sequence[str] | None], records: Sequence[Mapping[str, str]],
@@ -175,6 +150,6 @@ def _paces(records: Iterable[Mapping[str, str]], runs: Runs) -> dict[str, float]
     seconds, epochs = defaultdict(float), defaultdict(float)
     for row in records:
         if run := runs.get(row["fingerprint"]):
-            seconds[row["stage"]] += float(row["seconds"] or 0)
+            seconds[row["stage"]] += float(row["seconds"])
             epochs[row["stage"]] += epochs_of(run.get("bindings") or {})
     return {stage: seconds[stage] / epochs[stage] for stage in seconds if seconds[stage]}

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from common import files, machine, scales
-from common.errors import UserError
+from common import machine, scales
+from common.run_records import RECORDS, read_records
 from stages.planning import cost
 from stages.planning.declaration import by_claims, testable
 from stages.planning.plans import Plan, all_plans
@@ -25,10 +24,6 @@ from stages.planning.totals import distinct_runs
 from stages.running import store
 from stages.running.finished import EVIDENCE
 from stages.running.sweeps import is_here, known_elsewhere, runs_of
-
-COLUMNS = (
-    "fingerprint", "stage", "finished", "seconds", "images_per_second", "processes", "device", "processor", "commit",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,9 @@ def pace_of(scale: str, results: Path) -> Pace | None:
     if pace := _pace("here", own, _seconds_here(own, results)):
         return pace
     committed = {
-        row["fingerprint"]: float(row["seconds"]) for name in family for row in committed_records(name)
+        row["fingerprint"]: float(row["seconds"])
+        for name in family
+        for row in read_records(EVIDENCE / name / RECORDS)
     }
     if pace := _pace("by the committed runs", own, committed):
         return pace
@@ -109,36 +106,6 @@ def pace_of(scale: str, results: Path) -> Pace | None:
             if pace := _pace(f"here at scale {name}", others, _seconds_here(others, results)):
                 return pace
     return None
-
-
-def committed_records(scale: str) -> list[dict[str, str]]:
-    """The rows of reports/evidence/<scale>/records.csv; none without the file.
-
-    UserError for other columns, or for seconds that are none.
-    """
-    path = EVIDENCE / scale / "records.csv"
-    if not path.is_file():
-        return []
-    header, rows = files.read_csv(path)
-    if tuple(header) != COLUMNS:
-        raise _damaged(f"columns {', '.join(COLUMNS)}", ", ".join(header), path)
-    records = [dict(zip(header, row, strict=True)) for row in rows]
-    for number, record in enumerate(records, start=2):
-        if not _is_duration(record["seconds"]):
-            raise _damaged("seconds, a number", f"{record['seconds']!r} in row {number}", path)
-    return records
-
-
-def _damaged(expected: str, found: str, path: Path) -> UserError:
-    remedy = f"git checkout -- {path}"
-    return UserError("a file is damaged", expected=expected, found=found, where=path, remedy=remedy)
-
-
-def _is_duration(text: str) -> bool:
-    try:
-        return 0 <= float(text) < math.inf
-    except ValueError:
-        return False
 
 
 def _seconds_here(runs: Iterable[Run], results: Path) -> dict[str, float]:

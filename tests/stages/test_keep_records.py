@@ -3,9 +3,10 @@
 import pytest
 
 from common import atomic, files
+from common.run_records import COLUMNS
 from stages import keep_records, pretrain  # noqa: F401 (gin then knows its names)
 from stages.planning import plans
-from stages.running import pace, store
+from stages.running import store
 from stages.running.job import Job
 from tests.stages import tiny
 
@@ -15,7 +16,7 @@ PATH = "reports/evidence/smoke/records.csv"
 def test_records_of_finished_runs_are_kept_and_those_of_other_machines_stay(project, capsys):
     tiny.declare_only(project, {"table_05": tiny.TWO_PRETRAININGS})
     first, second = plans.resolve("table_05", "smoke").runs("pretrain")
-    header = ",".join(pace.COLUMNS)
+    header = ",".join(COLUMNS)
     files.write_text(PATH, f"{header}\nelsewhere,pretrain,2026-01-01,7.5,10,1,cpu,another,abc\n")
     Job(first, tiny.RESULTS).finish({"loss": 1.0})
     assert keep_records.main(["--scale", "smoke"]) == 0

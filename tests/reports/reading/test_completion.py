@@ -3,9 +3,9 @@
 import pytest
 
 from reports.page import summary
-from reports.reading.completion import Left, left, made, planned, read_records
+from reports.reading.completion import Left, left, made, planned
 from reports.reading.frozen import Frozen
-from tests.reports.conftest import ROOT, refused
+from tests.reports.conftest import ROOT
 
 PLAN = """\
 knobs: {}
@@ -112,19 +112,3 @@ def test_the_page_says_what_is_left():
     assert said.startswith("1,729 of 1,799 distinct runs are not made yet, about 2.0 hours of one process")
     assert "not counting tsne, of which none is" in said and "make reports SCALE=reduced" in said
     assert summary.still(None, "reduced") == ""
-
-
-def test_records_that_lack_a_column_are_refused(tmp_path):
-    (tmp_path / "records.csv").write_text("fingerprint,stage\nf0,pretrain\n")
-    with refused("not a table of the records of runs.*expected fingerprint, stage, finished"):
-        read_records(tmp_path / "records.csv")
-    assert read_records(tmp_path / "none.csv") == []
-
-
-@pytest.mark.parametrize("seconds", ["long", "-3", "nan"])
-def test_seconds_that_are_no_duration_are_refused(tmp_path, seconds):
-    row = RECORD | {"seconds": seconds}
-    path = tmp_path / "records.csv"
-    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
-    with refused(r"seconds, a number or nothing found .* in row 2"):
-        read_records(path)
