@@ -10,11 +10,11 @@ from typing import Any
 from common.documents import read_yaml
 from common.errors import UserError
 from common.files import write_bytes, write_text
-from common.names import dotted
 from common.run_records import RECORDS
 from common.seals import read_sealed
 from reports.reading.folders import Folders
 from reports.reading.plain import json_text
+from reports.reading.planned import planned_bindings
 from reports.reading.record import Record
 from reports.reading.summary import cell_means
 
@@ -60,7 +60,8 @@ def lacking(tidy: Path, committed: Path, plan: Path) -> list[str]:
     others = [name for name, run in there.items() if run.get("fingerprint") not in known]
     if not others:
         return []
-    bindings = _planned(plan) if plan.is_file() else dict.fromkeys([*here, *ours.get("missing", [])])
+    unbound = dict.fromkeys([*here, *ours.get("missing", [])])
+    bindings = planned_bindings(read_yaml(plan)) if plan.is_file() else unbound
     both = {_stage(name): set() for name in here if name in there}
     for name in there.keys() & here.keys():
         both[_stage(name)].add(name in others)
@@ -71,16 +72,6 @@ def lacking(tidy: Path, committed: Path, plan: Path) -> list[str]:
         if _is_planned(name, there, bindings)
         and (not _is_planned(name, here, bindings) if name in here else _stage(name) not in renewed)
     ]
-
-
-def _planned(plan: Path) -> dict[str, dict[str, Any] | None]:
-    """The bindings of each run of a plan file, "<stage>/<run>", with those of losses that it does not use."""
-    return {
-        f"{stage}/{run}": dotted(entry["shared"])
-        | dotted({name: value for name, value in own.items() if name not in ("seed", "labels")})
-        for stage, entry in read_yaml(plan)["stages"].items()
-        for run, own in entry["runs"].items()
-    }
 
 
 def _is_planned(name: str, runs: Runs, bindings: Mapping[str, Mapping[str, Any] | None]) -> bool:

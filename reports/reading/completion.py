@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.documents import read_yaml
-from common.names import dotted
+from reports.reading.planned import bindings_of
 
 Runs = Mapping[str, Mapping[str, Any]]  # by fingerprint
 
@@ -112,8 +112,7 @@ def _planned(plan: Mapping[str, Any], losses: set[str]) -> Iterator[tuple[str, P
     }
     for stage, entry in plan["stages"].items():
         for run, own in entry["runs"].items():
-            bound = {name: value for name, value in own.items() if name not in ("seed", "labels")}
-            bindings = dotted(entry["shared"]) | dotted(bound)
+            bindings = bindings_of(entry, own)
             idle = losses - {value for name, value in bindings.items() if name.endswith(".loss")}
             bindings = {name: value for name, value in bindings.items() if name.split(".")[0] not in idle}
             above = next(

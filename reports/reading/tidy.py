@@ -11,9 +11,9 @@ import pandas as pd
 
 from common.errors import UserError
 from common.files import parse_csv, parse_yaml, read_npz, read_text, sha256_file
-from common.names import dotted
 from common.seals import SEAL, read_sealed
 from reports.reading.knobs import canonical, sort_key
+from reports.reading.planned import planned_bindings
 
 COLUMNS = ("seed", "metric", "value", "run")
 DIVERGED = "diverged"  # the metric of a run that diverged; its value is the step
@@ -87,7 +87,7 @@ def from_commit(text: str, plan: str | None, exhibit: str, scale: str, where: Pa
     """The rows that a commit keeps, and what its plan of the exhibit says of their runs; errors name `where`."""
     rows, runs, missing = parse_rows(text, where), {}, []
     if plan is not None:
-        bindings = _planned_bindings(parse_yaml(plan, where))
+        bindings = planned_bindings(parse_yaml(plan, where))
         check_named(rows, bindings, where, remedy)
         measured = set(rows["run"])
         missing = [name for name in bindings if _run_of(name) not in measured]
@@ -198,16 +198,6 @@ def _load_provenance(folder: Path, exhibit: str, scale: str) -> Provenance:
 
 def _is_cell(knobs: Any) -> bool:
     return isinstance(knobs, dict) and all(isinstance(text, str) for item in knobs.items() for text in item)
-
-
-def _planned_bindings(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """{stage/run: {configurable.parameter: value}} of a plan file's content."""
-    bindings = {}
-    for stage, entry in plan["stages"].items():
-        for run, own in entry["runs"].items():
-            bound = {name: body for name, body in own.items() if name not in ("seed", "labels")}
-            bindings[f"{stage}/{run}"] = dotted(entry["shared"]) | dotted(bound)
-    return bindings
 
 
 def _check_values(rows: pd.DataFrame, path: Path) -> None:
