@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import IO
@@ -40,7 +41,29 @@ def take(path: str | Path) -> IO[str] | None:
             f"warning: no locks in {Path(path).parent}; do not let two commands work on it", file=sys.stderr
         )
         return None
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
+    sign(file)
     return file
+
+
+def sign(file: IO[str]) -> None:
+    """Write into a lock that this process got who holds it: the Slurm job, or the process and its machine."""
+    job = os.environ.get("SLURM_JOB_ID")
+    file.truncate(0)
+    file.write(f"Slurm job {job}\n" if job else f"process {os.getpid()} on {socket.gethostname()}\n")
+    file.flush()
+
+
+def holder(path: str | Path) -> str | None:
+    """Who holds the lock now, as `sign` has written it; None if nobody does. Nothing is written, not even the file.
+
+    A look takes the lock for a moment, shared with other looks.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip() or "unknown"
+    except OSError:  # no such file, or no locks
+        return None
+    return None

@@ -30,12 +30,18 @@ def discard_broken(scale_folder: str | Path) -> list[str]:
     The steps of single exhibits, as drawn/figure_05, come last. Snakemake does not remake a file that is missing
     between two that are there, so the later steps have to run, too.
     """
+    names = broken(scale_folder)
+    if names:
+        discard(scale_folder)
+    return names
+
+
+def broken(scale_folder: str | Path) -> list[str]:
+    """The same names, without a change of any file."""
     # A receipt of one exhibit lists files that those of the scale list, too.
     digest_of = functools.cache(files.sha256_file)
-    broken = [path for path in _all(scale_folder) if not _is_true(path, digest_of)]
-    if broken:
-        discard(scale_folder)
-    names = (path.relative_to(Path(scale_folder) / PLACE).with_suffix("").as_posix() for path in broken)
+    untrue = [path for path in _all(scale_folder) if not _is_true(path, digest_of)]
+    names = (path.relative_to(Path(scale_folder) / PLACE).with_suffix("").as_posix() for path in untrue)
     return sorted(names, key=lambda name: (name.count("/"), name))
 
 

@@ -8,6 +8,7 @@ graph from it.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -31,6 +32,7 @@ from stages.planning.stamp import is_current, look, remember
 from stages.planning.totals import distinct_runs, summary
 from stages.running.pace import cost_lines
 
+HARDWARE = "SIMCLR_HARDWARE"  # the variable that names the hardware for all commands of a call
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
 SINGLE = Path("workflows") / "dvc.yaml"
@@ -48,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         return _price_alone(options)
     asked = [scales.default()] if options.current else options.scale or scales.names()
     names = [scales.check_scale(name) for name in asked]
-    looked = look()  # before anything is read
+    hardware_named(options.hardware)  # an unknown one is told before anything is written
+    # Before anything is read. What work.json says is for one hardware.
+    looked = " ".join(filter(None, [look(), options.hardware]))
     # Engines run this before each call; a look at the times of its files shows that a plan is unchanged.
     if (
         options.quiet
@@ -76,7 +80,9 @@ def _plan(scale: str, options: argparse.Namespace) -> list[Plan]:
         print(notice(scale, retrained), file=sys.stderr, flush=True)
     changed = [plan.exhibit for plan in plans if write_plan(plan)]
     write_code(scale, plans, options.results)
-    files.write_json(options.results / scale / "work.json", work_list(plans), only_if_changed=True)
+    files.write_json(
+        options.results / scale / "work.json", work_list(plans, options.hardware), only_if_changed=True
+    )
     _discard_undeclared(scale)
     if not options.quiet:
         print(summary(scale, plans))
@@ -105,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
         help="print the price of this exhibit alone, and write nothing (may be repeated)",
     )
     parser.add_argument(
-        "--hardware", help="price it on this entry of params/hardware.yaml (default: the first)"
+        "--hardware",
+        default=os.environ.get(HARDWARE),
+        help=f"price it, and size jobs, for this entry of params/hardware.yaml (default: ${HARDWARE}, or the first)",
     )
     return parser
 
@@ -142,12 +150,12 @@ def write_code(scale: str, plans: list[Plan], results: Path) -> None:
             path.unlink()
 
 
-def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
-    """{"<stage>/<fingerprint>": exhibit, run, shown_by, reads, processes, nodes, minutes}, for schedulers.
+def work_list(plans: list[Plan], name: str | None = None) -> dict[str, dict[str, Any]]:
+    """{"<stage>/<fingerprint>": exhibit, run, shown_by, reads, processes, nodes, minutes, fits}, for schedulers.
 
-    Priced on the first entry of params/hardware.yaml, without reserve.
+    Priced on an entry of params/hardware.yaml, the first without a name, without reserve.
     """
-    hardware, work, shown_by = hardware_named(), {}, {}
+    hardware, work, shown_by = hardware_named(name), {}, {}
     for run in (run for plan in plans for runs in plan.stages.values() for run in runs):
         shown_by.setdefault(run.fingerprint, []).append(run.exhibit)
     for run in distinct_runs(plans):
@@ -160,6 +168,7 @@ def work_list(plans: list[Plan]) -> dict[str, dict[str, Any]]:
             "processes": price.gpus,
             "nodes": price.nodes,
             "minutes": round(60 * price.hours, 1),
+            "fits": price.fits,
         }
     return dict(sorted(work.items()))
 

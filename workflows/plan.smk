@@ -1,8 +1,11 @@
 # The plan is made before the graph is built: it costs two seconds, and a stale one can then not be used. Files that an
-# edit does not touch keep their times. Jobs that Snakemake starts on a cluster take the plan as it is, and write nothing.
+# edit does not touch keep their times. Jobs that Snakemake starts on a cluster take the plan as it is, and write nothing,
+# and so does a dry run beside a call that is at work; alone it makes the plan, if that is stale, and writes nothing else.
 
+import contextlib
 import functools
 import glob
+import io
 import os
 import re
 import subprocess
@@ -38,36 +41,70 @@ WATCHED = "--end-with-parent"
 SCALE = checked_scale()
 RESULTS = f"results/{SCALE}"
 OUT = f"reports/out/{SCALE}"
+# Options of Snakemake with which it carries nothing out.
+ONLY_LOOK = ("dryrun", "dag", "rulegraph", "filegraph", "summary", "detailed_summary")
+
+
+def options_of_call():
+    """Those of the command line and of profiles. Snakemake itself says only after it has read this file whether a run is
+    dry, and who executes it.
+    """
+    from snakemake.cli import parse_args
+
+    with contextlib.redirect_stderr(io.StringIO()):  # what profiles it uses was said
+        return parse_args(sys.argv[1:])[1]
 
 
 def alone():
     """The lock of this scale, which the kernel frees when this process is gone, however it went. Snakemake's own, which
-    a kill leaves behind, is switched off in profiles/default. A dry run goes without.
+    a kill leaves behind, is switched off in profiles/default.
     """
     try:
         return locks.take(f"{RESULTS}/.lock")
     except locks.Held as held:
-        if workflow.dryrun:
-            return None
         raise WorkflowError(
             f"error: another command is at work on this scale\n  expected:   one at a time\n"
-            f"  found:      process {held}\n  where:      {RESULTS}/.lock\n"
+            f"  found:      {held}\n  where:      {RESULTS}/.lock\n"
             "  what to do: wait until it ends, or end it; the lock goes with it"
         )
     except OSError as error:
         raise WorkflowError(f"error: {explain(error)}")
 
 
-if workflow.is_main_process:
-    LOCK = alone()
-    if subprocess.run(
-        [sys.executable, "-m", "stages", "plan", "--quiet", "--scale", SCALE]
-    ).returncode:
+def make_plan():
+    words = [sys.executable, "-m", "stages", "plan", "--quiet", "--scale", SCALE]
+    if subprocess.run(words).returncode:
         raise WorkflowError("the declarations under params/ need mending, see above")
+
+
+def look_again():
+    """What is not true any more goes, so that it is made again; a dry run says only what that is."""
     try:
-        looking.look_again(Path("results"), SCALE)
+        if not DRY:
+            looking.look_again(Path("results"), SCALE)
+        elif found := looking.untrue(Path("results"), SCALE):
+            print(
+                f"not as they were left, and to be done again: {', '.join(found)}",
+                file=sys.stderr,
+            )
     except UserError as error:
         raise WorkflowError(f"error: {error}")
+
+
+# The nodes for which runs are priced, and by which they choose how many processes they take: for the plan and for jobs.
+if HARDWARE := config.get("hardware"):
+    os.environ["SIMCLR_HARDWARE"] = str(HARDWARE)
+DRY = False
+if workflow.is_main_process:
+    OPTIONS = options_of_call()
+    DRY = (
+        any(getattr(OPTIONS, name) for name in ONLY_LOOK)
+        or OPTIONS.executor == "dryrun"
+    )
+    LOCK = None if DRY else alone()
+    if not (DRY and locks.holder(f"{RESULTS}/.lock")):
+        make_plan()
+    look_again()
 
 
 def checked(names, where):

@@ -10,11 +10,20 @@ if UNIT not in ("scale", "sweep", "run"):
     raise WorkflowError(
         f"error: unknown unit of work\n  expected:   scale | sweep | run\n  found:      {UNIT}"
     )
+if (
+    UNIT != "run"
+    and workflow.is_main_process
+    and OPTIONS.executor not in (None, "local", "dryrun", "touch")
+):
+    raise WorkflowError(
+        "error: jobs of this unit ask a cluster for nothing: no GPU, one core, and the default time\n"
+        f"  expected:   unit=run, whose jobs ask for what the plan says that each run takes\n  found:      unit={UNIT}\n"
+        "  what to do: --workflow-profile profiles/slurm says unit=run; leave out --config unit"
+    )
 
 
-CORES = (
-    workflow.resource_settings.cores or 1
-)  # none where a cluster's scheduler has them
+# None where a cluster's scheduler has them.
+CORES = workflow.resource_settings.cores or 1
 
 if UNIT == "sweep":
 

@@ -1,120 +1,82 @@
-# One job is one run, with what it needs, or some short ones of a sweep: for a cluster. Which runs there are, and what
-# each takes, the plan says. What says that a job is done is named after what decides the numbers of its runs: an edit
-# asks for those that it made new, times ask for none. The numbers of a cluster: profiles/slurm/cluster.yaml.
+# One job is one run, or some short ones of a sweep: for a cluster. Which runs there are, and what each takes, the plan
+# says; which are left, and in which jobs, the process that a person starts decides anew in every call
+# (stages/running/submission.py). The numbers of a cluster: profiles/slurm/cluster.yaml.
 
-import hashlib
-import json
+from stages.running import submission
 
-with open(f"{RESULTS}/work.json", encoding="utf-8") as file:
-    RUNS = json.load(file)  # {"<stage>/<fingerprint>": see stages/plan.py, work_list}
-for key, run in RUNS.items():
-    checked([*key.split("/"), run["exhibit"], run["run"]], file.name)
-SMALL_MINUTES = 30  # runs that are shorter share a job,
-TOGETHER = 16  # as many as this
 CPUS_PER_GPU = config.get("cpus_per_gpu", 1)
 MB_PER_GPU = 1000 * config.get("gb_per_gpu", 4)
+MAX_MINUTES = config.get("max_minutes", 1440)
 
+try:
+    if workflow.is_main_process:
+        DECIDED = submission.decide(Path("results"), SCALE, PLAN["exhibits"], dry=DRY)
+    else:
+        DECIDED = submission.read(Path("results"), SCALE)
+except UserError as error:
+    raise WorkflowError(f"error: {error}")
 
-def gathered():
-    """{"<stage>/<job>": the runs of a job}: a run alone under its own name."""
-    jobs, small = {}, {}
-    for key, run in RUNS.items():
-        if run["minutes"] < SMALL_MINUTES and run["nodes"] == 1:
-            kind = key.split("/")[0], run["exhibit"], run["processes"]
-            small.setdefault(kind, []).append(key)
-        else:
-            jobs[key] = [key]
-    for (stage, exhibit, _), keys in small.items():
-        for some in (
-            keys[start : start + TOGETHER] for start in range(0, len(keys), TOGETHER)
-        ):
-            digest = hashlib.sha256("".join(some).encode()).hexdigest()[:16]
-            jobs[f"{stage}/{exhibit}-{digest}"] = some
-    return jobs
-
-
-JOBS = gathered()
-JOB_OF = {key: job for job, keys in JOBS.items() for key in keys}
-
-
-def done(key):
-    """What says that the job of a run is done."""
-    return f"{RESULTS}/done/{JOB_OF[key]}"
-
-
-def is_finished(key, note):
-    """Whether the run is whole; what did not change since its note was written is not read again."""
-    stage, fingerprint = key.split("/")
-    run, since = RUNS[key], note.stat().st_mtime_ns if note.exists() else 0
-    return lost.is_whole(
-        Path(RESULTS), stage, run["exhibit"], run["run"], fingerprint, since
+CALL, JOBS, LEFT_OUT = (DECIDED[name] for name in ("call", "jobs", "left_out"))
+for name, job in JOBS.items():
+    checked([*name.split("/"), job["exhibit"], *job["runs"]], f"{RESULTS}/work.json")
+for name, run in LEFT_OUT.items():
+    checked([*name.split(), *run["shown_by"]], f"{RESULTS}/work.json")
+if workflow.is_main_process and LEFT_OUT:
+    print(
+        f"warning: {len(LEFT_OUT)} runs are left out: they fit not even all GPUs of {HARDWARE or 'the first entry'}, or evaluate one that does not"
+        f"\n  where:      params/hardware.yaml\n  which:      {', '.join(LEFT_OUT)}",
+        file=sys.stderr,
     )
 
 
-def known():
-    """The fingerprints of runs whose numbers are committed, where the scale takes them from there."""
-    if not scales.read(SCALE).reuses_evidence:
-        return set()
-    from stages.planning.plans import read_plan
-    from stages.running.sweeps import known_elsewhere, runs_of
+def is_long(job):
+    """Whether the time limit cuts it off before it took twice what the plan expects."""
+    return submission.submissions(job, MAX_MINUTES) > 1
 
-    return known_elsewhere(
-        runs_of(read_plan(name, SCALE) for name in PLAN["exhibits"]), Path("results")
+
+def rule_of(job):
+    return ("long_on_" if is_long(job) else "on_") + (
+        "one_node" if job["nodes"] == 1 else "several_nodes"
     )
 
 
-def settle():
-    """Runs that are finished, or known by evidence, ask for no job, and lost ones for theirs.
-
-    Only who submits the jobs decides it.
-    """
-    elsewhere = known()
-    for job, keys in JOBS.items():
-        note = Path(RESULTS, "done", job)
-        if all(
-            key.split("/")[1] in elsewhere or is_finished(key, note) for key in keys
-        ):
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.touch()
-        else:
-            note.unlink(missing_ok=True)
+def done(name):
+    """What says that a job of this call is done."""
+    return f"{RESULTS}/done/{CALL}/{rule_of(JOBS[name])}/{name}"
 
 
-if workflow.is_main_process:
-    try:
-        settle()
-    except UserError as error:
-        raise WorkflowError(f"error: {error}")
+def asks(group):
+    """Whether something is left of an exhibit, or of all, or nothing says yet that it is not."""
+    left = submission.of_group(JOBS | LEFT_OUT, group)
+    return bool(left) or not Path(RESULTS, "done", group).exists()
 
 
-def parts_of_runs(exhibit=None):
-    """What says that the runs of an exhibit, or of all, are there."""
-    wanted = (key for key, run in RUNS.items() if exhibit in (None, *run["shown_by"]))
-    return sorted({done(key) for key in wanted})
+def parts_of_runs(exhibit=submission.ALL):
+    """What says that the runs of an exhibit, or of all, are there: in every call the same file."""
+    return [f"{RESULTS}/done/{exhibit}"]
 
 
-def its_runs(wildcards):
-    return [RUNS[key] for key in JOBS[f"{wildcards.stage}/{wildcards.job}"]]
+def job_of(wildcards):
+    if wildcards.call != CALL:  # it waited in the queue, and who submitted it is gone
+        raise WorkflowError(f"error: a job of an earlier call\n  where:      {RESULTS}")
+    return JOBS[f"{wildcards.stage}/{wildcards.job}"]
 
 
 def read_by(wildcards):
     """The runs that these evaluate or choose among: they stand in the name of what reads them, so their time says nothing."""
-    wanted = {done(key) for run in its_runs(wildcards) for key in run["reads"]}
-    return [ancient(path) for path in sorted(wanted)]
+    return [ancient(done(name)) for name in job_of(wildcards)["reads"]]
 
 
 def nodes(wildcards):
-    return its_runs(wildcards)[0]["nodes"]
+    return job_of(wildcards)["nodes"]
 
 
 def processes_per_node(wildcards):
-    return its_runs(wildcards)[0]["processes"] // nodes(wildcards)
+    return job_of(wildcards)["processes"] // nodes(wildcards)
 
 
 def minutes(wildcards, attempt):
-    """Twice what the plan expects, and more after every failure; a run that is cut off goes on from its checkpoint."""
-    expected = sum(run["minutes"] for run in its_runs(wildcards))
-    return max(SMALL_MINUTES, round(2 * attempt * expected))
+    return submission.minutes(job_of(wildcards), attempt, MAX_MINUTES)
 
 
 def per_node(wildcards):
@@ -123,11 +85,17 @@ def per_node(wildcards):
     return f"--ntasks-per-node=1{gpus if config.get('gpus') else ''}"
 
 
-def names(wanted):
-    return (
-        "|".join(job.split("/")[1] for job in JOBS if wanted(RUNS[JOBS[job][0]]))
-        or "none"
-    )
+# A run that is cut off goes on from its checkpoint, and is given up only after twice what the plan expects.
+RETRIES = OPTIONS.retries if workflow.is_main_process else 0
+RETRIES_OF_LONG = RETRIES + max(
+    submission.submissions(job, MAX_MINUTES) for job in [*JOBS.values(), {"minutes": 0}]
+)
+
+
+wildcard_constraints:
+    call=r"\w+",
+    stage="|".join(STAGES),
+    job=r"[\w.-]+",
 
 
 rule on_one_node:
@@ -135,10 +103,7 @@ rule on_one_node:
         read_by,
         data=ancient(rules.prepare.output),
     output:
-        touch(f"{RESULTS}/done/{{stage}}/{{job}}"),
-    wildcard_constraints:
-        stage="|".join(STAGES),
-        job=names(lambda run: run["nodes"] == 1),
+        touch(f"{RESULTS}/done/{{call}}/on_one_node/{{stage}}/{{job}}"),
     resources:
         nodes=1,
         runtime=minutes,
@@ -146,8 +111,8 @@ rule on_one_node:
         mem_mb=lambda wildcards: MB_PER_GPU * processes_per_node(wildcards),
         slurm_extra=per_node,
     params:
-        sweep=lambda wildcards: its_runs(wildcards)[0]["exhibit"],
-        runs=lambda wildcards: [f"--run {run['run']}" for run in its_runs(wildcards)],
+        sweep=lambda wildcards: job_of(wildcards)["exhibit"],
+        runs=lambda wildcards: [f"--run {run}" for run in job_of(wildcards)["runs"]],
     shell:
         f"{PYTHON} -m stages {{wildcards.stage}} --scale {SCALE} --sweep {{params.sweep}} {{params.runs}} {WATCHED}"
 
@@ -155,9 +120,8 @@ rule on_one_node:
 # Here the driver calls srun, so the executor must not call the driver by it (`mpi`): a SIGTERM to a step reaches all in
 # it, and an srun among them answers by killing its tasks, before they can write a checkpoint.
 use rule on_one_node as on_several_nodes with:
-    wildcard_constraints:
-        stage="|".join(STAGES),
-        job=names(lambda run: run["nodes"] > 1),
+    output:
+        touch(f"{RESULTS}/done/{{call}}/on_several_nodes/{{stage}}/{{job}}"),
     resources:
         mpi="srun",
         nodes=nodes,
@@ -166,3 +130,32 @@ use rule on_one_node as on_several_nodes with:
         cpus_per_task=lambda wildcards: CPUS_PER_GPU * processes_per_node(wildcards),
         mem_mb=lambda wildcards: MB_PER_GPU * processes_per_node(wildcards),
         slurm_extra=per_node,
+
+
+use rule on_one_node as long_on_one_node with:
+    output:
+        touch(f"{RESULTS}/done/{{call}}/long_on_one_node/{{stage}}/{{job}}"),
+    retries: RETRIES_OF_LONG
+
+
+use rule on_several_nodes as long_on_several_nodes with:
+    output:
+        touch(f"{RESULTS}/done/{{call}}/long_on_several_nodes/{{stage}}/{{job}}"),
+    retries: RETRIES_OF_LONG
+
+
+rule settled:
+    input:
+        lambda wildcards: [
+            done(name) for name in submission.of_group(JOBS, wildcards.group)
+        ],
+    output:
+        touch(f"{RESULTS}/done/{{group}}"),
+    wildcard_constraints:
+        group="|".join(filter(asks, [submission.ALL, *PLAN["exhibits"]])) or "none",
+    retries: 0
+    localrule: True
+    params:
+        left_out=lambda wildcards: submission.of_group(LEFT_OUT, wildcards.group),
+    shell:
+        'test -z "{params.left_out}" || {{ echo "error: left out: {params.left_out}" >&2; exit 1; }}'

@@ -23,3 +23,11 @@ def look_again(results: Path, scale: str) -> None:
         (folder / "data" / "manifest.json").unlink()
     lost.discard_indices(results, scale)
     receipts.discard_broken(folder)
+
+
+def untrue(results: Path, scale: str) -> list[str]:
+    """What `look_again` would discard, in words. Nothing is changed: for a dry run. UserError as above."""
+    folder = results / scale
+    data = ["the data sets"] if appeared.may_have_come(folder / "data") else []
+    runs = [f"the runs of {lost.sweep_of(path)}" for path in lost.broken_indices(folder)]
+    return [*data, *runs, *receipts.broken(folder)]

@@ -22,17 +22,31 @@ def discard_indices(results: Path, scale: str, *, read_all: bool = False) -> lis
     read_all: hash every file. UserError for runs that another version of this project wrote.
     """
     folder = results / scale
-    stamp, next_stamp = folder / STAMP, folder / f"{STAMP}.new"
-    indices = sorted((folder / "index").glob("*/*/*.json"))
-    if not indices:
+    if not any((folder / "index").glob("*/*/*.json")):
         return []
     # Made before the look and in force after it: what changes meanwhile counts as changed.
+    next_stamp = folder / f"{STAMP}.new"
     next_stamp.touch()
-    lost = [path for path in indices if not _is_whole(path, folder, 0 if read_all else _known(path, stamp))]
-    for path in lost:
+    indices = broken_indices(folder, read_all=read_all)
+    for path in indices:
         path.unlink()
-    os.replace(next_stamp, stamp)
-    return [f"{path.stem} {path.parents[1].name}" for path in lost]
+    os.replace(next_stamp, folder / STAMP)
+    return [sweep_of(path) for path in indices]
+
+
+def broken_indices(folder: Path, *, read_all: bool = False) -> list[Path]:
+    """The index of each sweep in the scale's folder that lost a run. Nothing is written. UserError as above."""
+    stamp = folder / STAMP
+    return [
+        path
+        for path in sorted((folder / "index").glob("*/*/*.json"))
+        if not _is_whole(path, folder, 0 if read_all else _known(path, stamp))
+    ]
+
+
+def sweep_of(index: Path) -> str:
+    """For example "pretrain figure_08"."""
+    return f"{index.stem} {index.parents[1].name}"
 
 
 def is_whole(folder: Path, stage: str, exhibit: str, run: str, fingerprint: str, since: int) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from common import atomic, files, seals
 from common.contracts import Cause
 from common.errors import UserError
-from common.locks import NO_LOCKS
+from common.locks import NO_LOCKS, sign
 
 if TYPE_CHECKING:  # engines look at runs before every call, and wait for this import
     from stages.planning.plans import Run
@@ -59,15 +59,21 @@ def find(results: Path, run: Run) -> Path:
     return stored if (stored / RUN).is_file() else run.folder(results)
 
 
+def lock_of(folder: Path) -> Path:
+    """The lock of the run whose place in the store is `folder`."""
+    return folder.with_suffix(".lock")
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[bool]:
     """Hold the lock beside `folder`; yields False at once if another process holds it.
 
-    The kernel frees it when its holder dies. On a file system without locks (Lustre mounted without `flock`) everybody
-    gets it, and is told.
+    The file names its holder; the kernel frees it when that dies. On a file system without locks (Lustre mounted
+    without `flock`) everybody gets it, and is told.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w") as file:
+    # Not "w": who does not get the lock must not erase the name of its holder.
+    with open(lock_of(folder), "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -79,6 +85,7 @@ def locked(folder: Path) -> Iterator[bool]:
             warnings.warn(
                 f"{folder.parent}: no locks here; let no two commands work on one scale", stacklevel=3
             )
+        sign(file)
         yield True
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from common import files
 from stages import plan
 from stages.planning import fingerprint, plans
 from stages.planning.stamp import is_current as is_current_as
@@ -102,3 +103,31 @@ def test_another_content_of_a_list_is_planned_again_wherever_it_lies(planned, tm
     assert is_current(RESULTS, "smoke")
     assert {path.name for path in code.iterdir() if path.read_text() != before[path.name]} == {"finetune"}
     assert Path("params/plan/smoke/table_07.yaml").read_bytes() == planned_then
+
+
+def test_work_for_other_nodes_is_sized_again(planned, monkeypatch):
+    """The jobs of one hardware must not be taken for those of another, whoever names it."""
+
+    def work() -> tuple[int, bool]:
+        every = files.read_json(RESULTS / "smoke" / "work.json").values()
+        return sum(run["nodes"] for run in every), all(run["fits"] for run in every)
+
+    planned("params/hardware.yaml", "A100-80GB:\n  memory: 80\n", "A100-80GB:\n  memory: 0.02\n")
+    plan.main(QUIET)
+    first = work()
+    monkeypatch.setenv(plan.HARDWARE, "A100-80GB")
+    plan.main(QUIET)
+    assert first[1] and work() != first
+    monkeypatch.delenv(plan.HARDWARE)
+    plan.main([*QUIET, "--hardware", "A100-80GB"])
+    assert work() != first
+    plan.main(QUIET)
+    assert work() == first
+
+
+def test_unknown_hardware_is_told_before_anything_is_written(planned, monkeypatch, capsys):
+    (RESULTS / "smoke" / "work.json").unlink()
+    monkeypatch.setenv(plan.HARDWARE, "A100-80G")
+    assert plan.main(QUIET) == 2
+    assert "did you mean `A100-80GB`?" in capsys.readouterr().err
+    assert not (RESULTS / "smoke" / "work.json").exists()

@@ -8,7 +8,7 @@ import pytest
 from common import receipts
 from stages import check, pretrain  # noqa: F401 (gin then knows its names)
 from stages.planning import plans
-from stages.running import lost, store
+from stages.running import looking, lost, store
 from tests.stages import tiny
 
 
@@ -97,6 +97,18 @@ def test_a_lost_run_takes_its_index_and_its_receipt_away(runs, harm, looks_befor
     assert discard() == ["pretrain table_05"]
     assert receipts.discard_broken(tiny.RESULTS / "smoke") == ["runs"]
     assert discard() == []
+
+
+def test_a_look_that_changes_nothing_names_what_is_lost(runs):
+    results = tiny.RESULTS / "smoke"
+    assert looking.untrue(tiny.RESULTS, "smoke") == []
+    remove(runs[1])
+    index(plans.resolve("table_05", "smoke")).with_name("more.json").write_text("{}")
+    receipts.write(results, "tidy", [results / "index/table_05/trained/more.json"])
+    (results / "index/table_05/trained/more.json").write_text("[]")
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*")}
+    assert looking.untrue(tiny.RESULTS, "smoke") == ["the runs of pretrain table_05", "tidy"]
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*")} == before
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["store", "sweep"])
