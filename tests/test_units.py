@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import trusted
 from tests.small_copy import Clone, commit_all, copy_tree, ran, shorten_training
 
 TABLE_08 = "params/exhibits/table_08.yaml"
@@ -104,3 +105,22 @@ def test_damaged_evidence_is_told_by_who_submits_the_jobs(tmp_path):
     said = clone.run(*clone.engine, check=False)
     assert "error: a file is damaged" in said and "git checkout -- reports/evidence" in said
     assert "Traceback" not in said and "UserError" not in said
+
+
+def test_a_run_that_fails_holds_up_only_what_reads_it_and_the_same_command_goes_on(tmp_path):
+    """Three short trainings share a job, and one of them cannot make its folder."""
+    clone = trusted.tiny(tmp_path / "clone", "snakemake")
+    command = ["snakemake", "--cores", "2", "--keep-going", "--config", "unit=run", "--", "table_05"]
+    failing = next(
+        key for key in json.loads((results(clone) / "work.json").read_text()) if "pretrain/" in key
+    )
+    obstacle = results(clone) / "store" / f"{failing}.partial"
+    obstacle.parent.mkdir(parents=True)
+    obstacle.touch()
+    first = clone.run(*command, check=False)
+    assert ran(first) == {"pretrain table_05": "2 of 3"} and "failed" in first
+    second = clone.run(*command, check=False)
+    assert ran(second) == {"linear_eval table_05": "2 of 2"}
+    obstacle.unlink()
+    assert ran(clone.run(*command)) == {"pretrain table_05": "1 of 1", "linear_eval table_05": "1 of 1"}
+    assert "Nothing to be done" in clone.run(*command)

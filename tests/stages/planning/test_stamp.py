@@ -110,9 +110,9 @@ def test_work_for_other_nodes_is_sized_again(planned, monkeypatch):
 
     def work() -> tuple[int, bool]:
         every = files.read_json(RESULTS / "smoke" / "work.json").values()
-        return sum(run["nodes"] for run in every), all(run["fits"] for run in every)
+        return sum(run["processes"] for run in every), all(run["fits"] for run in every)
 
-    planned("params/hardware.yaml", "A100-80GB:\n  memory: 80\n", "A100-80GB:\n  memory: 0.02\n")
+    planned("params/hardware.yaml", "A100-80GB:\n  memory: 80\n", "A100-80GB:\n  memory: 0.002\n")
     plan.main(QUIET)
     first = work()
     monkeypatch.setenv(plan.HARDWARE, "A100-80GB")
