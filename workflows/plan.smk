@@ -92,7 +92,7 @@ def look_again():
 
 
 # The nodes for which runs are priced, and by which they choose how many processes they take: for the plan and for jobs.
-if HARDWARE := config.get("hardware"):
+if HARDWARE := config.get("hardware") or os.environ.get("SIMCLR_HARDWARE"):
     os.environ["SIMCLR_HARDWARE"] = str(HARDWARE)
 DRY = False
 if workflow.is_main_process:

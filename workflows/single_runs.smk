@@ -6,7 +6,7 @@ from stages.running import submission
 
 CPUS_PER_GPU = config.get("cpus_per_gpu", 1)
 MB_PER_GPU = 1000 * config.get("gb_per_gpu", 4)
-MAX_MINUTES = config.get("max_minutes", 1440)
+MAX_MINUTES = config.get("max_minutes") or sys.maxsize
 
 try:
     if workflow.is_main_process:
@@ -23,8 +23,9 @@ for name, run in LEFT_OUT.items():
     checked([*name.split(), *run["shown_by"]], f"{RESULTS}/work.json")
 if workflow.is_main_process and LEFT_OUT:
     print(
-        f"warning: {len(LEFT_OUT)} runs are left out: they fit not even all GPUs of {HARDWARE or 'the first entry'}, or evaluate one that does not"
-        f"\n  where:      params/hardware.yaml\n  which:      {', '.join(LEFT_OUT)}",
+        f"warning: {len(LEFT_OUT)} runs are left out: they fit not even all GPUs of {HARDWARE or 'the first entry'}, or "
+        f"evaluate one that does not\n  where:      params/hardware.yaml\n  found:      {', '.join(LEFT_OUT)}\n"
+        "  what to do: let a run have more `nodes` there, or name other `hardware` (profiles/slurm/cluster.yaml)",
         file=sys.stderr,
     )
 

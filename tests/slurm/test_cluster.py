@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +66,23 @@ def test_an_exhibit_that_is_cancelled_in_the_middle_goes_on_to_the_same_bytes(sl
     assert checkpoints(cluster) == []
     assert_equal(local, stored(cluster))
     assert "Nothing to be done" in cluster.run(*THROUGH_SLURM, "--", RUNS)
+
+
+def test_after_a_kill_of_snakemake_the_job_at_work_is_named_and_not_submitted_again(slurm, local, cluster):
+    first = start(cluster)
+    try:
+        job = wait_for(lambda: training_job(cluster), 600, "training at work")
+    finally:
+        first.kill()
+    (rank, *_) = list_ranks(cluster)
+    assert b"SIMCLR_HARDWARE=H100-80GB\0" in Path("/proc", rank, "environ").read_bytes()
+    told = cluster.run(*THROUGH_SLURM, "--", RUNS, check=False)
+    assert f"1 in Slurm job {job}" in told and f"scancel {job}" in told
+    said("scancel", job)
+    end_in_time(cluster, job)
+    assert len(checkpoints(cluster)) == 1
+    cluster.run(*THROUGH_SLURM, "--", RUNS)
+    assert_equal(local, stored(cluster))
 
 
 @pytest.mark.parametrize("how", [[], ["--signal=TERM", "--batch"]], ids=["cancelled", "signalled"])
