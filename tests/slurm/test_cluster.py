@@ -74,6 +74,7 @@ def test_after_a_kill_of_snakemake_the_job_at_work_is_named_and_not_submitted_ag
         job = wait_for(lambda: training_job(cluster), 600, "training at work")
     finally:
         first.kill()
+    first.wait(30)
     (rank, *_) = list_ranks(cluster)
     assert b"SIMCLR_HARDWARE=H100-80GB\0" in Path("/proc", rank, "environ").read_bytes()
     told = cluster.run(*THROUGH_SLURM, "--", RUNS, check=False)
