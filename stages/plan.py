@@ -31,8 +31,8 @@ from stages.planning.searches import stages_with_runs
 from stages.planning.stamp import is_current, look, remember
 from stages.planning.totals import distinct_runs, summary
 from stages.running.pace import cost_lines
+from stages.running.ranks import HARDWARE
 
-HARDWARE = "SIMCLR_HARDWARE"  # the variable that names the hardware for all commands of a call
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
 SINGLE = Path("workflows") / "dvc.yaml"
