@@ -22,6 +22,11 @@ def clone(tmp_path_factory) -> Clone:
     return made
 
 
+def one(unit: str) -> str:
+    """What the driver says of one run that it did: a job of its own has no other."""
+    return "1 of 1" if unit == "run" else "1 of 3"
+
+
 def by(clone: Clone, unit: str) -> str:
     return clone.run("snakemake", "--cores", "2", "--config", f"unit={unit}", "--", "reports")
 
@@ -50,7 +55,7 @@ def test_a_training_that_was_removed_and_an_evaluation_that_was_cut_are_done_aga
         shutil.rmtree(folder)
     with open(first_of(clone, "linear_eval")[0] / "metrics.json", "r+b") as file:
         file.truncate(5)  # in place: the store has the same file
-    assert ran(by(clone, unit)) == {"pretrain table_05": "1 of 3", "linear_eval table_05": "1 of 3"}
+    assert ran(by(clone, unit)) == dict.fromkeys(("pretrain table_05", "linear_eval table_05"), one(unit))
     assert in_store(clone) == stored and clone.products() == shown
     for folder in first_of(clone, "pretrain"):
         assert (folder / "weights.safetensors").is_file()
@@ -63,7 +68,7 @@ def test_one_exhibit_alone_finds_it_too(clone, unit):
     clone.run(*words)
     for folder in first_of(clone, "linear_eval"):
         shutil.rmtree(folder)
-    assert ran(clone.run(*words)) == {"linear_eval table_05": "1 of 3"}
+    assert ran(clone.run(*words)) == {"linear_eval table_05": one(unit)}
     assert "Nothing to be done" in clone.run(*words)
 
 
