@@ -42,7 +42,7 @@ from reports.comparing.together import SAME, together
 from reports.comparing.verdicts import changed_verdicts, evidence_of
 from reports.drawing.literal import literal
 from reports.drawing.markup import render
-from reports.page.pictures import has_photos
+from reports.page.png import has_photos
 from reports.reading.declarations import label
 
 __all__ = ["changed_verdicts", "evidence_of", "main", "write_page"]

@@ -28,7 +28,7 @@ from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, NOT_RUN, PARTIAL, Entry, contents
 from reports.page.directions import directions
 from reports.page.numbers import numbers
-from reports.page.pictures import has_photos, size
+from reports.page.png import has_photos, size
 from reports.reading import completion, lineage
 from reports.reading.folders import Folders, add_folders, check_collected, folders_of
 from reports.reading.frozen import read_frozen
