@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+DEVICES = Path("/dev")
+OF_THE_DRIVER = "SIMCLR_DRIVER_GPUS"  # in the environment of a run: how many GPUs its driver sees
 NO_DEVICE = ("", "-1", "NoDevFiles", "none", "void")
 
 
@@ -22,7 +24,7 @@ def devices() -> list[str]:
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return [str(place) for place in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
+        return [str(place) for place in range(_of_the_machine())]
     names = []
     for name in visible.split(","):
         if name.strip() in NO_DEVICE:
@@ -38,6 +40,29 @@ def devices_of_slots(slots: list[int]) -> list[str]:
     """
     visible = devices()
     return list(dict.fromkeys(visible[slot % len(visible)] for slot in slots)) if visible else []
+
+
+def take(slots: list[int]) -> None:
+    """Leave only the GPUs of these slots of a driver visible, to this process and to those that it starts."""
+    os.environ[OF_THE_DRIVER] = str(len(devices()))
+    if visible := devices_of_slots(slots):
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible)
+
+
+def sharing_gpus() -> int:
+    """How many GPUs share the cores that this process may run on.
+
+    Cores that are not all of the machine's are a job's own, as are the GPUs that its driver sees (Slurm, containers);
+    where they are all, other drivers may be at work on the GPUs that this one does not see.
+    """
+    if cores() == os.cpu_count():
+        return _of_the_machine()
+    return int(os.environ.get(OF_THE_DRIVER) or len(devices()))
+
+
+def _of_the_machine() -> int:
+    """Slurm denies a job the other GPUs of its node, but does not hide them here."""
+    return len(list(DEVICES.glob("nvidia[0-9]*")))
 
 
 def slots() -> int:

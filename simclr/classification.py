@@ -15,7 +15,7 @@ from simclr.declared import AtLeast
 from simclr.distributed import average_gradients, mean_over_processes
 from simclr.divergence import Watch
 from simclr.encoder import resnet
-from simclr.evaluation import evaluated_parts
+from simclr.evaluation import BATCH, evaluated_parts
 from simclr.labels import UNJUDGED
 from simclr.metrics import accuracy, predicted
 from simclr.optimizer import MakesOptimizer
@@ -120,8 +120,10 @@ class Classification:
         labels = self.labels[index.to(self.device)]
         self.encoder.train(not self.frozen)
         views = self.policy.one(images, index, epoch, self.seed).to(self.device)
+        # Where nothing is kept for a backward pass there is no need to have all of a large batch in the encoder.
+        parts = views.chunk(-(-len(views) // BATCH)) if self.frozen else [views]
         with torch.set_grad_enabled(not self.frozen):
-            features = encoded(self._encode, views, self.precision)
+            features = torch.cat([encoded(self._encode, part, self.precision) for part in parts])
         logits = self.head(features)
         loss = cross_entropy(logits, labels)
         self.optimizer.zero_grad()

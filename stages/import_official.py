@@ -84,7 +84,10 @@ def import_checkpoint(checkpoint: Path, run: Run, results: Path, parity: Path | 
             )
         _check_not_trained(run, results)
         said = _import(checkpoint, run, results, parity)
-    print(f"{run.exhibit} {run.id}: imported {checkpoint.name}; parity {said}")
+    headless = (
+        " without a projection head: what shows z is left out" if origins.is_headless(run, results) else ""
+    )
+    print(f"{run.exhibit} {run.id}: imported {checkpoint.name}{headless}; parity {said}")
 
 
 def _check_not_trained(run: Run, results: Path) -> None:
@@ -122,10 +125,11 @@ def _import(checkpoint: Path, run: Run, results: Path, parity: Path | None) -> s
         head, said = None, f"{said}; its projection head was never trained and is left out"
         print(f"warning: {checkpoint.name} is not a contrastive pretraining: {said}", file=sys.stderr)
     parts = {"encoder": encoder, "head": head, "classifier": classifier}
-    imported = {"checkpoint": checkpoint.name, "sha256": checksums(checkpoint), "parity": said}
+    has = [name for name, part in parts.items() if part is not None]
+    imported = {"checkpoint": checkpoint.name, "sha256": checksums(checkpoint), "parity": said, "parts": has}
     shutil.rmtree(job.folder)  # of a training that was begun
     stored = store.store_folder(results, run)
-    job.save_weights(**{name: part for name, part in parts.items() if part is not None})
+    job.save_weights(**{name: parts[name] for name in has})
     # First: a kill in between leaves nothing that passes for an evaluation of these weights.
     read = origins.evaluations(run, results)
     origins.discard(folder for folder, digests in read.items() if digests != imported["sha256"])

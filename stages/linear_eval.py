@@ -40,6 +40,7 @@ def cost(bound: Bindings, images: Splits) -> Work:
         size=bound["ViewPolicy.size"],
         frozen_batch=batch,
         fits={"linear_evaluation.batch_size": (batch, seen, "images to train on")},
+        divides={"execution.processes": (bound.get("execution.processes", 1), batch)},
     )
 
 

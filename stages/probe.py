@@ -28,7 +28,14 @@ def cost(bound: Bindings, images: Splits) -> Work:
     """Every image forwards, once; the probe learns from vectors."""
     batch, seen = bound["probe_training.batch_size"], images.train_and_validation
     fits = {"probe_training.batch_size": (batch, seen, "images to train on")}
-    return Work(frozen=seen + images.test, size=bound["ViewPolicy.size"], frozen_batch=500, fits=fits)
+    return Work(
+        frozen=seen + images.test,
+        size=bound["ViewPolicy.size"],
+        frozen_batch=500,
+        vectors=2 * seen,
+        fits=fits,
+        divides={"execution.processes": (bound.get("execution.processes", 1), batch)},
+    )
 
 
 def work(job: Job) -> None:

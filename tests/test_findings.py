@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -346,13 +347,13 @@ def said_verdicts() -> list[tuple[str, str, str]]:
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory) -> dict[tuple[str, str], str]:
-    """The verdicts by scale and claim, judged from the committed rows."""
+def judged(tmp_path_factory) -> dict[tuple[str, str], dict[str, Any]]:
+    """The claims with their verdicts, by scale and name, judged from the committed rows."""
     here = Folders(
         tmp_path_factory.mktemp("judged"), ROOT / "params", ROOT / "reports/evidence", committed=True
     )
     return {
-        (scale, claim["id"]): claim["verdict"]
+        (scale, claim["id"]): claim
         for scale in ("reduced", *ELSEWHERE.values())
         for claim in judge_scale(scale, here)["claims"]
     }
@@ -362,5 +363,13 @@ def test_every_verdict_that_the_text_gives_is_the_boards(judged):
     said = said_verdicts()
     assert len(said) > 20
     assert {
-        (scale, claim): verdict for scale, claim, verdict in said if judged[scale, claim] != verdict
+        (scale, claim): verdict
+        for scale, claim, verdict in said
+        if judged[scale, claim]["verdict"] != verdict
     } == {}
+
+
+def test_the_correlations_are_the_boards(judged):
+    d9, f4 = (judged["reduced", claim] for claim in ("D9", "F4"))
+    assert f"a rank correlation of {d9['effect']:.2f} where the paper has {d9['paper_effect']:.1f}" in WORDS
+    assert (f4["part"], f"with 1 % of the labels it is {f4['effect']:.2f}" in WORDS) == (1, True)

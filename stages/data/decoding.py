@@ -27,7 +27,8 @@ from stages.data.pictures import picture, rgb
 def photograph(files: FileList, place: int) -> Tensor:
     """One photograph of a list, uint8 (3, h, w), RGB, the channels of a pixel side by side in memory.
 
-    Its EXIF orientation is ignored, as TensorFlow does. UserError, naming the file, if it is gone, changed or damaged.
+    Its EXIF orientation is ignored, as TensorFlow does; a TIFF, which no official set has, is turned by Pillow.
+    UserError, naming the file, if it is gone, changed or damaged.
     """
     data = files.read(place)
     with picture(io.BytesIO(data), files.where(place)) as image:

@@ -13,7 +13,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
+from multiprocessing import resource_tracker
 from typing import NamedTuple
 
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from common.errors import UserError
-from common.machine import cores
+from common.machine import cores, sharing_gpus
 from simclr.views import Ragged
 from simclr.views.images import Begin, Update
 from stages.data.decoding import photograph
@@ -31,8 +31,9 @@ from stages.data.kept import Kept
 PART = 32  # images at least that a process begins at once
 PARTS = 64  # of a batch at most: each that waits holds a file open
 BATCHES_AHEAD = 2
-DEVICES = Path("/dev")
 WORTH = 5_000  # images; to start a process takes as long as to decode so many
+REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)  # to stop; SIGUSR1 comes through srun
+OUTLIVE_SECONDS = 60  # more than a checkpoint is waited for
 
 
 class Part(NamedTuple):
@@ -74,7 +75,7 @@ def spare_cores(device: torch.device) -> int:
     """Cores for a run besides its first: without GPUs there is a run on every core, else each GPU has its share."""
     if device.type == "cpu" or multiprocessing.current_process().daemon:  # a daemon may have no children
         return 0
-    return max(0, cores() // max(1, len(list(DEVICES.glob("nvidia[0-9]*")))) - 1)
+    return max(0, cores() // max(1, sharing_gpus()) - 1)
 
 
 def begun_by_workers(
@@ -108,6 +109,7 @@ def begun_by_workers(
         prefetch_factor=-(-BATCHES_AHEAD * count // workers),
         multiprocessing_context="spawn",
         pin_memory=device.type == "cuda",
+        worker_init_fn=_outlive_a_request,
         generator=torch.Generator(),  # it draws a seed that nothing here uses, but not from the global generator
     )
     answers = _answers(loader)
@@ -163,14 +165,29 @@ def _tells_of_an_end(error: Exception) -> bool:
     return not isinstance(error, RuntimeError) or "DataLoader worker" in text or "shared memory" in text
 
 
+def _outlive_a_request(_: int) -> None:
+    """A request to stop goes to every process of a job, and the training needs some more batches for its checkpoint.
+
+    Not for ever: who ends a process that hangs sends the same.
+    """
+    for request in REQUESTS:
+        signal.signal(request, lambda *_: signal.alarm(OUTLIVE_SECONDS))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, REQUESTS)
+
+
 def _started(loader: DataLoader) -> Iterator[Tensor | UserError]:
     """The answers of a loader whose processes run. One that dies is missed when its answer is waited for.
 
     torch also lets the signal of its death raise RuntimeError, wherever the training just is: that is undone.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return iter(loader)  # only the main thread hears signals
-    handler = signal.getsignal(signal.SIGCHLD) or signal.SIG_DFL
-    answers = iter(loader)
-    signal.signal(signal.SIGCHLD, handler)
-    return answers
+    resource_tracker.ensure_running()  # first: its start lets the requests through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, REQUESTS)  # until a process can outlive them
+    try:
+        if threading.current_thread() is not threading.main_thread():
+            return iter(loader)  # only the main thread hears signals
+        handler = signal.getsignal(signal.SIGCHLD) or signal.SIG_DFL
+        answers = iter(loader)
+        signal.signal(signal.SIGCHLD, handler)
+        return answers
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,6 +9,10 @@ from stages.planning.cost import splits_of, work_in
 from stages.planning.fingerprint import declaration_of
 from stages.planning.runs import Run
 
+OF_ITSELF = (
+    "BatchNorm.groups",
+    "execution.processes",
+)  # what fits a run by its own numbers, whatever its data
 SEVERAL_LABELS = "map11"  # the metric of data sets whose images have several labels
 
 
@@ -25,9 +29,10 @@ def check_run(run: Run, where: Callable[[str], str]) -> None:
     for key, (needed, there, what) in work.fits.items():
         if needed > there:
             raise _refused(run, key, f"at most {there:,.0f} {what}", f"{needed:,.0f}", where)
-    for key, (divisor, number) in work.divides.items():
+    processes = run.bindings.get("execution.processes", 1)
+    for key, (divisor, number) in {"execution.processes": (processes, work.batch), **work.divides}.items():
         if number % divisor:
-            raise _refused(run, key, f"a divisor of {number}", str(divisor), where)
+            raise _refused(run, key, f"a divisor of {number:,.0f}", str(divisor), where)
     chooses = run.bindings.get("label_subset.fraction", 1) < 1 and not run.bindings.get("label_subset.file")
     if chooses and declaration_of(str(run.dataset)).get("metric") == SEVERAL_LABELS:
         found = "images with several labels"
@@ -35,7 +40,7 @@ def check_run(run: Run, where: Callable[[str], str]) -> None:
 
 
 def _refused(run: Run, key: str, expected: str, found: str, where: Callable[[str], str]) -> UserError:
-    data = f" of data set {run.dataset}" if run.dataset else ""
+    data = f" of data set {run.dataset}" if run.dataset and key not in OF_ITSELF else ""
     return UserError(
         f"{key} does not fit run {run.id} of stage {run.stage}",
         expected=expected + data,

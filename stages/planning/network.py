@@ -44,6 +44,9 @@ class Network:
     layers: tuple[Layer, ...]
     size: int
     pooled_side: int  # of the max pool's output, 0 without one
+    passing: (
+        int  # numbers that are in memory at once when one view passes forwards only, without the view itself
+    )
 
     @property
     def flops(self) -> float:
@@ -61,9 +64,10 @@ class Network:
         pooled = self.layers[0].outgoing * self.pooled_side**2
         return element * (numbers + pooled) + INDEX_BYTES * pooled
 
-    def widest_bytes(self, element: int) -> int:
-        """Bytes of the largest two neighbouring layers for one view: a forward pass alone needs no more."""
-        return element * 2 * max(each.outputs for each in self.layers)
+    @property
+    def features(self) -> int:
+        """The length of h."""
+        return self.layers[-1].outgoing
 
 
 def network_of(bindings: Mapping[str, Any], size: int) -> Network:
@@ -82,14 +86,31 @@ def _network(depth: int, width: int, stem: str, base_channels: int | None, size:
     channels, pooled = (base_channels or base) * width, stem == "imagenet"
     side = _half(size) if pooled else size
     layers = [Layer(3, channels, 7 if pooled else 3, side)]
+    passing = 2 * layers[0].outputs
     side, incoming = _half(side) if pooled else side, channels
     pooled_side = side if pooled else 0
     for g, count in enumerate(blocks):
         for b in range(count):
             after = _half(side) if g > 0 and b == 0 else side
-            layers += _block(incoming, channels * 2**g, side, after, bottleneck, project=b == 0)
+            block = list(_block(incoming, channels * 2**g, side, after, bottleneck, project=b == 0))
+            layers += block
+            passing = max(passing, _passing(block, incoming * side**2))
             side, incoming = after, channels * 2**g * (4 if bottleneck else 1)
-    return Network(tuple(layers), size, pooled_side)
+    return Network(tuple(layers), size, pooled_side, passing)
+
+
+def _passing(block: list[Layer], entered: int) -> int:
+    """Numbers in memory at once in a block: what entered it waits for the sum, and each layer leaves two outputs.
+
+    At the sum they are what the last layer read, its output and, of the shortcut, two outputs or that and the sum.
+    """
+    read, most = 0, 0
+    for layer in block:
+        if layer.relu:
+            most = max(most, entered + read + 2 * layer.outputs)
+            before, read = read, layer.outputs
+    projects = not block[-1].relu
+    return max(most, entered + before + (3 if projects else 2) * read)
 
 
 def _block(

@@ -23,7 +23,7 @@ PATH = Path("params") / "hardware.yaml"
 GB = 1e9
 USABLE = 0.9
 ELEMENT = {"float32": 4, "bfloat16": 2, "float64": 8}  # bytes of a number that is kept for the backward pass
-PARTS = 256  # images at a time in a forward pass alone, which may go in parts
+PART = 500  # images at most that pass forwards at once where nothing is kept: simclr.evaluation.BATCH
 STORED = 4  # bytes of a weight
 
 
@@ -113,17 +113,18 @@ def seconds_on(run: Run, hardware: Hardware) -> float:
     if takes := hardware.takes:
         kept = network.kept_bytes(ELEMENT[precision_of(run)]) / GB if network else 0.0
         seconds += takes["run"] + takes["image"] * cost.images
-        seconds += takes["update"] * (work.trained / work.batch if work.batch else 0.0)
+        seconds += takes["update"] * (work.trained / (work.batch * work.views) if work.batch else 0.0)
         seconds += takes["gigabyte"] * kept * (TRAINED * work.trained + FROZEN * work.frozen)
     return seconds
 
 
 def processes_of(run: Run, hardware: Hardware) -> int:
     """`execution.processes` over all nodes as declared, or the smallest power of two whose share of the batch fits."""
-    declared = run.bindings.get("execution.processes", 1)
     network, work, processes = network_in(run), work_in(run), 1
-    if declared > 1 or network is None:
+    if declared := run.bindings.get("execution.processes"):
         return declared
+    if network is None:
+        return 1
     while 2 * processes <= hardware.most and work.batch and work.batch % (2 * processes) == 0:
         if (
             hardware.held(memory_of(work, network, precision_of(run), processes))
@@ -145,6 +146,13 @@ def memory_of(work: Work, network: Network, precision: str, processes: int) -> f
     weights = max(4, element) * parameters
     copies = 2 * parameters if precision == "bfloat16" else 0  # autocast keeps weights in both precisions
     view = 3 * network.size**2 * max(4, element)
+    vectors = 4 * work.vectors * network.features
     if not work.batch:
-        return weights + copies + min(work.frozen_batch, PARTS) * (network.widest_bytes(element) + view)
-    return 3 * weights + copies + work.batch / processes * (network.kept_bytes(element) + view)
+        batch = work.frozen_batch / processes
+        return weights + copies + vectors + batch * view + min(batch, PART) * element * network.passing
+    return (
+        3 * weights
+        + copies
+        + vectors
+        + work.batch * work.views / processes * (network.kept_bytes(element) + view)
+    )

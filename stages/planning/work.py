@@ -34,7 +34,8 @@ class Work:
     """How many images of `size` pixels a side pass through the encoder; each view of a pretraining counts as one.
 
     trained: images that pass forwards and backwards. frozen: images that pass forwards only.
-    batch, frozen_batch: how many at once, over all processes. keeps: how many networks it stores.
+    batch, frozen_batch: how many at once, over all processes, which share a batch equally; of a batch, so many `views`.
+    vectors: how many h are in memory at once, float32. keeps: how many networks it stores.
     fits: for a binding, what it needs, what there is, and of what; a run that needs more is refused.
     divides: for a binding, what must divide what without a remainder.
     """
@@ -43,7 +44,9 @@ class Work:
     frozen: float = 0
     size: int = 0
     batch: float = 0
+    views: int = 1
     frozen_batch: float = 0
+    vectors: float = 0
     keeps: int = 0
     fits: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
     divides: Mapping[str, tuple[int, int]] = field(default_factory=dict)

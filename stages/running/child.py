@@ -31,8 +31,7 @@ def main(run: Run, results: Path, messages: Connection, slots: list[int]) -> Non
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # as the fork server has it: see driver.py
     for watch in (_watch_driver, _end_in_time):
         threading.Thread(target=watch, daemon=True).start()
-    if visible := machine.devices_of_slots(slots):
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible)
+    machine.take(slots)
     outcome = _attempt(run, results, lambda done, total: _send(messages, ("progress", (done, total))))
     _send(messages, ("end", outcome))
 

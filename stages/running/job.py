@@ -52,6 +52,7 @@ class Job:
         # Of several processes one writes; all have the same state.
         self.leads = rank() == 0
         bind(run)
+        _check_processes(run)
         self.execution = execution()
         self.device = self.execution.prepare()
 
@@ -96,6 +97,14 @@ class Job:
 
     def _upstream_network(self, build: Callable[..., Any], part: str, **given: Any) -> Any:
         tensors, upstream = self.upstream_tensors(part), self.run.upstream
+        if not tensors:
+            raise UserError(
+                f"the weights of the upstream run have no {part}",
+                expected=f"those of {upstream.stage} {upstream.exhibit} {upstream.id}, as it is planned",
+                found="others; published ones have no projection head",
+                where=store.find(self.results, upstream),
+                remedy="train that run (remove what is there in its place), or leave out what shows this one",
+            )
         prefix = f"{build.__name__}."
         bound = {
             key.removeprefix(prefix): value
@@ -239,6 +248,18 @@ class Job:
         cause |= {"diverged": diverged} if diverged else {}
         record = record_of(self._seconds(), self.images, self.device.type, world_size())
         store.finish(self.folder, store.store_folder(self.results, self.run), cause, record)
+
+
+def _check_processes(run: Run) -> None:
+    """UserError where the number of processes, which is no part of the fingerprint, would decide the numbers."""
+    if world_size() > 1 and run.bindings.get("BatchNorm.global_statistics") is False:
+        raise UserError(
+            "with batch norm over each process alone, their number would decide the numbers",
+            expected="1 process",
+            found=f"{world_size()}, and BatchNorm.global_statistics = False",
+            where=f"run {run.id} of {run.stage} {run.exhibit}",
+            remedy="bind execution.processes = 1, or BatchNorm.groups: statistics over so many parts of the batch",
+        )
 
 
 def bind(run: Run) -> None:

@@ -26,6 +26,12 @@ def checksums(cause: Any) -> dict[str, str] | None:
     return cause["imported"]["sha256"] if cause and "imported" in cause else None
 
 
+def is_headless(run: Run, results: Path) -> bool:
+    """Whether published weights without a projection head stand in this run's place."""
+    cause = _naming_it(store.store_folder(results, run), run)
+    return "head" not in (cause or {}).get("imported", {}).get("parts", ["head"])
+
+
 def copies(run: Run, results: Path) -> dict[Path, Cause]:
     """The folders here that say that they hold this run, in the store and in sweeps, with what their run.json says."""
     return {

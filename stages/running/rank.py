@@ -26,7 +26,7 @@ PATIENCE = datetime.timedelta(minutes=20)
 
 
 def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
-    """Do this rank's part of a run; rank 0 says on standard output how it goes. Returns the exit status."""
+    """Do this rank's part of a run; standard output tells how it goes. Returns the exit status."""
     for request in (signal.SIGTERM, STOP_THROUGH_SRUN):
         signal.signal(request, lambda *_: STOP.set())
     threading.Thread(target=_watch_parent, daemon=True).start()
@@ -36,8 +36,11 @@ def main(results: str, scale: str, exhibit: str, stage: str, name: str) -> int:
     try:
         run = next(run for run in read_plan(exhibit, scale).runs(stage) if run.id == name)
         outcome = _attempt(run, Path(results))
-        _tell("end", outcome)
-        return 0 if outcome in ("finished", "stopped") else 1
+        went_well = outcome in ("finished", "stopped")
+        # One is enough to say how all of it went, and each has a failure of its own: the others only miss its answers.
+        if dist.get_rank() == 0 or not went_well:
+            _tell("end", outcome)
+        return 0 if went_well else 1
     finally:
         dist.destroy_process_group()
 
@@ -52,7 +55,7 @@ def _watch_parent() -> None:
 def _attempt(run: Run, results: Path) -> str:
     try:
         work = importlib.import_module(f"stages.{run.stage}").work
-        Job(run, results, lambda done, total: _tell("progress", (done, total))).carry_out(work)
+        Job(run, results, _report).carry_out(work)
         # Nobody leaves before rank 0 has sealed the run.
         dist.barrier()
     except (Stopped, UserError, OSError) as error:
@@ -60,9 +63,13 @@ def _attempt(run: Run, results: Path) -> str:
     return "finished"
 
 
-def _tell(kind: str, content: Any) -> None:
+def _report(done: int, total: int) -> None:
     if dist.get_rank() == 0:
-        print(MESSAGE + json.dumps((kind, content)), flush=True)
+        _tell("progress", (done, total))
+
+
+def _tell(kind: str, content: Any) -> None:
+    print(MESSAGE + json.dumps((kind, content)), flush=True)
 
 
 if __name__ == "__main__":

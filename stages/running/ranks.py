@@ -32,7 +32,8 @@ PORT, PORTS = 29500, 1000  # from which the rendezvous has one
 STOP_THROUGH_SRUN = signal.SIGUSR1
 # Beside the run's folder, and not within: all that lies there when a run is sealed is part of the run.
 LOG = ".ranks.log"
-MESSAGE = "rank 0: "  # before what rank 0 tells; libraries may print, too
+MESSAGE = "run: "  # before what a rank tells; libraries may print, too
+HARDWARE = "SIMCLR_HARDWARE"  # in the environment: the entry of params/hardware.yaml by which jobs are sized
 
 
 def command_of(
@@ -85,14 +86,15 @@ def _port(job: str | None) -> int:
 def processes_and_nodes(run: Run) -> tuple[int, int]:
     """How many processes do the run together, on how many machines.
 
-    As declared; else one, or on GPUs as many as it takes to hold the batch (params/hardware.yaml, its first entry).
+    As declared; else one, or on GPUs as many as it takes to hold the batch. On GPUs it is what a job of the run asks
+    for, by the entry of params/hardware.yaml that the environment names or by the first.
     """
-    if declared := run.bindings.get("execution.processes"):
-        return declared, run.bindings.get("execution.nodes", 1)
-    if not machine.devices():
-        return 1, 1
-    price = price_of(run, hardware_named())
-    return price.gpus, price.nodes
+    visible = len(machine.devices())
+    if not visible:
+        return run.bindings.get("execution.processes", 1), run.bindings.get("execution.nodes", 1)
+    price = price_of(run, hardware_named(os.environ.get(HARDWARE)))
+    here = "execution.nodes" not in run.bindings and price.gpus <= visible
+    return price.gpus, 1 if here else price.nodes
 
 
 def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> str:
@@ -133,7 +135,7 @@ def carry_out(run: Run, results: Path, report: Callable[[int, int], None]) -> st
 
 
 def _listen(lines: IO[str], report: Callable[[int, int], None]) -> str | None:
-    """What rank 0 says last; None if it ends without saying it."""
+    """How the ranks say that the run ended, the first that failed before all others; None if none says it."""
     outcome = None
     for line in lines:
         if not line.startswith(MESSAGE):
@@ -141,7 +143,7 @@ def _listen(lines: IO[str], report: Callable[[int, int], None]) -> str | None:
         kind, content = json.loads(line.removeprefix(MESSAGE))
         if kind == "progress":
             report(*content)
-        else:
+        elif outcome in (None, "finished", "stopped"):
             outcome = content
     return outcome
 

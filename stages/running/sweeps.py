@@ -205,24 +205,29 @@ def without_data(runs: Iterable[Run], results: Path) -> set[str]:
     for run in runs:
         # Of a whole grid the run that chooses is named.
         if run.fingerprint in lacking and run.fingerprint not in points:
-            said = f"{run.id} of {run.stage} {run.exhibit}, data set {lacking[run.fingerprint]} is missing"
+            said = f"{run.id} of {run.stage} {run.exhibit}, {lacking[run.fingerprint]}"
             print(f"not run: {said}", flush=True)
     return set(lacking)
 
 
 def lacking_data(runs: Iterable[Run], results: Path) -> dict[str, str]:
-    """By fingerprint of a run: the data set that `prepare` could not obtain, and that it or its upstream run needs."""
+    """By fingerprint of a run that cannot be made here, what it or its upstream run lacks.
+
+    That is a data set that `prepare` could not obtain, or, of imported weights, the projection head.
+    """
     runs = list(runs)
     path = results / runs[0].scale / "data" / "manifest.json" if runs else None
     missing = files.read_json(path)["missing"] if path and path.is_file() else []
 
     def lacked(run: Run) -> str | None:
         if run.dataset in missing:
-            return run.dataset
+            return f"data set {run.dataset} is missing"
+        if run.bindings.get("representation.layer") == "z" and origins.is_headless(run.upstream, results):
+            return "the imported weights of its pretraining have no projection head"
         above = lacked(run.upstream) if missing and run.upstream else None
         return above if above and not is_here(run.upstream, results) and not is_here(run, results) else None
 
-    return {run.fingerprint: name for run in runs if (name := lacked(run))}
+    return {run.fingerprint: said for run in runs if (said := lacked(run))}
 
 
 def check_prepared(runs: Iterable[Run], results: Path) -> None:

@@ -33,6 +33,25 @@ def test_each_slot_has_a_visible_device_of_its_own(monkeypatch):
     assert machine.devices_of_slots([0]) == []
 
 
+@pytest.mark.parametrize(
+    ("visible", "own_cores", "sharing"),
+    [("3", 8, 1), ("2,5", 16, 2), ("0,1,2,3,4,5,6,7", 32, 8), ("3", 64, 8), (None, 8, 8)],
+)
+def test_cores_of_a_part_of_a_node_are_shared_by_the_gpus_of_that_part(
+    monkeypatch, tmp_path, visible, own_cores, sharing
+):
+    """A node of 64 cores and 8 GPUs: a Slurm job has a part of them, and sees the others under /dev."""
+    for name in (*(f"nvidia{place}" for place in range(8)), "nvidiactl"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(machine, "DEVICES", tmp_path)
+    monkeypatch.setattr(machine, "cores", lambda: own_cores)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "environ", {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+    assert machine.sharing_gpus() == sharing
+    machine.take([0])  # a run sees one GPU, and its driver the others
+    assert len(machine.devices()) == 1 and machine.sharing_gpus() == sharing
+
+
 def test_cores_are_those_of_the_mask():
     before = os.sched_getaffinity(0)
     try:

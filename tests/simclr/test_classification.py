@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simclr import evaluation
+from simclr import classification, evaluation
 from simclr.classification import Classification, linear_evaluation, supervised, top_k
 from simclr.encoder import ResNet, resnet
 from simclr.randomness import permutation
@@ -108,6 +108,18 @@ def test_linear_evaluation_leaves_the_encoder_as_it_is_to_the_bit_while_the_head
     assert all(parameter.grad is None for parameter in training.encoder.parameters())
     assert metrics[-1]["loss"] < 0.8 * math.log(CLASSES)  # of a head that knows nothing
     assert top_k(training.logits(images), labels, 1) > 50  # a third would be chance
+
+
+def test_a_large_batch_passes_a_frozen_encoder_in_equal_parts(monkeypatch):
+    whole, seen = frozen(), []
+    expected = whole.step()
+    monkeypatch.setattr(classification, "BATCH", whole.batch_size // 2 - 1)
+    training = frozen()
+    training.encoder.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    found = training.step()
+    assert len(seen) > 1 and sum(seen) == training.batch_size and max(seen) <= classification.BATCH
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(training.head.weight, whole.head.weight)
 
 
 def test_frozen_features_are_those_of_evaluation_mode():

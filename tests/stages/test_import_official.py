@@ -19,7 +19,7 @@ from simclr.heads import projection_head
 from simclr.official import encoder_variables, head_variables
 from stages import import_official
 from stages.planning import plans
-from stages.running import child, origins, store
+from stages.running import child, origins, store, sweeps
 from stages.running.job import Job
 from tests.simclr.official_weights import our_weights
 from tests.stages import tiny
@@ -130,8 +130,6 @@ def test_the_imported_network_gives_the_official_logits(run, checkpoint, case, t
 
 def test_its_evaluations_run_without_pretraining(run, checkpoint):
     """The driver finds the run finished."""
-    from stages.running import sweeps
-
     import_official.import_checkpoint(checkpoint, run, tiny.RESULTS)
     plan = plans.read_plan("table_06", "smoke")
     assert sweeps.bring([sweeps.Sweep(plan, "pretrain")], tiny.RESULTS, 1, "pretrain") == 0
@@ -329,3 +327,35 @@ def test_what_another_process_moves_meanwhile_is_no_evaluation_and_no_error(chai
     assert list(origins.evaluations(trained, tiny.RESULTS)) == [read]
     monkeypatch.setattr(origins.store, "peek", lambda folder: (folder / "gone").read_bytes())
     assert origins.evaluations(trained, tiny.RESULTS) == {}
+
+
+LAYERS = EVALUATED.replace("depth}", "depth, layer: linear_eval/representation.layer}").replace(
+    "grid: {}", "grid: {layer: [h, z]}"
+)
+
+
+def test_what_shows_z_of_a_checkpoint_without_a_head_is_left_out_and_said(
+    project, case, tmp_path, monkeypatch, capsys
+):
+    """The published checkpoints of SimCLR have none."""
+    importlib.import_module("stages.linear_eval")
+    tiny.declare_only(project, {"table_06": LAYERS})
+    plan = plans.resolve("table_06", "smoke")
+    variables = {
+        name: torch.from_numpy(np.asarray(value))
+        for name, value in official_variables(case[1]).items()
+        if not name.startswith("head_contrastive/") and "Momentum" not in name
+    }
+    monkeypatch.setattr(import_official, "read_checkpoint", lambda prefix: variables)
+    monkeypatch.setattr(import_official, "checksums", lambda prefix: dict(SHA256))
+    runs = {run.bindings["representation.layer"]: run for run in plan.runs("linear_eval")}
+    assert not sweeps.lacking_data(runs.values(), tiny.RESULTS)
+    import_official.import_checkpoint(tmp_path / "model.ckpt-1", plan.runs("pretrain")[0], tiny.RESULTS)
+    assert "without a projection head" in capsys.readouterr().out
+    lacking = sweeps.lacking_data(runs.values(), tiny.RESULTS)
+    assert (
+        lacking.keys() == {runs["z"].fingerprint} and "no projection head" in lacking[runs["z"].fingerprint]
+    )
+    Job(runs["h"], tiny.RESULTS).upstream_encoder()
+    with pytest.raises(UserError, match="the weights of the upstream run have no head"):
+        Job(runs["z"], tiny.RESULTS).upstream_head(512)

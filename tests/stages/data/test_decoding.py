@@ -119,6 +119,16 @@ def test_the_orientation_of_a_camera_is_ignored(tmp_path):
     assert found.shape == (3, 90, 120) and torch.equal(found, expected)
 
 
+def test_a_tiff_is_turned_as_it_says(tmp_path):
+    """Pillow does it before anybody sees the pixels; what matters is that the header says the same."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    source().save(tmp_path / "x", format="TIFF", exif=turned)
+    found, _ = only(tmp_path)
+    assert found.shape == (3, 120, 90)
+    assert decoding.sides(listed(tmp_path), 0) == (120, 90)
+
+
 def test_a_cameras_pair_of_pictures_is_its_first(tmp_path):
     source().save(tmp_path / "x", format="MPO", save_all=True, append_images=[source("RGB", (60, 40))])
     assert torch.equal(*only(tmp_path))

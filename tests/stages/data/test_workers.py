@@ -146,6 +146,26 @@ def test_a_process_that_dies_is_an_error_and_no_hang(photographs):
             ahead.at(SEED, step)
 
 
+@pytest.mark.parametrize("steps_before", [0, 2], ids=["at its start", "at work"])
+def test_a_process_outlives_the_request_that_the_whole_job_gets(photographs, steps_before):
+    """Slurm sends SIGTERM to all processes: the training still gets the batches that its checkpoint waits for."""
+    others = set(children())
+    ahead = ImageFeed(Photographs(photographs, workers=1), ViewPolicy(size=24), order, 100)
+    begun = threading.Thread(target=lambda: [ahead.at(SEED, step) for step in range(steps_before + 1)])
+    begun.start()
+    if steps_before:
+        begun.join()
+    while not (readers := set(children()) - others):
+        time.sleep(0.001)
+    for reader in readers:
+        for request in workers.REQUESTS:
+            os.kill(int(reader), request)
+    begun.join()
+    for step in range(steps_before + 1, steps_before + 12):
+        ahead.at(SEED, step)
+    assert set(children()) - others == readers
+
+
 class BrokenLoader:
     """Gives one answer, and then the error of a process that ended."""
 
@@ -207,12 +227,11 @@ def command(pid):
         return line.read()
 
 
-def test_a_gpu_has_its_share_of_the_cores_and_a_run_on_a_cpu_its_own(monkeypatch, tmp_path):
+def test_a_gpu_has_its_share_of_the_cores_and_a_run_on_a_cpu_its_own(monkeypatch):
     monkeypatch.setattr(workers, "cores", lambda: 8)
-    monkeypatch.setattr(workers, "DEVICES", tmp_path)
-    for name in ("nvidia0", "nvidia1", "nvidiactl"):
-        (tmp_path / name).touch()
-    assert [workers.spare_cores(torch.device(name)) for name in ("cuda", "cpu")] == [3, 0]
+    for gpus, spare in {1: 7, 2: 3, 16: 0}.items():
+        monkeypatch.setattr(workers, "sharing_gpus", lambda gpus=gpus: gpus)
+        assert [workers.spare_cores(torch.device(name)) for name in ("cuda", "cpu")] == [spare, 0]
 
 
 @pytest.mark.parametrize(("steps", "started", "kept"), [(2, 0, False), (3, 0, True), (9, 4, True)])

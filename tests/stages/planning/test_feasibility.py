@@ -42,6 +42,10 @@ def refused(project, chain: str, key: str, value: object) -> str:
         ("operators", "illustration.image", 4000, "images to show one of"),
         ("pretrain", "dataset.limit", 9, "at least 10, an image of each class"),
         ("pretrain", "BatchNorm.groups", 3, "a divisor of"),
+        # Of images, and not of views: 256 views are 128 images.
+        ("pretrain", "execution.processes", 256, "a divisor of 128\n"),
+        ("supervised", "execution.processes", 3, "a divisor of 64\n"),
+        ("pretrain, linear_eval", "linear_eval/execution.processes", 3, "a divisor of 256"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_line(project, chain, key, value, expected):

@@ -6,6 +6,7 @@ import functools
 import pytest
 
 from common.errors import UserError
+from simclr import evaluation, probing
 from stages import plan
 from stages.planning import price
 from stages.planning.network import network_of
@@ -96,8 +97,31 @@ def test_hours_are_operations_over_the_stated_rate(data):
 
 def test_more_processes_keep_less_each():
     network = network_of({"resnet.depth": 50}, 224)
-    sizes = [memory_of(Work(batch=8192), network, "bfloat16", n) for n in (1, 2, 4, 8)]
+    sizes = [memory_of(Work(batch=4096, views=2), network, "bfloat16", n) for n in (1, 2, 4, 8)]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > 359e9 and sizes[3] < 50e9
+
+
+def test_a_frozen_encoder_takes_its_batch_in_parts_and_vectors_count():
+    network = network_of({"resnet.depth": 50, "resnet.width": 4}, 224)
+    small, large = (memory_of(Work(frozen_batch=n), network, "float32", 1) for n in (500, 4096))
+    views = 3 * 224**2 * 4
+    assert large - small == pytest.approx(3596 * views) and 20e9 < small < 30e9
+    with_vectors = memory_of(Work(frozen_batch=500, vectors=1e6), network, "float32", 1)
+    assert with_vectors - small == pytest.approx(1e6 * 4 * 8192)
+    assert price.PART == evaluation.BATCH == probing.BATCH
+
+
+def test_one_process_is_one_if_it_is_declared(data):
+    large = {"resnet__depth": 50, "Pretraining__batch_size": 1024, "ViewPolicy__size": 224}
+    small = dataclasses.replace(hardware_named_here(), memory=1)
+    assert processes_of(tiny.a_run("pretrain", **large), small) > 1
+    assert processes_of(tiny.a_run("pretrain", execution__processes=1, **large), small) == 1
+
+
+def test_processes_divide_the_images_and_not_the_views(data):
+    """Of 12 images 4 processes have 3 each, and 8 cannot share them, though they could share 24 views."""
+    run = tiny.a_run("pretrain", resnet__depth=50, Pretraining__batch_size=12, ViewPolicy__size=224)
+    assert processes_of(run, dataclasses.replace(hardware_named_here(), memory=0.01)) == 4
 
 
 def test_unknown_hardware_gets_the_nearest_name():

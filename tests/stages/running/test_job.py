@@ -19,7 +19,7 @@ from stages.data import datasets
 from stages.planning import fingerprint, recipes
 from stages.planning.code_hashes import code_hash
 from stages.planning.plans import Run
-from stages.running import child, provenance, stopping, store
+from stages.running import child, job, provenance, stopping, store
 from stages.running.job import Job, bind
 from stages.running.provenance import cause_of
 from stages.running.stopping import Stopped
@@ -421,3 +421,14 @@ def test_a_request_to_stop_writes_a_checkpoint_at_once(at_work, monkeypatch):
     with pytest.raises(Stopped):
         work.checkpoint(state)
     assert work.restore().keys() == state().keys()
+
+
+def test_local_batch_norm_over_several_processes_is_refused(data, monkeypatch):
+    """Their number is no part of the fingerprint, and would decide the numbers."""
+    run = tiny.a_run("pretrain", BatchNorm__global_statistics=False)
+    Job(run, tiny.RESULTS)
+    monkeypatch.setattr(job, "world_size", lambda: 2)
+    with pytest.raises(UserError, match="their number would decide the numbers") as caught:
+        Job(run, tiny.RESULTS)
+    assert "BatchNorm.groups" in caught.value.remedy
+    Job(tiny.a_run("pretrain"), tiny.RESULTS)

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from common import files
+from common.errors import UserError
 from stages.planning import plans
 from stages.planning.plans import Run
-from stages.running import ranks, store
+from stages.running import rank, ranks, store
+from tests.stages import tiny
 from tests.stages.running.test_driver import ENVIRONMENT, prepare, ran, replan, stages
 
 RUN = Run("figure_09", "paper", "pretrain", "batch_size1-seed0", 0, {}, {})
@@ -65,6 +68,65 @@ def test_the_ranks_meet_on_the_first_node_of_the_job(listed, first):
 def test_processes_that_do_not_divide_among_the_nodes_are_refused():
     with pytest.raises(ValueError, match="do not divide"):
         ranks.command_of(RUN, Path("results"), 6, 4, BATCH)
+
+
+def told(kind: str, content: object) -> str:
+    return f"{ranks.MESSAGE}{json.dumps((kind, content))}\n"
+
+
+def test_the_first_failure_of_any_rank_is_how_the_run_ended():
+    lines = ["a library's word\n", told("progress", (3, 10)), told("end", "a photograph is damaged")]
+    # The others then miss its answers, and are stopped.
+    heard, said = [], [told("end", "the connection was closed"), told("end", "stopped")]
+    outcome = ranks._listen([*lines, *said], lambda *progress: heard.append(progress))
+    assert outcome == "a photograph is damaged" and heard == [(3, 10)]
+    assert ranks._listen([*said[1:], *lines], lambda *_: None) == "a photograph is damaged"
+    assert ranks._listen([told("end", "finished")], lambda *_: None) == "finished"
+    assert ranks._listen(["a traceback\n"], lambda *_: None) is None
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_failure_of_any_rank_is_told(monkeypatch, capsys, number):
+    """A damaged photograph is met by one rank alone; that it ended well is said once."""
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGTERM, ranks.STOP_THROUGH_SRUN)}
+    for name, value in {"get_rank": lambda: number, "init_process_group": lambda *_, **__: None}.items():
+        monkeypatch.setattr(rank.dist, name, value)
+    monkeypatch.setattr(rank.dist, "destroy_process_group", lambda: None)
+    monkeypatch.setattr(rank.threading.Thread, "start", lambda self: None)
+    monkeypatch.setattr(rank, "read_plan", lambda *_: Mock(runs=lambda _: [RUN]))
+    try:
+        for outcome, status in {"a photograph is damaged": 1, "stopped": 0, "finished": 0}.items():
+            monkeypatch.setattr(rank, "_attempt", lambda *_, outcome=outcome: outcome)
+            assert rank.main("results", RUN.scale, RUN.exhibit, RUN.stage, RUN.id) == status
+            assert capsys.readouterr().out == (told("end", outcome) if status or number == 0 else "")
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+
+
+@pytest.mark.parametrize(
+    ("bound", "visible", "expected"),
+    [
+        ({}, 0, (1, 1)),
+        ({"execution.processes": 4, "execution.nodes": 2}, 0, (4, 2)),
+        ({"execution.processes": 16}, 8, (16, 2)),  # as its job asks: two nodes of 8
+        ({"execution.processes": 16}, 16, (16, 1)),
+        ({"execution.processes": 1}, 8, (1, 1)),
+        ({"execution.processes": 8, "execution.nodes": 2}, 8, (8, 2)),
+    ],
+)
+def test_a_run_takes_what_its_job_asks_for(data, monkeypatch, bound, visible, expected):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(visible))))
+    run = tiny.a_run("gradients")
+    run.bindings.update(bound)
+    assert ranks.processes_and_nodes(run) == expected
+
+
+def test_the_environment_names_the_hardware_of_the_nodes(data, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv(ranks.HARDWARE, "none of them")
+    with pytest.raises(UserError, match="unknown hardware"):
+        ranks.processes_and_nodes(tiny.a_run("gradients"))
 
 
 @pytest.fixture
