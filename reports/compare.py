@@ -15,8 +15,7 @@ import argparse
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from common.options import add_results
 from common.scales import check_scale, default, names
 from reports import draw
 from reports.comparing.changes import differences, moves
+from reports.comparing.counting import counted, parted
 from reports.comparing.markdown import markdown
 from reports.comparing.sides import (
     EVIDENCE,
@@ -156,11 +156,10 @@ def write_page(
 
     ignore: patterns of parameters and metrics that are left out.
     """
-    differing, unsaid = _parted(
-        differences(base, here),
-        lambda one: _is_among(ignore, one.binding, f"{one.stage}/{one.binding}"),
+    differing, unsaid = parted(
+        differences(base, here), ignore, lambda one: (one.binding, f"{one.stage}/{one.binding}")
     )
-    every, unshown = _parted(moves(base, here), lambda move: _is_among(ignore, move.metric))
+    every, unshown = parted(moves(base, here), ignore, lambda move: (move.metric,))
     moved = [move for move in every if move.has_moved]
     drawn = sorted({move.exhibit for move in moved})
     context = {
@@ -174,46 +173,9 @@ def write_page(
         "label": label,
         "verdicts": changed_verdicts(base, here, params),
     }
-    counted = _counted(context, len(every) - len(moved))
-    counted += f"; {_left_out(ignore, **context['left_out'])}" if ignore else ""
-    write_text(target / "index.html", render("compare.html.j2", **context, counted=counted))
-    return context | {"counted": counted}
-
-
-def _parted(found: Iterable[Any], is_ignored: Callable[[Any], bool]) -> tuple[list[Any], list[Any]]:
-    """What is shown, and what is left out."""
-    parts: tuple[list[Any], list[Any]] = [], []
-    for one in found:
-        parts[is_ignored(one)].append(one)
-    return parts
-
-
-def _left_out(ignore: Sequence[str], differences: int, moves: int) -> str:
-    """For example: left out: Lars.*, top5 (3 parameter differences, 12 numbers that moved)."""
-    counts = f"{_count(differences, 'parameter difference')}, {_count(moves, 'number')} that moved"
-    return f"left out: {', '.join(ignore)} ({counts})"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
-def _is_among(patterns: Sequence[str], *names: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
-
-
-def _counted(context: Mapping[str, Any], still: int) -> str:
-    """For example: 1 parameter difference, 3 numbers moved, 15 stayed, 2 verdicts changed.
-
-    Where a side lacks cells of the other: 3 numbers moved, 15 stayed, 120 on one side alone.
-    """
-    alone = sum(move.change is None for move in context["moves"])
-    return (
-        f"{_count(len(context['differences']), 'parameter difference')}, "
-        f"{_count(len(context['moves']) - alone, 'number')} moved, {still} stayed, "
-        f"{f'{alone} on one side alone, ' if alone else ''}"
-        f"{_count(len(context['verdicts']), 'verdict')} changed"
-    )
+    context["counted"] = counted(context, len(every) - len(moved), ignore)
+    write_text(target / "index.html", render("compare.html.j2", **context))
+    return context
 
 
 def _both(exhibit: str, base: Side, here: Side, params: Path, target: Path) -> list[dict[str, Any]]:
