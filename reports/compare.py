@@ -16,7 +16,6 @@ import re
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from common.options import add_results
 from common.scales import check_scale, default, names
 from reports import draw
 from reports.comparing.changes import differences, moves
+from reports.comparing.counting import counted, parted
 from reports.comparing.markdown import markdown
 from reports.comparing.sides import (
     EVIDENCE,
@@ -40,7 +40,9 @@ from reports.comparing.sides import (
 )
 from reports.comparing.together import SAME, together
 from reports.comparing.verdicts import changed_verdicts, evidence_of
+from reports.drawing.literal import literal
 from reports.drawing.markup import render
+from reports.page.png import has_photos
 from reports.reading.declarations import label
 
 __all__ = ["changed_verdicts", "evidence_of", "main", "write_page"]
@@ -66,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{base.name}: {changed['counted']}" if len(bases) > 1 else changed["counted"])
     if len(bases) > 1:
         context = {"here": here, "compared": list(zip(folders, compared, strict=True)), "label": label}
-        context |= {"together": together(compared), "same": SAME}
+        context |= {"together": together(compared), "same": SAME, "ignore": options.ignore}
         write_text(target / "index.html", render("compare_many.html.j2", **context))
     if options.markdown:
         write_text(target / "changes.md", "\n".join(map(_relative, folders, compared)))
@@ -154,52 +156,26 @@ def write_page(
 
     ignore: patterns of parameters and metrics that are left out.
     """
-    every = [move for move in moves(base, here) if not _is_among(ignore, move.metric)]
-    moved = [move for move in every if move.change != 0]
+    differing, unsaid = parted(
+        differences(base, here), ignore, lambda one: (one.binding, f"{one.stage}/{one.binding}")
+    )
+    every, unshown = parted(moves(base, here), ignore, lambda move: (move.metric,))
+    moved = [move for move in every if move.has_moved]
+    drawn = sorted({move.exhibit for move in moved})
     context = {
         "base": base,
         "here": here,
-        "differences": [
-            one
-            for one in differences(base, here)
-            if not _is_among(ignore, one.binding, f"{one.stage}/{one.binding}")
-        ],
+        "differences": differing,
         "moves": moved,
-        "drawings": {
-            exhibit: _both(exhibit, base, here, params, target)
-            for exhibit in sorted({move.exhibit for move in moved})
-        },
-        "curves": {
-            exhibit: _curves_over(exhibit, base, here, params, target)
-            for exhibit in sorted({move.exhibit for move in moved})
-        },
+        "left_out": {"differences": len(unsaid), "moves": sum(move.has_moved for move in unshown)},
+        "drawings": {exhibit: _both(exhibit, base, here, params, target) for exhibit in drawn},
+        "curves": {exhibit: _curves_over(exhibit, base, here, params, target) for exhibit in drawn},
         "label": label,
         "verdicts": changed_verdicts(base, here, params),
     }
-    counted = _counted(context, len(every) - len(moved))
-    write_text(target / "index.html", render("compare.html.j2", **context, counted=counted))
-    return context | {"counted": counted}
-
-
-def _is_among(patterns: Sequence[str], *names: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
-
-
-def _counted(context: Mapping[str, Any], still: int) -> str:
-    """For example: 1 parameter difference, 3 numbers moved, 15 stayed, 2 verdicts changed.
-
-    Where a side lacks cells of the other: 3 numbers moved, 15 stayed, 120 on one side alone.
-    """
-    alone = sum(move.change is None for move in context["moves"])
-    counts = {name: len(context[name]) for name in ("differences", "moves", "verdicts")}
-    counts["moves"] -= alone
-    one = {name: count == 1 for name, count in counts.items()}
-    return (
-        f"{counts['differences']} parameter {'difference' if one['differences'] else 'differences'}, "
-        f"{counts['moves']} {'number' if one['moves'] else 'numbers'} moved, {still} stayed, "
-        f"{f'{alone} on one side alone, ' if alone else ''}"
-        f"{counts['verdicts']} {'verdict' if one['verdicts'] else 'verdicts'} changed"
-    )
+    context["counted"] = counted(context, len(every) - len(moved), ignore)
+    write_text(target / "index.html", render("compare.html.j2", **context))
+    return context
 
 
 def _both(exhibit: str, base: Side, here: Side, params: Path, target: Path) -> list[dict[str, Any]]:
@@ -224,20 +200,20 @@ def _curves_over(exhibit: str, base: Side, here: Side, params: Path, target: Pat
     from reports.drawing import curves, style
 
     with style.style(f"{exhibit}_over"), style.words_as_text():
-        figure = curves.draw_curves(evidence_of(here, exhibit, params), before)
+        figure = curves.draw_curves(literal(evidence_of(here, exhibit, params)), before)
         write_bytes(target / f"{exhibit}_curves.svg", style.svg_bytes(figure))
     return f"{exhibit}_curves.svg"
 
 
 def _drawn(exhibit: str, side: Side, params: Path, path: Path) -> dict[str, Any]:
-    """A table's markup, or the name of the figure written to `path`."""
+    """A table's markup, or the name of the figure written to `path`, and whether it shows photographs."""
     if exhibit not in side.tidy:
         return {"kind": "none", "content": ""}
     drawn = draw.draw(evidence_of(side, exhibit, params))
     if "html" in drawn:
         return {"kind": "table", "content": Markup(drawn["html"].decode())}
     write_bytes(path, drawn["svg"])
-    return {"kind": "figure", "content": path.name}
+    return {"kind": "figure", "content": path.name, "photos": has_photos(drawn["png"])}
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from common import machine, receipts
 from common.errors import UserError, command
 from common.files import read_json, sha256_bytes, write_bytes, write_text
 from common.scales import check_scale, default
+from reports.drawing.literal import literal, spoken
 from reports.drawing.standing import banner, standing
 from reports.drawing.tables import spread_note, to_html, to_latex
 from reports.reading.declarations import load_all, load_declaration
@@ -176,8 +177,9 @@ def _figure(evidence: Evidence) -> tuple[Files, list[str]]:
     from reports.drawing import style  # imports matplotlib, which a table without formulae does not need
 
     with style.style(evidence.exhibit.id):
-        drawing = style.Drawing.of(_module(evidence.exhibit.id).draw(evidence))
-        return {"svg": style.svg_bytes(drawing.figure), "png": style.png_bytes(drawing.figure)}, drawing.notes
+        drawing = style.Drawing.of(_module(evidence.exhibit.id).draw(literal(evidence)))
+        files = {"svg": style.svg_bytes(drawing.figure), "png": style.png_bytes(drawing.figure)}
+    return files, [spoken(note) for note in drawing.notes]
 
 
 def _curves(evidence: Evidence) -> Files:
@@ -188,7 +190,7 @@ def _curves(evidence: Evidence) -> Files:
 
     # Text stays text here: as outlines it would be most of the bytes of such a drawing.
     with style.style(evidence.exhibit.id + CURVES), style.words_as_text():
-        figure = curves.draw_curves(evidence)
+        figure = curves.draw_curves(literal(evidence))
         return {f"{CURVES}.svg": style.svg_bytes(figure)} if figure else {}
 
 

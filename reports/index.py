@@ -28,14 +28,13 @@ from reports.page.committed import keep
 from reports.page.contents import COMPLETE, NOT_DRAWN, NOT_RUN, PARTIAL, Entry, contents
 from reports.page.directions import directions
 from reports.page.numbers import numbers
+from reports.page.png import has_photos, size
 from reports.reading import completion, lineage
 from reports.reading.folders import Folders, add_folders, check_collected, folders_of
 from reports.reading.frozen import read_frozen
 from reports.reading.record import Record
 from reports.reading.verdicts import SPOKEN, asking_for_more
 from reports.reading.words import read_words
-
-INDEXED = b"\3"  # the colour type of a PNG without photographs, as reports.drawing.style writes it
 
 
 @command
@@ -71,7 +70,8 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         directions=directions((entry.declaration.claims, scale) for entry in entries),
         changed=frozenset(frozen.claims if frozen else ()),
     )
-    claims = board.load(folder, scale, [entry.id for entry in entries], said)
+    claims = board.load(folder, scale, [entry.id for entry in entries], said, folders.source)
+    papers = [claim for claim in claims or [] if claim.is_papers]
     of = {
         entry.id: [claim for claim in claims or [] if claim.record["exhibit"] == entry.id]
         for entry in entries
@@ -87,7 +87,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         ran=summary.ran([entry.record for entry in entries if entry.record]),
         when=summary.when(made, frozen),
         left=summary.still(left, scale),
-        came_out=summary.came_out(claims or []),
+        came_out=summary.came_out(papers),
         frozen=frozen,
         listed=lambda ids: ", ".join(labels.get(name, name) for name in ids),
         is_frozen_first=bool(frozen) and (made is None or made.first >= frozen.date),
@@ -95,15 +95,19 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         spoken=SPOKEN,
         thinned=sum(bool(entry.record and entry.record["thinned"]) for entry in entries),
         counts={status: sum(entry.status == status for entry in entries) for status in statuses},
+        own=sum(not entry.is_papers for entry in entries),
         sections=list(dict.fromkeys(entry.section for entry in entries)),
         items=[_item(entry, folder, of[entry.id]) for entry in entries],
         labels=labels,
         claims=claims,
         parts=board.parts(claims or []),
-        tally=board.tally(claims or []),
-        larger=asking_for_more([claim.record for claim in claims or []], scale),
+        papers=papers,
+        tally=board.tally(papers),
+        larger=asking_for_more([claim.record for claim in papers], scale),
         elsewhere=[claim for claim in claims or [] if claim.record["exhibit"] not in of],
-        judge=board.judge(scale),
+        judge=board.judge(scale, folders.source),
+        source=folders.source,
+        records=folders.evidence / scale / RECORDS,
         width=board.WIDTH,
     )
 
@@ -147,9 +151,9 @@ def _drawing(entry: Entry, folder: Path) -> dict[str, Any]:
     if entry.kind == "table":
         # Our own fragment: reports.drawing.tables escaped what it holds when it was drawn.
         return {"table": Markup(read_text(folder / f"{entry.id}.html", entry.again))}
-    head = read_bytes(folder / f"{entry.id}.png", entry.again)[:26]
-    width, height = (int.from_bytes(head[start : start + 4]) for start in (16, 20))
-    return {"photos": head[25:] != INDEXED, "width": width, "height": height}
+    png = read_bytes(folder / f"{entry.id}.png", entry.again)
+    width, height = size(png)
+    return {"photos": has_photos(png), "width": width, "height": height}
 
 
 def _curves(entry: Entry) -> str | None:

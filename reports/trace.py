@@ -1,7 +1,8 @@
 """Trace numbers back to what made them: each run with its parameters, its folder and the command that makes it again.
 
 For each run of a cell the command prints what it measured and, stage by stage, its folder, its parameters, the git
-commit, seconds and images/s of its record.json, and the command that makes exactly this run. The page shows the same
+commit, seconds and images/s of its record.json, and the command that makes exactly this run. Of a run whose folder is
+not here it prints commit and cost as they were committed, in records.csv beside the evidence. The page shows the same
 except for commit and cost, which may differ between two makings of equal numbers.
 
 With `--claim D6` it prints a verdict's history: the committed revisions of the evidence in which the verdict changed,
@@ -17,16 +18,19 @@ from typing import Any
 from common.errors import UserError, command
 from common.files import read_json
 from common.names import cell_name, nearest
+from common.run_records import RECORDS, read_records
 from common.scales import check_scale, default
 from reports.comparing import history
 from reports.reading.declarations import load_declaration
 from reports.reading.folders import add_folders, check_collected, folders_of
 from reports.reading.knobs import canonical, sort_key
-from reports.reading.lineage import Trail, Tried, absent, trails
+from reports.reading.lineage import SHORT, Trail, Tried, absent, trails
 from reports.reading.notation import metric
-from reports.reading.tidy import load_collected
+from reports.reading.tidy import load_collected, mended_by
 
 AGAIN = "make the run again, by the command of its stage"
+# The rows of records.csv by fingerprint, cut short as on the page.
+Committed = Mapping[str, Mapping[str, str | None]]
 
 
 @command
@@ -59,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     load_declaration(options.params / "exhibits" / f"{options.exhibit}.yaml", options.scale)
     check_collected(options.scale, folders, options.exhibit)
     folder = folders.tidy(options.exhibit, options.scale)
-    measured, provenance = load_collected(folder, options.exhibit, options.scale)
+    with mended_by(folders.mend(options.exhibit, options.scale)):
+        measured, provenance = load_collected(folder, options.exhibit, options.scale)
     record = {
         "exhibit": options.exhibit,
         "scale": options.scale,
@@ -67,8 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "missing": provenance["missing"],
         "provenance": provenance,
     }
+    committed = _committed(options.evidence / options.scale / RECORDS)
     for trail in _chosen(trails(record), options.run, options.cell):
-        print("\n".join(_told(trail, record, options.results)))
+        print("\n".join(_told(trail, record, options.results, committed)))
     if not (options.run or options.cell):
         for name, line in absent(record).items():
             print(f"missing: {name}\n  {'command':11}{line}")
@@ -86,7 +92,7 @@ def _chosen(matching: Sequence[Trail], run: str | None, cell: Sequence[str]) -> 
                 found=word,
             )
         values = sorted({trail.cell.get(knob, "none") for trail in matching}, key=sort_key)
-        matching = [trail for trail in matching if trail.cell.get(knob) == canonical(value)]
+        matching = [trail for trail in matching if trail.cell.get(knob, "none") == canonical(value)]
         if not matching:
             raise UserError(f"no cell has this {knob}", expected=f"one of {', '.join(values)}", found=value)
     if run is None:
@@ -102,7 +108,7 @@ def _chosen(matching: Sequence[Trail], run: str | None, cell: Sequence[str]) -> 
     return chosen
 
 
-def _told(trail: Trail, record: Mapping[str, Any], results: Path) -> Iterator[str]:
+def _told(trail: Trail, record: Mapping[str, Any], results: Path, committed: Committed) -> Iterator[str]:
     """A run on the command line."""
     knobs = [f"{name.replace('_', ' ')} {value}" for name, value in trail.cell.items()]
     yield ", ".join([*knobs, f"seed {trail.seed}"])
@@ -116,7 +122,7 @@ def _told(trail: Trail, record: Mapping[str, Any], results: Path) -> Iterator[st
         lines = {
             "folder": folder,
             "parameters": folder / "operative.gin",
-            **_own_record(folder, step.causes.get("fingerprint", "")),
+            **_account(folder, step.causes.get("fingerprint", ""), committed),
             "command": step.command,
         }
         yield f"  {step.stage}"
@@ -132,28 +138,41 @@ def _told_search(tried: Sequence[Tried]) -> Iterator[str]:
         yield f"    {'' if place else 'chosen of':11}{settings}: {measured or 'diverged'}; {each.command}"
 
 
-def _own_record(folder: Path, fingerprint: str) -> dict[str, str]:
+def _committed(path: Path) -> Committed:
+    """The records that were committed; what one does not know it has as None."""
+    return {
+        row["fingerprint"][:SHORT]: {name: None if text == "None" else text for name, text in row.items()}
+        for row in read_records(path)
+    }
+
+
+def _account(folder: Path, fingerprint: str, committed: Committed) -> dict[str, str]:
     """Commit and cost of the run with this fingerprint, or one that begins so.
 
-    They belong to the machine that ran it, so a copy of the numbers may lack them.
+    They belong to the machine that ran it: a copy of the numbers has them only if they were committed.
     """
     path, cause = folder / "record.json", folder / "run.json"
-    if not path.exists():
-        return {"commit": f"not known: there is no {path.name} in this folder"}
     # Of numbers that are committed another making, or another run of this name, may lie here.
-    if not cause.exists() or not read_json(cause, AGAIN).get("fingerprint", "").startswith(fingerprint):
-        return {"commit": "not known: another run lies in this folder"}
-    record = read_json(path, AGAIN)
-    git, seconds, speed = record.get("git") or {}, record.get("seconds"), record.get("images_per_second")
-    edited = (
-        f", with uncommitted changes (their SHA-256: {git['patch_sha256']})"
-        if git.get("patch_sha256")
-        else ""
-    )
-    cost = [f"{seconds} s" if seconds is not None else "", f"{speed:g} images/s" if speed else ""]
+    is_here = cause.exists() and read_json(cause, AGAIN).get("fingerprint", "").startswith(fingerprint)
+    if path.exists() and is_here:
+        record = read_json(path, AGAIN)
+        git, speed = record.get("git") or {}, record.get("images_per_second")
+        return _said(record | git | {"images_per_second": f"{speed:g}" if speed else ""})
+    if row := committed.get(fingerprint):
+        return _said(row)
+    lacking = "another run lies" if path.exists() else f"there is no {path.name}"
+    return {"commit": f"not known: {lacking} in this folder"}
+
+
+def _said(account: Mapping[str, Any]) -> dict[str, str]:
+    """For example commit abc, with uncommitted changes; cost 4.25 s, 2537.5 images/s, cpu."""
+    patch, speed = account.get("patch_sha256"), account["images_per_second"]
+    edited = f", with uncommitted changes (their SHA-256: {patch})" if patch else ""
+    seconds = "" if account.get("seconds") is None else f"{account['seconds']} s"
+    cost = [seconds, f"{speed} images/s" if speed else "", account.get("device")]
     return {
-        "commit": f"{git.get('commit') or 'none: it ran outside a git checkout'}{edited}",
-        "cost": ", ".join(filter(None, [*cost, record.get("device")])),
+        "commit": f"{account.get('commit') or 'none: it ran outside a git checkout'}{edited}",
+        "cost": ", ".join(filter(None, cost)),
     }
 
 

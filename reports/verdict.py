@@ -85,12 +85,20 @@ def update(exhibit: str, scale: str, folders: Folders) -> Judged:
 
 
 def printed(verdicts: Document) -> list[str]:
-    """The verdicts for a terminal: one line each, and their counts."""
+    """The verdicts for a terminal: one line each, and the counts of the paper's claims and of one's own."""
     lines = [f"{claim['id']:4} {SPOKEN[claim['verdict']]:13} {claim['says']}" for claim in verdicts["claims"]]
-    counts = [f"{count} {SPOKEN[verdict]}" for verdict, count in verdicts["counts"].items()]
-    more = asking_for_more(verdicts["claims"], verdicts["scale"])
-    counted = f"{len(lines)} claims at scale {verdicts['scale']}: {', '.join(counts)}"
-    return [*lines, f"{counted} ({more})" if more else counted]
+    papers, own = (
+        [claim for claim in verdicts["claims"] if claim["is_papers"] == whose] for whose in (True, False)
+    )
+    counted = f"{len(papers)} claims at scale {verdicts['scale']}: {_counted(papers)}"
+    more = asking_for_more(papers, verdicts["scale"])
+    ours = [f"and {len(own)} of your own exhibits: {_counted(own)}"] if own else []
+    return [*lines, f"{counted} ({more})" if more else counted, *ours]
+
+
+def _counted(claims: Sequence[Verdict]) -> str:
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in SPOKEN}
+    return ", ".join(f"{count} {SPOKEN[verdict]}" for verdict, count in counts.items())
 
 
 def overview(board: Document) -> list[str]:

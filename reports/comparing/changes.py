@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from common.names import cell_name
 from reports.comparing.sides import Side, aligned
-from reports.reading.notation import metric
+from reports.reading.lineage import value_text
+from reports.reading.notation import Measured, written
 from reports.reading.tidy import COLUMNS
 
 LEVEL = 0.95
 THE_RUN = "(the run)"  # in place of a binding, where a side lacks the run
+NOT_RUN = "not run"  # in place of a number, where a side lacks the cell
 NAMED = 4  # runs that a difference names; of more it says how many
 
 
@@ -30,17 +32,36 @@ class Difference(NamedTuple):
 
 
 class Move(NamedTuple):
-    """A cell's metric on both sides; low and high bound the change at 95 %, None where a side has a single seed."""
+    """A cell's metric on both sides.
+
+    was, now: the knobs of the cell in words, on each side that has it. base, here: mean, spread and seeds. change: of
+    the mean, None where a side lacks the cell; low and high bound it at 95 %, None where a side has a single seed.
+    has_moved: whether the values differ in any seed, which a mean may not show.
+    """
 
     exhibit: str
     cell: str
-    knobs: str
+    was: str
+    now: str
     metric: str
     base: str
     here: str
     change: float | None
     low: float | None
     high: float | None
+    has_moved: bool
+
+    @property
+    def knobs(self) -> str:
+        """The knobs in words, of both sides where they differ."""
+        return " → ".join(dict.fromkeys(filter(None, (self.was, self.now))))
+
+
+class Cell(NamedTuple):
+    """One metric of a cell on one side: the knobs that are set, and the values by seed."""
+
+    setting: dict[str, str]
+    values: dict[str, float]
 
 
 def differences(base: Side, here: Side) -> list[Difference]:
@@ -89,11 +110,8 @@ def _unequal(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> li
     if old is None or new is None:
         return [(THE_RUN, *("no result" if side is None else "finished" for side in (old, new)))]
     keys = sorted({*old, *new})
-    return [(key, _said(old, key), _said(new, key)) for key in keys if _said(old, key) != _said(new, key)]
-
-
-def _said(bindings: Mapping[str, Any], key: str) -> str:
-    return str(bindings[key]) if key in bindings else "not bound"
+    said = ((key, value_text(old, key), value_text(new, key)) for key in keys)
+    return [(key, left, right) for key, left, right in said if left != right]
 
 
 def _count(exhibit: str, stage: str, *sides: Side) -> int:
@@ -107,32 +125,38 @@ def _named(runs: list[str], of: int) -> str:
     return ", ".join(runs) if len(runs) <= NAMED else f"{len(runs)} of {of} runs"
 
 
-def _cells(measured: pd.DataFrame | None) -> dict[tuple[str, str], tuple[str, list[float]]]:
-    """{(cell, metric): (its knobs in words, values over seeds)}."""
+def _cells(measured: pd.DataFrame | None) -> dict[tuple[str, str], Cell]:
+    """Each metric of each cell, by the names of both."""
     if measured is None:
         return {}
     knobs = [name for name in measured.columns if name not in COLUMNS]
-    cells: dict[tuple[str, str], tuple[str, list[float]]] = {}
+    cells: dict[tuple[str, str], Cell] = {}
     for row in measured.to_dict(orient="records"):
-        words = ", ".join(f"{knob} {row[knob]}" for knob in knobs if row[knob] != "")
-        cells.setdefault((cell_name(row["run"]), row["metric"]), (words, []))[1].append(row["value"])
+        setting = {knob: row[knob] for knob in knobs if row[knob] != ""}
+        cell = cells.setdefault((cell_name(row["run"]), row["metric"]), Cell(setting, {}))
+        cell.values[row["seed"]] = row["value"]
     return cells
 
 
-def _move(
-    exhibit: str,
-    key: tuple[str, str],
-    base: tuple[str, list[float]] | None,
-    here: tuple[str, list[float]] | None,
-) -> Move:
+def _move(exhibit: str, key: tuple[str, str], base: Cell | None, here: Cell | None) -> Move:
     cell, name = key
-    knobs = " → ".join(dict.fromkeys(side[0] for side in (base, here) if side))
-    told = [_mean(side[1], name) if side else "not run" for side in (base, here)]
-    if not (base and here):
-        return Move(exhibit, cell, knobs, name, *told, None, None, None)
-    change = fmean(here[1]) - fmean(base[1])
-    return Move(exhibit, cell, knobs, name, *told, change, *interval(base[1], here[1]))
+    was, now = (_words(side.setting) if side else "" for side in (base, here))
+    if base and here and base.setting == here.setting:
+        was = now  # columns may stand in another order on each side
+    told = [_measured(side, name) if side else NOT_RUN for side in (base, here)]
+    change, bounds = None, (None, None)
+    if base and here:
+        old, new = list(base.values.values()), list(here.values.values())
+        change, bounds = fmean(new) - fmean(old), interval(old, new)
+    has_moved = not (base and here) or base.values != here.values
+    return Move(exhibit, cell, was, now, name, *told, change, *bounds, has_moved)
 
 
-def _mean(values: list[float], name: str) -> str:
-    return f"{fmean(values):{metric(name).format}} (n = {len(values)})"
+def _words(setting: Mapping[str, str]) -> str:
+    return ", ".join(f"{knob} {value}" for knob, value in setting.items())
+
+
+def _measured(cell: Cell, name: str) -> str:
+    values = list(cell.values.values())
+    spread = stdev(values) if len(values) > 1 else None
+    return f"{written(Measured(fmean(values), spread, len(values)), name)} (n = {len(values)})"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from common.errors import UserError
 from common.names import nearest
 from reports.comparing.changes import Move, moves
-from reports.comparing.sides import EVIDENCE, Side, from_revision
+from reports.comparing.sides import EVIDENCE, Side, read_revision
 from reports.comparing.verdicts import by_claim, tested_of, word
 from reports.judging.claim import in_order
 from reports.page.phrases import effect_of
@@ -26,13 +26,17 @@ SHOWN = 12  # moved numbers of a revision that are named
 
 
 class State(NamedTuple):
-    """A claim at a revision, and the numbers of its exhibit that moved since the one before."""
+    """A claim at a revision, and the numbers of its exhibit that moved since the one before that can be read.
+
+    damage: why this revision's evidence cannot be read, "" if it can.
+    """
 
     commit: str
     date: str
     subject: str
-    verdict: Verdict | None
-    moved: list[Move]
+    verdict: Verdict | None = None
+    moved: Sequence[Move] = ()
+    damage: str = ""
 
 
 def told(claim: str, scale: str, params: Path) -> Iterator[str]:
@@ -49,15 +53,28 @@ def told(claim: str, scale: str, params: Path) -> Iterator[str]:
     yield f"{claim}, {exhibit}, scale {scale}: {said}"
     yield f"{len(states)} revisions of {EVIDENCE}/{scale}, each judged by the code of this checkout"
     before = None
-    for place, state in enumerate(states):
-        if place == 0 or word(state.verdict) != word(before):
-            yield from _lines(state, before, place == 0)
-        before = state.verdict
-    yield f"now: {word(before)}"
+    for state in states:
+        if state.damage:
+            yield f"{state.commit[:9]} {state.date}  cannot be read: {state.damage}  ({state.subject})"
+            continue
+        if before is None or word(state.verdict) != word(before.verdict):
+            yield from _lines(state, before)
+        before = state
+    yield _last(states[-1], before)
 
 
-def _lines(state: State, before: Verdict | None, is_first: bool) -> Iterator[str]:
-    change = word(state.verdict) if is_first else f"{word(before)} -> {word(state.verdict)}"
+def _last(state: State, readable: State | None) -> str:
+    """The verdict of the last revision; of one that is damaged nobody knows it."""
+    if not state.damage:
+        return f"now: {word(state.verdict)}"
+    until = (
+        f"; {word(readable.verdict)} in {readable.commit[:9]}, the last that can be read" if readable else ""
+    )
+    return f"now: not known, the last revision cannot be read{until}"
+
+
+def _lines(state: State, before: State | None) -> Iterator[str]:
+    change = f"{word(before.verdict)} -> {word(state.verdict)}" if before else word(state.verdict)
     yield f"{state.commit[:9]} {state.date}  {change}  ({state.subject})"
     if state.verdict:
         effect = effect_of(state.verdict)
@@ -76,10 +93,10 @@ def _states(claim: str, exhibit: str, scale: str, params: Path) -> Iterator[Stat
     before: Side | None = None
     for commit, date, subject in _revisions(scale):
         try:
-            side = from_revision(commit, scale, exhibits)
-        except (
-            UserError
-        ):  # a revision that took the evidence away, or left it half-written, is no state of it
+            side = read_revision(commit, scale, exhibits)
+        except UserError as error:
+            where = error.where.removeprefix(f"{commit}:")
+            yield State(commit, date, subject, damage=": ".join(filter(None, (error.problem, where))))
             continue
         verdicts = by_claim(_tested(side, commit, known, params))
         moved = [] if before is None else _moved(before, side, exhibit)
@@ -93,8 +110,8 @@ def _moved(before: Side, side: Side, exhibit: str) -> list[Move]:
         Side(one.name, one.scale, {exhibit: one.tidy[exhibit]} if exhibit in one.tidy else {})
         for one in (before, side)
     ]
-    moved = [move for move in moves(*sides) if move.change != 0]
-    return sorted(moved, key=lambda move: -abs(move.change or 0))
+    moved = [move for move in moves(*sides) if move.has_moved]
+    return sorted(moved, key=lambda move: (move.change is None, -abs(move.change or 0)))
 
 
 def _tested(

@@ -15,7 +15,7 @@ def markdown(changed: Mapping[str, Any]) -> str:
     base, here, name = changed["base"], changed["here"], changed["label"]
     parts = [
         f"## {_cell(base.name)} ({base.scale}) → {_cell(here.name)} ({here.scale})",
-        changed["counted"] + ".",
+        _cell(changed["counted"]) + ".",
     ]
     header = ("Exhibit", "Stage", "Parameter", "Base", "Here", "Runs")
     parts += _section(

@@ -11,6 +11,7 @@ import json
 import subprocess
 import tarfile
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,10 +23,21 @@ import pandas as pd
 from common.errors import UserError
 from common.names import cell_name, nearest
 from common.scales import names
+from reports.reading.folders import restore
 from reports.reading.learning_curves import load_curves
 from reports.reading.plain import rounded
 from reports.reading.summary import cell_means
-from reports.reading.tidy import COLUMNS, Provenance, Tidy, damaged, from_commit, load_arrays, load_collected
+from reports.reading.tidy import (
+    COLLECT_AGAIN,
+    COLUMNS,
+    Provenance,
+    Tidy,
+    damaged,
+    from_commit,
+    load_arrays,
+    load_collected,
+    mended_by,
+)
 
 EVIDENCE, METRICS = "reports/evidence", "reports/metrics"
 COMMIT_AGAIN = "name a revision with evidence, metrics and plan as one `make reports` leaves them"
@@ -36,7 +48,8 @@ class Side:
     """One side: its name for readers, and the tidy results of each exhibit.
 
     places: the tidy folder of each exhibit, with pictures and curves; none for a revision from before those were kept.
-    unpacked: what holds the folders of a revision as long as the side is used.
+    unpacked: what holds the folders of a revision as long as the side is used. revision: as the user named it.
+    remedy: what mends a damaged file.
     """
 
     name: str
@@ -44,6 +57,8 @@ class Side:
     tidy: dict[str, Tidy] = field(default_factory=dict)
     places: dict[str, Path] = field(default_factory=dict)
     unpacked: TemporaryDirectory | None = None
+    revision: str = ""
+    remedy: str = COLLECT_AGAIN
 
     def rows(self, exhibit: str) -> pd.DataFrame | None:
         """The tidy rows of an exhibit, if it has any."""
@@ -56,11 +71,24 @@ class Side:
 
     def arrays(self, exhibit: str) -> dict[str, np.ndarray]:
         """Pictures and outcomes of an exhibit, by "<run>/<name>"."""
-        return load_arrays(self.places[exhibit] / "arrays.npz") if exhibit in self.places else {}
+        if exhibit not in self.places:
+            return {}
+        with self.reading():
+            return load_arrays(self.places[exhibit] / "arrays.npz")
 
     def curves(self, exhibit: str) -> pd.DataFrame:
         """How each training of an exhibit went."""
-        return load_curves(self.places[exhibit] / "curves.csv") if exhibit in self.places else pd.DataFrame()
+        if exhibit not in self.places:
+            return pd.DataFrame()
+        with self.reading():
+            return load_curves(self.places[exhibit] / "curves.csv")
+
+    def reading(self) -> AbstractContextManager[None]:
+        """In here a damaged file is named with this side's remedy, and as git has it: HEAD:reports/evidence/..."""
+        folder = f"{Path(self.unpacked.name)}/" if self.unpacked else ""
+        return mended_by(
+            self.remedy, lambda where: where.replace(folder, f"{self.revision}:") if folder else where
+        )
 
 
 def from_results(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
@@ -75,21 +103,32 @@ def _read(side: Side, folder: Path, exhibits: Iterable[str]) -> Side:
     """The side with the tidy folders of its exhibits that lie in `folder`."""
     for exhibit in exhibits:
         if (folder / exhibit / "rows.csv").is_file():
-            side.tidy[exhibit] = _as_committed(load_collected(folder / exhibit, exhibit, side.scale))
+            with side.reading():
+                side.tidy[exhibit] = _as_committed(load_collected(folder / exhibit, exhibit, side.scale))
             side.places[exhibit] = folder / exhibit
     return side
 
 
 def from_evidence(folder: Path, scale: str, exhibits: Iterable[str]) -> Side:
     """The committed evidence of a scale as it lies in this checkout. UserError if there is none."""
-    side = _read(Side(f"evidence of {scale}", scale), folder / scale, exhibits)
+    side = Side(f"evidence of {scale}", scale, remedy=restore(folder / scale))
+    side = _read(side, folder / scale, exhibits)
     return _with_results(side, f"<exhibit>/rows.csv in {folder / scale}", f"run `make reports SCALE={scale}`")
 
 
 def from_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
-    """The evidence and the plans that a git revision holds. UserError if it has none for this scale."""
+    """The evidence and the plans that a git revision holds. UserError if it has none for this scale, or damaged."""
+    return _with_results(
+        read_revision(revision, scale, exhibits),
+        f"{EVIDENCE}/{scale}/ at {revision}",
+        f"commit what `make reports SCALE={scale}` writes to {EVIDENCE}/",
+    )
+
+
+def read_revision(revision: str, scale: str, exhibits: Iterable[str]) -> Side:
+    """The same, and a side without results for a revision that has none. UserError for damaged ones."""
     commit = _commit(revision)
-    side = Side(f"{revision} ({commit[:9]})", scale)
+    side = Side(f"{revision} ({commit[:9]})", scale, revision=revision, remedy=COMMIT_AGAIN)
     if _git("ls-tree", "-d", "--name-only", f"{commit}:{EVIDENCE}/{scale}"):
         unpacked = TemporaryDirectory(prefix="evidence-")
         _unpack(commit, f"{EVIDENCE}/{scale}", Path(unpacked.name))
@@ -106,20 +145,19 @@ def _unpack(commit: str, place: str, target: Path) -> None:
 
 def _from_rows(side: Side, revision: str, commit: str, exhibits: Iterable[str]) -> Side:
     """The evidence of a revision from before it was whole folders: a table of rows each, and the plan."""
-    scale, digests = side.scale, _committed_digests(revision, commit, side.scale)
+    scale = side.scale
+    digests = _committed_digests(revision, commit, scale)
     for exhibit in exhibits:
         text = _git("show", f"{commit}:{EVIDENCE}/{scale}/{exhibit}.csv")
         plan = _git("show", f"{commit}:params/plan/{scale}/{exhibit}.yaml")
         if text is not None:
             path = Path(f"{revision}:{EVIDENCE}/{scale}/{exhibit}.csv")
-            side.tidy[exhibit] = _as_committed(from_commit(text, plan, exhibit, scale, path, COMMIT_AGAIN))
+            with side.reading():
+                tidy = from_commit(text, plan, exhibit, scale, path, COMMIT_AGAIN)
+            side.tidy[exhibit] = _as_committed(tidy)
             if digests is not None:
                 _check_whole(side.tidy[exhibit].rows, digests.get(exhibit) or {}, path)
-    return _with_results(
-        side,
-        f"{EVIDENCE}/{scale}/ at {revision}",
-        f"commit what `make reports SCALE={scale}` writes to {EVIDENCE}/",
-    )
+    return side
 
 
 def _with_results(side: Side, expected: str, remedy: str) -> Side:
@@ -134,12 +172,15 @@ def _with_results(side: Side, expected: str, remedy: str) -> Side:
 
 
 def with_knobs_of(side: Side, other: Side) -> Side:
-    """`side` with a column for every knob of `other`, empty, so that one code draws both: knobs come with time."""
+    """`side` with a column for every knob of `other`, in its order, so that one code draws both: knobs come with time.
+
+    A column that `side` lacks is empty.
+    """
     tidy = dict(side.tidy)
     for exhibit in tidy.keys() & other.tidy.keys():
         rows = tidy[exhibit].rows
-        absent = [name for name in other.tidy[exhibit].rows.columns if name not in rows.columns]
-        columns = [*absent, *rows.columns]
+        columns = list(dict.fromkeys([*_knobs(other.tidy[exhibit].rows), *rows.columns]))
+        absent = [name for name in columns if name not in rows.columns]
         tidy[exhibit] = tidy[exhibit]._replace(rows=rows.assign(**dict.fromkeys(absent, ""))[columns])
     return replace(side, tidy=tidy)
 
@@ -182,12 +223,16 @@ def _names(base: pd.DataFrame, here: pd.DataFrame, by_place: bool) -> dict[str, 
 
 def _settings(rows: pd.DataFrame) -> dict[tuple[tuple[str, str], ...], str]:
     """{knobs that are set, with their values: the cell}; without settings that do not tell cells apart."""
-    knobs = [name for name in rows.columns if name not in COLUMNS]
+    knobs = _knobs(rows)
     cells_by_setting: dict[tuple[tuple[str, str], ...], set[str]] = {}
     for row in rows.to_dict(orient="records"):
         setting = tuple(sorted((knob, row[knob]) for knob in knobs if row[knob] != ""))
         cells_by_setting.setdefault(setting, set()).add(cell_name(row["run"]))
     return {setting: cells.pop() for setting, cells in cells_by_setting.items() if len(cells) == 1}
+
+
+def _knobs(rows: pd.DataFrame) -> list[str]:
+    return [name for name in rows.columns if name not in COLUMNS]
 
 
 def _renamed(run: str, names: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from reports.comparing.changes import Difference, Move
+from reports.comparing.changes import NOT_RUN, Difference, Move
 
 SAME = "="  # in the column of a base that has what the reference has
 
@@ -23,7 +23,7 @@ def together(compared: Sequence[Mapping[str, Any]]) -> dict[str, list[Row]]:
     """The parameters, numbers and verdicts that differ from the reference in one of the comparisons at least."""
     return {
         "differences": _rows(compared, "differences", _key_of_difference, _row_of_difference),
-        "moves": _rows(compared, "moves", lambda move: (move.exhibit, move.cell, move.metric), _row_of_move),
+        "moves": _rows(compared, "moves", _key_of_move, _row_of_move),
         "verdicts": _rows(compared, "verdicts", lambda claim: claim["id"], _row_of_verdict),
     }
 
@@ -59,18 +59,27 @@ def _said(
 
 
 def _key_of_difference(one: Difference) -> Hashable:
-    return one.exhibit, one.stage, one.binding, one.here, one.runs
+    return one.exhibit, one.stage, one.binding, one.here
 
 
 def _row_of_difference(one: Difference) -> tuple[str, str, str, str]:
-    return one.exhibit, f"{one.stage}: {one.binding} ({one.runs})", one.here, one.base
+    """What the base binds, and in which runs: of other bases those may be others."""
+    return one.exhibit, f"{one.stage}: {one.binding}", one.here, f"{one.base} ({one.runs})"
+
+
+def _key_of_move(move: Move) -> Hashable:
+    """A cell of the reference by its name; one that it lacks by its knobs, for each base has names of its own."""
+    cell = (move.was or move.cell, NOT_RUN) if move.here == NOT_RUN else move.cell
+    return move.exhibit, cell, move.metric
 
 
 def _row_of_move(move: Move) -> tuple[str, str, str, str]:
-    """The base's number with how far the reference is from it, and the interval of that."""
+    """The base's number with how far the reference is from it, the interval of that, and the knobs if they differ."""
+    name = move.now or move.was or move.cell
+    was = f"{move.was}: " if move.was not in ("", name) else ""
     by = "" if move.change is None else f", here {move.change:+.3g}"
     bounds = "" if move.low is None else f" [{move.low:+.3g}, {move.high:+.3g}]"
-    return move.exhibit, f"{move.knobs or move.cell}, {move.metric}", move.here, f"{move.base}{by}{bounds}"
+    return move.exhibit, f"{name}, {move.metric}", move.here, f"{was}{move.base}{by}{bounds}"
 
 
 def _row_of_verdict(claim: Mapping[str, str]) -> tuple[str, str, str, str]:

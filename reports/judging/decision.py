@@ -18,7 +18,7 @@ CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPORT = VERDICTS
 
 
 class Document(TypedDict):
-    """What verdicts.json holds."""
+    """What verdicts.json holds: all claims, and how many of the paper's have each verdict."""
 
     scale: str
     made_from: dict[str, str]
@@ -29,7 +29,7 @@ class Document(TypedDict):
 def document(scale: str, claims: Sequence[Tested], made_from: dict[str, str]) -> Document:
     """The verdicts on the claims of a scale, and on those of our own exhibits, which are a family of their own."""
     judged = judge(claims)
-    counted = Counter(claim["verdict"] for claim in judged)
+    counted = Counter(claim["verdict"] for claim in judged if claim["is_papers"])
     counts = {verdict: counted[verdict] for verdict in VERDICTS}
     return Document(scale=scale, made_from=made_from, counts=counts, claims=judged)
 

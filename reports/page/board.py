@@ -22,6 +22,7 @@ MEANINGS = {
     "not run": "nothing to judge it by here",
     "report": "as measured, without a test",
 }
+OWN = "Your own exhibits"
 WIDTH, MARGIN = 136, 8  # of an interval, in pixels
 
 
@@ -60,6 +61,11 @@ class Claim(NamedTuple):
     has_changed: bool
     interval: Interval | None
 
+    @property
+    def is_papers(self) -> bool:
+        """Whether it is a claim of the paper, or one of an exhibit of one's own."""
+        return self.record["is_papers"] is not False
+
 
 class Said(NamedTuple):
     """What is said of claims elsewhere: the paper's words, which effect confirms, and what changed since the freeze."""
@@ -77,12 +83,17 @@ class Part(NamedTuple):
     claims: list[Claim]
 
 
-def load(folder: Path, scale: str, exhibits: Sequence[str], said: Said | None = None) -> list[Claim] | None:
-    """The claims in the order of `exhibits`, or None if nothing has judged yet. UserError for a broken file."""
+def load(
+    folder: Path, scale: str, exhibits: Sequence[str], said: Said | None = None, source: str = ""
+) -> list[Claim] | None:
+    """The claims in the order of `exhibits`, or None if nothing has judged yet. UserError for a broken file.
+
+    source: as Folders.source, for the command that judges again.
+    """
     path = folder / FILE
     if not path.exists():
         return None
-    again = f"judge again: {judge(scale)}"
+    again = f"judge again: {judge(scale, source)}"
     document = read_json(path, again)
     records = document.get("claims") if isinstance(document, dict) else None
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
@@ -95,9 +106,9 @@ def load(folder: Path, scale: str, exhibits: Sequence[str], said: Said | None = 
     return sorted(claims, key=lambda claim: known.get(claim.record["exhibit"], len(known)))
 
 
-def judge(scale: str) -> str:
+def judge(scale: str, source: str = "") -> str:
     """The command that writes the verdicts of a scale."""
-    return f"python -m reports.verdict --scale {scale}"
+    return f"python -m reports.verdict --scale {scale}{source}"
 
 
 def tally(claims: Iterable[Claim]) -> dict[str, int]:
@@ -107,12 +118,15 @@ def tally(claims: Iterable[Claim]) -> dict[str, int]:
 
 
 def parts(claims: Iterable[Claim]) -> list[Part]:
-    """The claims by the part of the paper that their section belongs to."""
+    """The claims by the part of the paper that their section belongs to, and last those of one's own exhibits."""
     groups: dict[str, list[Claim]] = {}
+    own: list[Claim] = []
     for claim in claims:
-        groups.setdefault(part_of(claim.record["section"]), []).append(claim)
+        group = groups.setdefault(part_of(claim.record["section"]), []) if claim.is_papers else own
+        group.append(claim)
     order = [*PARTS, *sorted(set(groups) - set(PARTS))]
-    return [Part(name, PARTS.get(name, "Elsewhere"), groups[name]) for name in order if name in groups]
+    papers = [Part(name, PARTS.get(name, "Elsewhere"), groups[name]) for name in order if name in groups]
+    return [*papers, *([Part("", OWN, own)] if own else [])]
 
 
 def _claim(record: Mapping[str, Any], said: Said, path: Path, again: str) -> Claim:
@@ -131,7 +145,7 @@ def _claim(record: Mapping[str, Any], said: Said, path: Path, again: str) -> Cla
         effect=effect_of(record),
         paper=papers_effect(record),
         numbers=numbers_of(record),
-        notes=[*_smaller(record, direction.bounds), *notes_of(record)],
+        notes=[*_smaller(record, direction), *notes_of(record)],
         words=said.words.get(name, Words()),
         direction=direction.words,
         has_changed=name in said.changed,
@@ -139,13 +153,18 @@ def _claim(record: Mapping[str, Any], said: Said, path: Path, again: str) -> Cla
     )
 
 
-def _smaller(record: Mapping[str, Any], bounds: Sequence[float]) -> list[str]:
-    """That an effect has the direction of the claim and not its size, where that is what contradicts it."""
+def _smaller(record: Mapping[str, Any], direction: Direction) -> list[str]:
+    """That an effect has the direction of the claim and not its size, where that is what contradicts it.
+
+    Only an effect above a positive bound, or below a negative one, has a size to reach.
+    """
     low, high = record["low"], record["high"]
-    if record["verdict"] != "contradicted" or len(bounds) != 1 or not (is_number(low) and is_number(high)):
+    is_bounded = len(direction.bounds) == 1 and is_number(low) and is_number(high)
+    if record["verdict"] != "contradicted" or not is_bounded:
         return []
-    has_direction = low > 0 if bounds[0] > 0 else high < 0
-    return ["It has the direction of the claim, and not its size."] if has_direction and bounds[0] else []
+    (bound,) = direction.bounds
+    is_smaller = {"above": bound > 0 and low > 0, "below": bound < 0 and high < 0}
+    return ["It has the direction of the claim, and not its size."] if is_smaller.get(direction.side) else []
 
 
 def _interval(record: Mapping[str, Any], bounds: Sequence[float]) -> Interval | None:

@@ -10,15 +10,16 @@ from reports.reading.folders import Folders
 from reports.reading.record import Record, read_record
 
 NOT_DRAWN, NOT_RUN, PARTIAL, COMPLETE = "not drawn", "not run yet", "partial", "complete"
-DRAW_AGAIN = "draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}"
+DRAW_AGAIN = "draw it again: python -m reports.draw --scale {scale} --exhibit {exhibit}{source}"
 
 
 class Entry(NamedTuple):
-    """One line of the contents."""
+    """One line of the contents; `again` says what to do about a drawing that is missing or damaged."""
 
     declaration: Declaration
     status: str
     record: Record | None
+    again: str
 
     @property
     def id(self) -> str:
@@ -58,11 +59,6 @@ class Entry(NamedTuple):
         done = len(self.record["provenance"]["runs"])
         return f"{done:,} of {done + len(self.record['missing']):,} runs"
 
-    @property
-    def again(self) -> str:
-        """What to do about a drawing that is missing or damaged."""
-        return DRAW_AGAIN.format(scale=self.declaration.scale, exhibit=self.id)
-
 
 def contents(scale: str, folder: Path, folders: Folders) -> list[Entry]:
     """All declared exhibits in the order of the page, with the records that lie in `folder`."""
@@ -70,14 +66,13 @@ def contents(scale: str, folder: Path, folders: Folders) -> list[Entry]:
 
 
 def _entry(declaration: Declaration, folder: Path, folders: Folders) -> Entry:
-    path, has_rows = (
-        folder / f"{declaration.id}.json",
-        folders.rows(declaration.id, declaration.scale).exists(),
-    )
-    entry = Entry(declaration, NOT_DRAWN if has_rows else NOT_RUN, None)
+    path, scale = folder / f"{declaration.id}.json", declaration.scale
+    has_rows = folders.rows(declaration.id, scale).exists()
+    again = DRAW_AGAIN.format(scale=scale, exhibit=declaration.id, source=folders.source)
+    entry = Entry(declaration, NOT_DRAWN if has_rows else NOT_RUN, None, again)
     # A drawing without rows was made from others, of the committed evidence or of results that are gone.
     if not has_rows or not path.exists():
         return entry
-    record = read_record(path, declaration.scale, declaration.id, entry.again)
+    record = read_record(path, scale, declaration.id, again)
     begun = PARTIAL if record["provenance"]["runs"] else NOT_RUN
-    return Entry(declaration, begun if record["partial"] else COMPLETE, record)
+    return entry._replace(status=begun if record["partial"] else COMPLETE, record=record)

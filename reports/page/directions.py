@@ -11,10 +11,14 @@ from reports.page.phrases import signed
 
 
 class Direction(NamedTuple):
-    """Which effect confirms a condition, in words, and the bounds other than zero that it has to pass."""
+    """Which effect confirms a condition, in words, and the bounds other than zero that it has to pass.
+
+    side: of a single bound, where the effect has to lie: "above" or "below".
+    """
 
     words: str = ""
     bounds: tuple[float, ...] = ()
+    side: str = ""
 
 
 def directions(declared: Iterable[tuple[Mapping[str, Any], str]]) -> dict[str, list[Direction]]:
@@ -39,9 +43,8 @@ def _directions(body: Mapping[str, Any], scale: str) -> list[Direction]:
         side = Direction() if body.get("type") == "report" else _side(condition, scale)
         said = ": ".join(filter(None, (compared(condition, scale, names_metric=several), side.words)))
         of = f"part {place} of {len(conditions)}, " if len(conditions) > 1 else ""
-        found.append(
-            Direction(f"{of}{said}{', as all its parts have to' if of and side.words else ''}", side.bounds)
-        )
+        whole = ", as all its parts have to" if of and side.words else ""
+        found.append(side._replace(words=f"{of}{said}{whole}"))
     return found
 
 
@@ -57,4 +60,4 @@ def _side(body: Mapping[str, Any], scale: str) -> Direction:
         words, bounds = f"{kind} {signed(value) if value else 'zero'}", (value,) if value else ()
     of = str(body.get("of", "mean"))
     whole = {"mean": "", "every": ", in every comparison"}.get(of, f", in {of} of the comparisons or more")
-    return Direction(f"an effect {words} confirms{whole}", bounds)
+    return Direction(f"an effect {words} confirms{whole}", bounds, "" if kind == "within" else kind)

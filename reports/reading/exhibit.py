@@ -15,7 +15,15 @@ from reports.reading.folders import Folders
 from reports.reading.judged import Judged
 from reports.reading.learning_curves import load_curves
 from reports.reading.paper import load_paper
-from reports.reading.tidy import COLUMNS, DIVERGED, Provenance, Tidy, load_arrays, load_collected
+from reports.reading.tidy import (
+    COLUMNS,
+    DIVERGED,
+    Provenance,
+    Tidy,
+    load_arrays,
+    load_collected,
+    mended_by,
+)
 
 
 @dataclass(frozen=True)
@@ -52,10 +60,10 @@ def load(exhibit: str, scale: str, folders: Folders) -> Evidence:
     """Read everything about `exhibit` at `scale`. UserError if a file is absent or does not hold what it should."""
     declaration = load_declaration(folders.params / "exhibits" / f"{exhibit}.yaml", scale)
     folder = folders.tidy(exhibit, scale)
-    tidy = load_collected(folder, exhibit, scale, declaration.knobs)
-    arrays = load_arrays(folder / "arrays.npz")
-    evidence = gather(declaration, tidy, arrays, folders.params)
-    return replace(evidence, curves=load_curves(folder / "curves.csv"))
+    with mended_by(folders.mend(exhibit, scale)):
+        tidy = load_collected(folder, exhibit, scale, declaration.knobs)
+        arrays, curves = load_arrays(folder / "arrays.npz"), load_curves(folder / "curves.csv")
+    return replace(gather(declaration, tidy, arrays, folders.params), curves=curves)
 
 
 def gather(declaration: Declaration, tidy: Tidy, arrays: Mapping[str, np.ndarray], params: Path) -> Evidence:

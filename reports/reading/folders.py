@@ -10,6 +10,7 @@ from common.errors import UserError
 from common.files import sha256_bytes
 from common.options import add_scale
 from common.scales import lineage
+from reports.reading.tidy import COLLECT_AGAIN
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +26,15 @@ class Folders(NamedTuple):
     def tidy(self, exhibit: str, scale: str) -> Path:
         """The folder that `collect` fills, or its committed copy."""
         return self.evidence / scale / exhibit if self.committed else self.results / scale / "tidy" / exhibit
+
+    def mend(self, exhibit: str, scale: str) -> str:
+        """What to do about a damaged file of that folder: git has the committed ones."""
+        return restore(self.tidy(exhibit, scale)) if self.committed else COLLECT_AGAIN
+
+    @property
+    def source(self) -> str:
+        """What a printed command needs more, to read the tidy results that these folders read."""
+        return " --from evidence" if self.committed else ""
 
     def rows(self, exhibit: str, scale: str) -> Path:
         """The file without which an exhibit has no results."""
@@ -48,6 +58,11 @@ class Folders(NamedTuple):
             *declared,
             *(tidy / name for name in ("rows.csv", "provenance.json", "arrays.npz", "curves.csv")),
         ]
+
+
+def restore(folder: Path) -> str:
+    """What to do about a damaged file among committed results."""
+    return f"restore what is committed: git restore {folder}"
 
 
 def check_collected(scale: str, folders: Folders, exhibit: str = "*") -> None:

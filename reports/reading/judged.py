@@ -95,7 +95,7 @@ def made_from(exhibit: str, scale: str, folders: Folders) -> dict[str, str]:
 def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
     """What was tested on the evidence that lies there now. UserError if that was other evidence, or none."""
     path = folders.judged(exhibit, scale)
-    judged = read_judged(path, exhibit, scale)
+    judged = read_judged(path, exhibit, scale, folders.source)
     now = made_from(exhibit, scale, folders)
     if judged["made_from"] != now:
         changed = [
@@ -106,14 +106,14 @@ def read_fresh(exhibit: str, scale: str, folders: Folders) -> Judged:
             expected="a record made from the files as they are now",
             found=f"a record made from another {', '.join(changed)}",
             where=path,
-            remedy=again(exhibit, scale),
+            remedy=again(exhibit, scale, folders.source),
         )
     return judged
 
 
-def again(exhibit: str, scale: str) -> str:
-    """What to do about a record that is missing, damaged or old."""
-    return f"judge it again: python -m reports.verdict --scale {scale} --exhibit {exhibit}"
+def again(exhibit: str, scale: str, source: str = "") -> str:
+    """What to do about a record that is missing, damaged or old; `source` as Folders.source."""
+    return f"judge it again: python -m reports.verdict --scale {scale} --exhibit {exhibit}{source}"
 
 
 def write_judged(path: Path, judged: Judged) -> None:
@@ -121,9 +121,9 @@ def write_judged(path: Path, judged: Judged) -> None:
     write_text(path, record_text(seals.sealed(rounded(judged))))
 
 
-def read_judged(path: Path, exhibit: str, scale: str) -> Judged:
-    """The record at `path`. UserError if there is none, or if it is damaged."""
-    remedy = again(exhibit, scale)
+def read_judged(path: Path, exhibit: str, scale: str, source: str = "") -> Judged:
+    """The record at `path`. UserError if there is none, or if it is damaged; it says how to judge from `source`."""
+    remedy = again(exhibit, scale, source)
     judged = seals.read_sealed(path, remedy)
     del judged[seals.SEAL]
     check_types(judged, KINDS, path, remedy)

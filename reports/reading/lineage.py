@@ -1,7 +1,8 @@
 """The way from a number back to what made it: the runs of a cell, their parameters, folders and commands."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from common.names import cell_name
@@ -11,8 +12,10 @@ from reports.reading.tidy import COLUMNS, Provenance, Run
 Runs = Mapping[str, Run]  # by "<stage>/<run>"
 OF_A_RUN = ("fingerprint", "upstream", "search", "seed")  # even where a stage has one run
 PARTS = ("runs", "searched")  # of what provenance names by "<stage>/<run>"
-OF_A_STAGE = ("code", "data")  # hashes that its runs mostly have in common
+OF_A_STAGE = ("code", "adopted", "data")  # causes that its runs mostly have in common
+OF_A_STEP = ("fingerprint", *OF_A_STAGE, "upstream")
 SHORT = 12  # characters of a hash that are shown; the whole hash is in the JSON
+NOT_BOUND = "not bound"  # in the place of a value, where a run does not have the binding
 
 
 class Tried(NamedTuple):
@@ -27,7 +30,8 @@ class Tried(NamedTuple):
 class Step(NamedTuple):
     """One stage of one run. `own` are the bindings in which it differs from other runs of the stage.
 
-    `causes` are the fingerprint, and the hashes that `stage_causes` and the steps above do not say already.
+    `causes` are the fingerprint, and what `stage_causes` and the steps above do not say already: hashes, and the
+    words of an adoption.
     `tried` is in the order of the grid; of equal ones the first was chosen.
     """
 
@@ -36,7 +40,6 @@ class Step(NamedTuple):
     command: str
     own: dict[str, str]
     causes: dict[str, str]
-    adopted: str | None
     imported: str | None
     tried: list[Tried]
 
@@ -67,7 +70,7 @@ def trails(record: Mapping[str, Any]) -> list[Trail]:
         above = {step.causes.get("fingerprint") for step in grouped.setdefault(run, [])}
         step = _step(record, stage, run, runs[name], own[stage])
         told = set(said[stage]) | ({"upstream"} if step.causes.get("upstream") in above else set())
-        causes = {kind: hash for kind, hash in step.causes.items() if kind not in told}
+        causes = {kind: text for kind, text in step.causes.items() if kind not in told}
         tried = [searched[key] for key in runs[name].get("search") or () if key in searched]
         step = step._replace(causes=causes, tried=[_tried(record, runs[name], *each) for each in tried])
         grouped[run].append(step)
@@ -111,7 +114,7 @@ def absent(record: Mapping[str, Any]) -> dict[str, str]:
 
 
 def shared(runs: Runs) -> dict[str, dict[str, str]]:
-    """Per stage the bindings that all its runs have in common."""
+    """Per stage the bindings that all its runs have, with one value."""
     return {
         stage: {name: values[0] for name, values in of_stage.items() if len(values) == 1}
         for stage, of_stage in _values(runs).items()
@@ -119,7 +122,10 @@ def shared(runs: Runs) -> dict[str, dict[str, str]]:
 
 
 def varying_by_stage(runs: Runs) -> dict[str, dict[str, list[str]]]:
-    """Per stage the bindings that take more than one value, with these values in order of appearance."""
+    """Per stage the bindings that take more than one value, with these values in order of appearance.
+
+    That a run does not have a binding counts as a value, NOT_BOUND, which comes last.
+    """
     return {
         stage: {name: values for name, values in of_stage.items() if len(values) > 1}
         for stage, of_stage in _values(runs).items()
@@ -127,26 +133,47 @@ def varying_by_stage(runs: Runs) -> dict[str, dict[str, list[str]]]:
 
 
 def stage_causes(runs: Runs) -> dict[str, dict[str, str]]:
-    """Per stage the short hashes of code and data that all its runs have in common."""
-    causes: dict[str, dict[str, set[str]]] = {}
+    """Per stage the short hashes of code and data that all its runs have in common, and the adoption of that code."""
+    of_stage: dict[str, list[dict[str, str]]] = {}
     for name, run in sorted(runs.items()):
-        of_stage = causes.setdefault(name.split("/", 1)[0], {kind: set() for kind in OF_A_STAGE})
-        for kind, hashes in of_stage.items():
-            hashes.add(str(run.get(kind) or "")[:SHORT])
+        of_stage.setdefault(name.split("/", 1)[0], []).append(_causes(run, OF_A_STAGE))
     return {
-        stage: {kind: min(hashes) for kind, hashes in of_stage.items() if len(hashes) == 1 and min(hashes)}
-        for stage, of_stage in causes.items()
+        stage: {
+            kind: text for kind, text in causes[0].items() if all(text == each.get(kind) for each in causes)
+        }
+        for stage, causes in of_stage.items()
     }
 
 
+def _causes(run: Mapping[str, Any], kinds: Iterable[str]) -> dict[str, str]:
+    """Of these kinds those that a run has: hashes cut short, an adoption of older code in words."""
+    said = {kind: str(run[kind])[:SHORT] for kind in kinds if run.get(kind)}
+    if "adopted" in said:
+        reason, code, older = (run["adopted"][name] for name in ("reason", "code", "same_as"))
+        said["adopted"] = f"{reason} (code {code[:SHORT]} same as {older[:SHORT]})"
+    return said
+
+
+def value_text(bindings: Mapping[str, Any], binding: str) -> str:
+    """The value of a binding for readers, a list without brackets; NOT_BOUND where it has none."""
+    value = bindings.get(binding, NOT_BOUND)
+    return ", ".join(map(str, value)) or "empty" if isinstance(value, list) else str(value)
+
+
 def _values(runs: Runs) -> dict[str, dict[str, list[str]]]:
-    values: dict[str, dict[str, list[str]]] = {}
+    of_stage: dict[str, list[Mapping[str, Any]]] = {}
     for name, run in sorted(runs.items()):
-        of_stage = values.setdefault(name.split("/", 1)[0], {})
-        for binding, value in sorted((run.get("bindings") or {}).items()):
-            if (text := _text(value)) not in of_stage.setdefault(binding, []):
-                of_stage[binding].append(text)
-    return values
+        of_stage.setdefault(name.split("/", 1)[0], []).append(run.get("bindings") or {})
+    return {
+        stage: {binding: _over(binding, bound) for binding in sorted({*chain.from_iterable(bound)})}
+        for stage, bound in of_stage.items()
+    }
+
+
+def _over(binding: str, bound: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The values of a binding over runs, in order of appearance, NOT_BOUND last."""
+    values = dict.fromkeys(value_text(each, binding) for each in bound)
+    return sorted(values, key=lambda text: text == NOT_BOUND)
 
 
 def _trail(exhibit: str, run: str, steps: list[Step], row: Mapping[str, Any]) -> Trail:
@@ -164,14 +191,12 @@ def _step(
     record: Mapping[str, Any], stage: str, run: str, cause: Mapping[str, Any], own: Mapping[str, Any]
 ) -> Step:
     bindings = cause.get("bindings") or {}
-    hashes = ("fingerprint", "code", "data", "upstream")
     return Step(
         stage=stage,
         folder=f"results/{record['scale']}/{stage}/{record['exhibit']}/{run}",
         command=command(record, stage, run),
-        own={name: _text(value) for name, value in sorted(bindings.items()) if name in own},
-        causes={name: str(cause[name])[:SHORT] for name in hashes if cause.get(name)},
-        adopted=cause.get("adopted"),
+        own={name: value_text(bindings, name) for name in sorted(bindings) if name in own},
+        causes=_causes(cause, OF_A_STEP),
         imported=(cause.get("imported") or {}).get("checkpoint"),
         tried=[],
     )
@@ -179,8 +204,8 @@ def _step(
 
 def _tried(record: Mapping[str, Any], chooser: Run, name: str, run: Run) -> Tried:
     stage, own = name.split("/", 1)
-    bindings = sorted(run["bindings"].items())
-    bound = {key: _text(value) for key, value in bindings if key not in chooser["bindings"]}
+    bindings = run["bindings"]
+    bound = {key: value_text(bindings, key) for key in sorted(bindings) if key not in chooser["bindings"]}
     return Tried(own, command(record, stage, own), bound, dict(run.get("metrics") or {}))
 
 
@@ -191,10 +216,6 @@ def _depth(name: str, runs: Runs) -> int:
     while (upstream := run.get("upstream")) is not None and depth < len(runs):
         depth, run = depth + 1, by_fingerprint.get(upstream, {})
     return depth
-
-
-def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def factored(provenance: Provenance) -> dict[str, Any]:

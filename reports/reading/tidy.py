@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -33,7 +34,7 @@ class Run(TypedDict):
     upstream: NotRequired[str | None]
     search: NotRequired[list[str]]
     metrics: NotRequired[dict[str, float]]
-    adopted: NotRequired[str | None]
+    adopted: NotRequired[dict[str, str] | None]
     imported: NotRequired[dict[str, Any]]
 
 
@@ -62,6 +63,21 @@ class Tidy(NamedTuple):
 
     rows: pd.DataFrame
     provenance: Provenance
+
+
+@contextmanager
+def mended_by(remedy: str, place: Callable[[str], str] = str) -> Iterator[None]:
+    """In here `remedy` mends what is damaged, where collecting again cannot: results that git keeps.
+
+    place: says for readers where a file lies.
+    """
+    try:
+        yield
+    except UserError as error:
+        if not error.remedy.startswith(COLLECT_AGAIN):
+            raise
+        pieces = {"expected": error.expected, "found": error.found, "where": place(error.where)}
+        raise UserError(error.problem, **pieces, remedy=remedy) from error
 
 
 def load_collected(folder: Path, exhibit: str, scale: str, knobs: Sequence[str] = ()) -> Tidy:

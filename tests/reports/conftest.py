@@ -19,6 +19,7 @@ from common.errors import UserError
 from common.files import sha256_file
 from common.seals import SEAL, sealed
 from reports import draw, index, verdict
+from reports.drawing.literal import literal
 from reports.drawing.style import Drawing, style
 from reports.judging import testing
 from reports.reading.exhibit import Evidence, load
@@ -82,12 +83,13 @@ class Lab:
             csv.writer(file, lineterminator="\n").writerows(
                 [[*knobs, "seed", "metric", "value", "run"], *rows]
             )
+        adopted = {"stage": "pretrain", "code": "c0de", "same_as": "01dc0de", "reason": "a renamed variable"}
         cause = {
             "fingerprint": "f" * 24,
             "stage": "pretrain",
             "code": "c0de",
             "data": "da7a",
-            "adopted": None,
+            "adopted": adopted,
         }
         runs = {f"pretrain/{row[-1]}": cause | {"bindings": {"seed": row[-4]}} for row in rows}
         found = {"scale": SCALE, "exhibit": exhibit, "dataset": "toy", "missing": list(missing)}
@@ -160,7 +162,7 @@ class Lab:
     def drawing(self, exhibit: str) -> Drawing:
         """The figure as drawn, before it becomes bytes, with its notes."""
         with style(exhibit):
-            return Drawing.of(import_module(f"reports.exhibits.{exhibit}").draw(self.load(exhibit)))
+            return Drawing.of(import_module(f"reports.exhibits.{exhibit}").draw(literal(self.load(exhibit))))
 
     def figure(self, exhibit: str) -> Figure:
         return self.drawing(exhibit).figure

@@ -61,6 +61,7 @@ def test_both_figures_stand_beside_each_other_and_old_ones_go(two):
     found = page(two[0].results, two[1])
     folder = two[1].out / SCALE / "compare"
     assert 'src="figure_08_base.svg"' in found and 'src="figure_08_here.svg"' in found
+    assert '<figure class="scroll"' in found and "scroll photos" not in found
     drawn = {path.name: path.read_bytes() for path in folder.glob("*.svg")}
     assert len(drawn) == 2 and drawn["figure_08_base.svg"] != drawn["figure_08_here.svg"]
     found = page(two[1].results, two[1])
@@ -109,6 +110,7 @@ def test_pictures_of_another_folder_are_drawn(two):
         (two[1].out / SCALE / "compare" / f"figure_03_{side}.svg").read_text() for side in ("base", "here")
     ]
     assert all("<image" in text for text in drawn)
+    assert found.count('<figure class="scroll photos"') == 2, "or the dark would invert them"
 
 
 def test_between_two_scales_only_equal_settings_meet(two):
@@ -169,8 +171,35 @@ def test_markdown_has_the_differences_alone_and_pictures_by_relative_path(two):
     )
 
 
-def test_what_is_ignored_is_no_difference(two, capsys):
+def test_what_is_ignored_is_no_difference_and_is_said_to_be_left_out(two, capsys):
     measure(two[0], cells([0.1], [[30.0]]))
     measure(two[1], cells([0.2], [[33.0]]))
-    page(two[0].results, two[1], "--ignore", "nt_xent.*", "top*")
-    assert "0 parameter differences, 0 numbers moved, 0 stayed" in capsys.readouterr().out
+    found = page(two[0].results, two[1], "--ignore", "nt_xent.*", "top*", "--markdown")
+    said = "0 parameter differences, 0 numbers moved, 0 stayed, 0 verdicts changed; left out: nt_xent.*, top*"
+    counts = " (1 parameter difference, 1 number that moved)"
+    assert said + counts in capsys.readouterr().out and said + counts in found
+    assert "same declarations" not in found and found.count("None besides the 1 left out.") == 2
+    changes = (two[1].out / SCALE / "compare" / "changes.md").read_text()
+    assert said.replace("*", "\\*") + counts in changes
+
+
+def test_of_equal_declarations_it_says_so_whatever_would_have_been_ignored(two):
+    for lab in two:
+        measure(lab, cells([0.1], [[30.0]]))
+    assert "None: both sides ran the same declarations." in page(two[0].results, two[1], "--ignore", "top5")
+
+
+def test_beside_several_bases_it_says_what_is_left_out(two):
+    measure(two[0], cells([0.1], [[30.0]]))
+    measure(two[1], cells([0.2], [[33.0]]))
+    found = page(f"{two[0].results} {two[1].results}", two[1], "--ignore", "nt_xent.*")
+    assert "Left out: nt_xent.*; how much of each base, its own page says." in found
+
+
+def test_a_number_whose_spread_alone_changed_is_on_the_page(two, capsys):
+    measure(two[0], cells([0.1], [[41.5, 42.5]]))
+    measure(two[1], cells([0.1], [[32.0, 52.0]]))
+    found = page(two[0].results, two[1])
+    assert "1 number moved, 0 stayed" in capsys.readouterr().out
+    assert ">42.0 ± 0.7 (n = 2)<" in found and ">42.0 ± 14.1 (n = 2)<" in found
+    assert "<span>+0</span>" in found, "neither up nor down"

@@ -158,6 +158,18 @@ def test_hostile_labels_are_text(lab):
     assert json.loads(drawn["json"])["title"] == hostile
 
 
+def test_a_dollar_in_a_label_is_text_on_a_figure_and_in_its_record(lab):
+    heads, thinned = ["projection", "output_dim"], "A GPU is $2 an hour; 4096_8192 would cost $300 more"
+    rows = [
+        [kind, 32, 0, "top1", 41.0, f"{place}-seed0"] for place, kind in enumerate(("$lr_a_b$", "linear"))
+    ]
+    lab.put("figure_08", heads, rows, thinned=thinned)
+    record = json.loads(lab.draw("figure_08")["json"])
+    assert record["thinned"] == thinned and thinned in " ".join(record["standing"])
+    assert "$lr_a_b$" in record["knobs"]["projection"]
+    assert r"\$" not in str(record), "escaped on the figure alone"
+
+
 def test_a_missing_module_says_where_to_write_it(lab):
     (lab.params / "paper" / "figure_99.csv").write_text("metric,value,unit,confidence,note\n")
     lab.put("figure_99", [], [])

@@ -159,6 +159,46 @@ def test_a_number_leads_to_its_runs_and_their_commands(page):
         assert "results/smoke/&lt;stage&gt;/figure_08/&lt;run&gt;" in part and "c0de" in part
 
 
+def test_an_adoption_is_said_in_words_and_once_for_a_stage(page):
+    part = article(page, "figure_08")
+    assert part.count("adopted: a renamed variable (code c0de same as 01dc0de)") == 1
+    assert "&#39;" not in part, "no Python"
+
+
+def test_a_parameter_that_some_runs_lack_varies_and_stands_at_those_that_have_it(lab):
+    rows = [["linear", width, 0, "top1", 41.0, f"w{width}-seed0"] for width in (8, 32)]
+    lab.put("figure_08", ["projection", "output_dim"], rows)
+    found = json.loads((lab.tidy("figure_08") / "provenance.json").read_text())
+    found["runs"]["pretrain/w32-seed0"]["bindings"]["BatchNorm.groups"] = 4
+    lab.seal("figure_08", found)
+    lab.draw("figure_08")
+    part = article(lab.index(), "figure_08")
+    assert (
+        '<tr class="varies"><th>BatchNorm.groups</th><td><span class="kind">varies</span> 4; not bound'
+        in part
+    )
+    assert text_of(part).count("BatchNorm.groups = 4") == 1
+
+
+def test_the_claims_of_ones_own_exhibits_are_not_counted_as_the_papers(lab, capsys):
+    claim = (
+        "claims: {X1: {says: A., type: D, metric: top1, contrast: [{minus: [{projection: linear}, 40]}]}}\n"
+    )
+    for exhibit, name in (("figure_08", "C1"), ("figure_x1", "X1")):
+        lab.put(exhibit, ["projection", "output_dim"], [["linear", 32, 0, "top1", 41.0, "a-seed0"]])
+        path = lab.params / "exhibits" / f"{exhibit}.yaml"
+        path.write_text(path.read_text() + claim.replace("X1", name))
+    page = lab.index()
+    said = text_of(page)
+    assert "1 claims of the paper and 1 of your own exhibits, judged on our own runs" in said
+    assert "2 exhibits, 1 of them your own:" in said and "Of 1 claims that were tested" in said
+    assert [part.split("<")[0] for part in page.split('<h3 id="part-')[2:]] == ['2">Your own exhibits']
+    *_, papers, own = capsys.readouterr().out.splitlines()
+    assert papers.startswith("1 claims at scale smoke: 0 confirmed, 0 contradicted, 1 inconclusive")
+    assert own.startswith("and 1 of your own exhibits: 0 confirmed, 0 contradicted, 1 inconclusive")
+    assert json.loads((lab.out / "smoke" / "verdicts.json").read_text())["counts"]["inconclusive"] == 1
+
+
 def test_the_cost_is_shown_and_where_commit_and_seconds_are(nine):
     nine.draw("table_01")
     path = nine.out / "smoke" / "table_01.json"

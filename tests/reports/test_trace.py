@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from common.run_records import COLUMNS, RECORDS
 from reports import trace
 from reports.reading.lineage import Tried
 from tests.reports.conftest import flat
@@ -83,6 +84,28 @@ def test_the_commit_of_another_run_in_the_folder_is_not_told(traced, capsys):
     trace.main(options(traced, "--run", "t0-seed0"))
     said = capsys.readouterr().out
     assert "commit     not known: another run lies in this folder" in said and "4.25 s" not in said
+
+
+def test_a_cell_is_named_by_a_knob_that_it_does_not_have(lab, capsys):
+    """As the message lists it: one of h, none."""
+    rows = [["linear", "h", 0, "top1", 41, "a-seed0"], ["linear", "", 0, "top1", 40, "b-seed0"]]
+    lab.put("figure_08", ("projection", "representation"), rows)
+    words = ["--scale=smoke", "--exhibit=figure_08", *lab.places("results", "params")]
+    assert trace.main([*words, "--cell", "representation=none"]) == 0
+    said = capsys.readouterr().out
+    assert "top1 40.0" in said and "top1 41.0" not in said
+
+
+def test_commit_and_cost_of_a_run_that_is_not_here_are_those_that_were_committed(traced, capsys):
+    folder = traced.results / "smoke" / "pretrain" / "table_05" / "t0-seed0"
+    (folder / "record.json").unlink()
+    place = traced.evidence / "smoke" / RECORDS
+    place.parent.mkdir(parents=True)
+    row = ["f" * 24, "pretrain", "2026-01-01", "4.5", "None", "1", "cpu", "AMD EPYC", "abc"]
+    place.write_text("\n".join(map(",".join, [COLUMNS, row, ["e" * 24, *row[1:8], "def"]])) + "\n")
+    trace.main(options(traced, "--run", "t0-seed0", *traced.places("evidence")))
+    said = capsys.readouterr().out
+    assert "commit     abc\n    cost       4.5 s, cpu\n" in said
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from reports.comparing.changes import differences
-from reports.comparing.sides import EVIDENCE, METRICS, from_results, from_revision
-from reports.reading.tidy import _planned_bindings
+from reports.comparing.sides import EVIDENCE, METRICS, from_evidence, from_results, from_revision
+from reports.reading.planned import planned_bindings
 from tests.reports.comparing.two_sides import KNOBS, cells, measure, page
 from tests.reports.conftest import ROOT, SCALE, refused
 
@@ -64,7 +64,7 @@ def planned(temperatures: Mapping[str, float]) -> str:
 
 
 def test_a_plan_s_runs_bind_what_they_share_and_then_their_own():
-    found = _planned_bindings(json.loads(planned({"a-seed0": 0.1})))
+    found = planned_bindings(json.loads(planned({"a-seed0": 0.1})))
     assert found == {"pretrain/a-seed0": {"Lars.momentum": 0.9, "nt_xent.temperature": 0.1}}
 
 
@@ -131,6 +131,37 @@ def test_committed_evidence_that_is_broken_is_said(lab, git):
     keep(git, [["yes", 0.1, 0, "top1"]])
     with refused(r"expected 6 fields .* where HEAD:reports/evidence/smoke/table_05\.csv"):
         page("HEAD", lab)
+
+
+def test_a_damaged_folder_of_a_revision_is_named_as_git_has_it(lab, git):
+    """And not by the folder that it was unpacked to, which is gone when its name is read."""
+    measure(lab, cells([0.1], [[30.0]]))
+    shutil.copytree(lab.tidy("table_05"), Path(EVIDENCE) / SCALE / "table_05")
+    rows = Path(EVIDENCE) / SCALE / "table_05" / "rows.csv"
+    rows.write_text(rows.read_text().replace("30.0", "31.0"))
+    commit_all(git)
+    git("tag", "bad")
+    with refused(r"where bad:reports/evidence/smoke/table_05/rows\.csv what to do name a revision") as caught:
+        page("bad", lab)
+    assert "collect" not in str(caught.value)
+
+
+def test_damaged_evidence_that_is_unpacked_late_is_named_as_git_has_it_too(lab, git):
+    rows = [["linear", 32, 0, "top1", 41, "a-seed0"]]
+    lab.put("figure_08", KNOBS, rows, arrays={"a-seed0/picture": np.array([1.0, np.inf])})
+    shutil.copytree(lab.tidy("figure_08"), Path(EVIDENCE) / SCALE / "figure_08")
+    commit_all(git)
+    side = from_revision("HEAD", SCALE, ["figure_08"])
+    with refused(r"where HEAD:reports/evidence/smoke/figure_08/arrays\.npz what to do name a revision"):
+        side.arrays("figure_08")
+
+
+def test_what_is_damaged_in_the_evidence_of_this_checkout_is_restored_by_git(lab, git):
+    measure(lab, cells([0.1], [[30.0]]))
+    shutil.copytree(lab.tidy("table_05"), Path(EVIDENCE) / SCALE / "table_05")
+    (Path(EVIDENCE) / SCALE / "table_05" / "rows.csv").write_text("")
+    with refused(f"what to do restore what is committed: git restore {EVIDENCE}/{SCALE}"):
+        from_evidence(Path(EVIDENCE), SCALE, ["table_05"])
 
 
 def test_committed_evidence_that_was_cut_is_said_wherever_that_was(lab, git):

@@ -4,10 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
 
 from reports.drawing.bars import Bars, draw_bars
 from reports.drawing.heat_map import HeatMap, Panel, draw_heat_map, draw_panel
 from reports.drawing.lines import Lines, draw_lines
+from reports.drawing.literal import literal
 from reports.drawing.sizes import draw_points
 from reports.drawing.style import style
 from reports.reading.exhibit import load
@@ -107,6 +109,25 @@ def test_points_and_cells_of_trainings_that_diverged_are_marked(lab):
     draw_points(axes, points, {"a": ("o", "#000000")})
     (crosses,) = [line for line in axes.get_lines() if line.get_marker() == "x"]
     assert list(crosses.get_xydata()[0]) == [1, 10.0]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_dollar_is_a_dollar_in_every_form(lab, form, monkeypatch):
+    """What stands between two of them is no formula, and one that cannot be typeset no traceback."""
+    drawn = []
+    monkeypatch.setattr(
+        RendererAgg, "draw_text", lambda self, gc, x, y, s, *rest, **more: drawn.append((s, *rest))
+    )
+    heads = {"linear": "$lr_a_b$", "none": "$2 to $300"}
+    rows = [
+        [row[0], heads[row[1]], *row[2:5], f"depth{row[0]}-{len(heads[row[1]])}-seed{row[2]}"] for row in ROWS
+    ]
+    lab.put("figure_x1", KNOBS, rows, thinned="A GPU is $2 an hour; all would be $300.")
+    draw, shown = FORMS[form]
+    with style("figure_x1"):
+        draw(literal(load("figure_x1", "smoke", lab.folders)), shown).figure.canvas.draw()
+    assert {text for text, *_ in drawn} >= {"$lr_a_b$", "$2 to $300"}
+    assert [text for text, *_ in drawn if "A GPU is $2 an hour; all would be $300." in text]
 
 
 def test_a_heat_map_of_which_nothing_is_known_says_so_and_has_no_scale_of_colours():

@@ -57,6 +57,13 @@ def test_parts_are_the_papers_sections_in_its_order(tmp_path):
     ]
 
 
+def test_claims_of_ones_own_exhibits_stand_apart_from_the_papers(tmp_path):
+    claims = [{"id": "A1", "section": "3.1"}, {"id": "X1", "section": "3.1", "is_papers": False}]
+    papers, own = board.parts(load(tmp_path, *claims))
+    assert (papers.section, [claim.id for claim in papers.claims]) == ("3", ["A1"])
+    assert (own.title, [claim.id for claim in own.claims]) == ("Your own exhibits", ["X1"])
+
+
 def test_numbers_are_phrases_and_absent_ones_are_left_out(tmp_path):
     full = one(
         tmp_path,
@@ -125,13 +132,20 @@ def test_of_several_comparisons_the_effect_and_the_papers_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("bound", "low", "high", "is_smaller"),
-    [(5.0, 2.0, 3.0, True), (5.0, -1.0, 3.0, False), (-2.0, -1.5, -0.5, True), (-2.0, -1.0, 0.5, False)],
+    ("side", "bound", "low", "high", "is_smaller"),
+    [
+        ("above", 5.0, 2.0, 3.0, True),
+        ("above", 5.0, -1.0, 3.0, False),
+        ("below", -2.0, -1.5, -0.5, True),
+        ("below", -2.0, -1.0, 0.5, False),
+        ("below", 0.5, 0.9, 1.0, False),  # a correlation that should be low, and is high
+        ("above", -2.0, -5.0, -3.0, False),  # a loss that should be small, and is large
+    ],
 )
 def test_an_effect_in_the_direction_of_the_claim_that_is_too_small_is_said_to_be(
-    tmp_path, bound, low, high, is_smaller
+    tmp_path, side, bound, low, high, is_smaller
 ):
-    said = board.Said(directions={"C2": [Direction("", (bound,))]})
+    said = board.Said(directions={"C2": [Direction("", (bound,), side)]})
     record = {"id": "C2", "effect": (low + high) / 2, "low": low, "high": high, "part": 1}
     for verdict in ("contradicted", "inconclusive"):
         (found,) = load(tmp_path, record | {"verdict": verdict}, said=said)
@@ -165,6 +179,6 @@ def test_half_an_interval_is_not_drawn(tmp_path, lost):
 )
 def test_a_broken_file_says_how_to_judge_again(tmp_path, claims, said):
     (tmp_path / board.FILE).write_text(json.dumps({"claims": claims}))
-    with refused(r"python -m reports\.verdict --scale smoke") as caught:
-        board.load(tmp_path, "smoke", EXHIBITS)
+    with refused(r"python -m reports\.verdict --scale smoke --from evidence") as caught:
+        board.load(tmp_path, "smoke", EXHIBITS, source=" --from evidence")
     assert said in flat(str(caught.value))

@@ -52,7 +52,17 @@ SIZES = {"contrast": [{"minus": [{"batch_size": "last"}, {"batch_size": "first"}
     ],
 )
 def test_each_effect_says_what_it_compares_and_which_direction_confirms(body, said, bounds):
-    assert directions([({"X1": body}, "smoke")]) == {"X1": [(said, bounds)]}
+    (found,) = directions([({"X1": body}, "smoke")])["X1"]
+    assert (found.words, found.bounds) == (said, bounds)
+
+
+@pytest.mark.parametrize(
+    ("body", "side"),
+    [({}, "above"), ({"above": 2}, "above"), ({"below": {"smoke": 0.5}}, "below"), ({"within": 2}, "")],
+)
+def test_a_direction_says_on_which_side_of_its_bound_an_effect_has_to_lie(body, side):
+    (found,) = directions([({"X1": {"type": "D", **SIZES, **body}}, "smoke")])["X1"]
+    assert found.side == side
 
 
 def test_of_several_conditions_the_one_that_decides_has_its_own_direction():

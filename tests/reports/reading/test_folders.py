@@ -1,11 +1,13 @@
 """Which results a command reads, and what it says where it would read none although some are committed."""
 
+import re
 import shutil
 
 import pytest
 
 from common.errors import UserError
 from common.files import read_json
+from common.run_records import RECORDS
 from reports import draw, index, trace, verdict
 from reports.reading.folders import Folders
 from tests.reports.conftest import SCALE, Lab, call, refused
@@ -54,6 +56,43 @@ def test_numbers_are_traced_in_committed_results_too(committed, capsys):
     call(trace.main, *words, "--exhibit", "table_05", "--from", "evidence")
     said = capsys.readouterr().out
     assert "top1" in said and "--sweep table_05 --run tau1-seed0" in said and "not known" in said
+
+
+@pytest.mark.parametrize("command", ["verdict", "trace"])
+def test_what_is_damaged_among_the_committed_results_is_restored_by_git(committed, command):
+    """Collecting cannot mend it."""
+    path = committed.evidence / SCALE / "table_05" / "rows.csv"
+    path.write_text(path.read_text().replace("30.0", "31.0"))
+    words = [*told(committed, command), "--exhibit", "table_05", "--from", "evidence"]
+    if command == "trace":
+        words = [word for word in words if word not in ("--out", str(committed.out))]
+    with refused(f"rows.csv what to do restore what is committed: git restore {path.parent}") as caught:
+        call((COMMANDS | {"trace": trace.main})[command], *words)
+    assert "collect" not in str(caught.value)
+
+
+def test_the_page_of_committed_results_prints_commands_that_read_them(committed):
+    words = [*told(committed, "index"), "--from", "evidence"]
+    call(verdict.main, *options(committed), "--from", "evidence")
+    call(draw.main, *options(committed), "--from", "evidence")
+    call(index.main, *words)
+    page = (committed.out / SCALE / "index.html").read_text()
+    assert f"<code>{committed.evidence / SCALE / RECORDS}</code>, as far as they were committed" in page
+    printed = re.findall(r"python -m reports\.[^<]*", page)
+    assert printed == ["python -m reports.trace --scale smoke --exhibit table_05 --from evidence"]
+    (committed.out / SCALE / "verdicts.json").unlink()
+    (committed.out / SCALE / "table_05.json").unlink()
+    call(index.main, *words)
+    page = (committed.out / SCALE / "index.html").read_text()
+    assert re.findall(r"python -m reports\.[^<]*", page) == [
+        "python -m reports.verdict --scale smoke --from evidence",
+        "python -m reports.draw --scale smoke --exhibit table_05 --from evidence.",
+    ]
+
+
+def test_an_exhibit_that_is_not_judged_says_how_to_judge_what_is_committed(committed):
+    with refused("reports.verdict --scale smoke --exhibit table_05 --from evidence"):
+        call(draw.main, *options(committed), "--exhibit", "table_05", "--from", "evidence")
 
 
 def test_the_committed_results_are_read_as_the_message_says(committed):

@@ -6,6 +6,8 @@ from reports.page.numbers import numbers as page_numbers
 from reports.reading import lineage
 from reports.reading.lineage import Step, Trail, by_cell, factored, runs_of
 
+ADOPTED = {"stage": "linear_eval", "code": "new" * 6, "same_as": "old" * 6, "reason": "a renamed variable"}
+
 
 def run(seed=0, width=32, **more):
     bindings = {"projection_head.out_dim": width, "resnet.depth": 8}
@@ -25,7 +27,7 @@ def record(**more):
             name = f"w{width}-seed{seed}"
             runs[f"pretrain/{name}"] = run(seed, width)
             evaluation = {"bindings": {"Sgd.momentum": 0.9}, "fingerprint": f"e{width}-{seed}"}
-            runs[f"linear_eval/{name}"] = evaluation | {"upstream": f"{width}-{seed}", "adopted": "a reason"}
+            runs[f"linear_eval/{name}"] = evaluation | {"upstream": f"{width}-{seed}", "adopted": ADOPTED}
             row = {"output_dim": str(width), "seed": str(seed), "metric": "top1", "value": 30.0}
             raw.append(row | {"run": name})
     found = {"exhibit": "figure_08", "scale": "smoke", "raw": raw, "missing": ["pretrain/w64-seed0"]}
@@ -50,7 +52,17 @@ def test_a_step_names_folder_command_causes_and_what_is_its_own():
     said = lineage.stage_causes(runs_of(record()))
     assert said["pretrain"] == {"code": "c0dec0dec0de"}, "once for the stage"
     assert "upstream" not in evaluation.causes, "it is the step above"
-    assert evaluation.adopted == "a reason"
+    words = "a renamed variable (code newnewnewnew same as oldoldoldold)"
+    assert said["linear_eval"] == {"adopted": words}, "once for the stage"
+    assert "adopted" not in evaluation.causes
+
+
+def test_an_adoption_that_one_run_of_a_stage_has_stands_at_that_run():
+    runs = {"pretrain/a-seed0": run(adopted=ADOPTED), "pretrain/b-seed0": run(1, adopted=None)}
+    first, second = lineage.trails(record(raw=[], provenance={"runs": runs}))
+    assert first.steps[0].causes["adopted"].startswith("a renamed variable (code new")
+    assert "adopted" not in second.steps[0].causes
+    assert lineage.stage_causes(runs)["pretrain"].keys() == {"code"}
 
 
 def test_a_step_whose_weights_are_imported_says_from_where():
@@ -66,6 +78,21 @@ def test_shared_and_varying_bindings_go_by_stage():
         "pretrain": {"resnet.depth": "8"},
     }
     assert lineage.varying_by_stage(runs)["pretrain"] == {"projection_head.out_dim": ["128", "32"]}
+
+
+def test_a_binding_that_some_runs_lack_is_not_said_of_all_of_them():
+    """Three runs of a stage, of which one has local batch norm: it varies, and stands at that run alone."""
+    runs = {f"pretrain/a{place}-seed0": run(place) for place in range(3)}
+    runs["pretrain/a1-seed0"]["bindings"]["BatchNorm.groups"] = 8
+    assert lineage.varying_by_stage(runs) == {"pretrain": {"BatchNorm.groups": ["8", "not bound"]}}
+    assert "BatchNorm.groups" not in lineage.shared(runs)["pretrain"]
+    own = [trail.steps[0].own for trail in lineage.trails(record(raw=[], provenance={"runs": runs}))]
+    assert own == [{}, {"BatchNorm.groups": "8"}, {}]
+
+
+def test_values_are_words_without_the_brackets_of_python():
+    bound = {"a": ["bn", "bias"], "b": [], "c": 0.1}
+    assert [lineage.value_text(bound, name) for name in "abcd"] == ["bn, bias", "empty", "0.1", "not bound"]
 
 
 def test_every_measured_row_leads_to_all_its_runs_and_the_papers_own_to_none():
@@ -123,7 +150,7 @@ def test_what_a_record_says_once_for_a_stage_comes_back_whole():
     runs["pretrain/other"] = run(bindings={"projection_head.out_dim": 32}, code="another")
     once = factored({"runs": runs, "versions": {}})
     assert runs_of({"provenance": once}) == runs
-    assert "code" not in once["stages"]["pretrain"] and once["stages"]["linear_eval"]["adopted"] == "a reason"
+    assert "code" not in once["stages"]["pretrain"] and once["stages"]["linear_eval"]["adopted"] == ADOPTED
 
 
 def chosen_among_two() -> dict:
@@ -162,7 +189,7 @@ def test_factored_provenance_gives_back_runs_and_what_they_chose_among():
 
 def test_what_the_runs_of_a_cell_have_in_common_is_said_once():
     def trail(run, rate, seed, **more):
-        step = Step("pretrain", "", f"--run {run}", {"training.lr": rate, **more}, {}, None, None, [])
+        step = Step("pretrain", "", f"--run {run}", {"training.lr": rate, **more}, {}, None, [])
         return Trail(run, run, {"rate": rate}, seed, [step])
 
     alike = [trail("rate1-seed0", "0.1", "0"), trail("rate1-seed1", "0.1", "1")]
