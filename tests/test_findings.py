@@ -139,6 +139,20 @@ def test_other_data_sets(first, setting, method):
     assert quoted(first) == pytest.approx([measured["Fashion-MNIST"], measured["Digits"]], abs=0.051)
 
 
+@pytest.mark.parametrize(
+    ("first", "scale"), [("200 and 400 steps", "reduced"), ("600 and 1,200 steps", "reduced_long")]
+)
+def test_more_steps_of_fine_tuning(first, scale):
+    measured = means("table_08", ["metric", "dataset", "setting", "method"], scale)["top1", "Digits"]
+    cells = [("linear", "SimCLR"), ("fine-tuned", "SimCLR"), ("fine-tuned", "Random init")]
+    linear, tuned, start = (measured[cell] for cell in cells)
+    assert quoted(first) == pytest.approx([linear, tuned, start], abs=0.051)
+    if scale == "reduced":
+        assert f"{start - tuned:.1f} points of a random start and {linear - tuned:.1f} of linear" in WORDS
+    else:
+        assert max(linear, start) - tuned < 0.5 and "within half a point" in WORDS
+
+
 def test_the_narrow_network_on_other_data_sets():
     measured = means("table_b5", ["metric", "setting", "method", "dataset"])["top1", "linear"]
     ahead = {
