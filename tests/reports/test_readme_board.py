@@ -2,6 +2,8 @@
 
 import re
 
+from common.run_records import RECORDS, read_records
+from reports.reading.completion import planned
 from reports.reading.folders import Folders
 from reports.verdict import judge_scale, overview
 from tests.reports.conftest import ROOT
@@ -19,6 +21,20 @@ def test_the_readme_has_the_board_of_the_committed_evidence(tmp_path):
         return
     found = judge_scale(scale, Folders(tmp_path, ROOT / "params", evidence, committed=True))
     assert shown.strip() == "\n".join(overview(found)).strip()
+
+
+def test_the_readme_says_how_far_the_scale_is_and_how_long_it_took():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    scale = BOARD.search((ROOT / "README.md").read_text())[1]
+    records = read_records(ROOT / "reports/evidence" / scale / RECORDS)
+    runs = {run.key for some in planned(ROOT / "params", scale).values() for run in some.values()}
+    hours = sum(float(row["seconds"]) for row in records) / 3600
+    so_far = (
+        f"{len(records):,} of {len(runs):,} runs so far"
+        if len(records) < len(runs)
+        else f"all {len(runs):,} runs"
+    )
+    assert f"{so_far}, {hours:.0f} hours of one process" in text
 
 
 def test_the_board_has_every_claim_once_by_part_and_verdict(tmp_path):
