@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 DEVICES = Path("/dev")
+HARDWARE = "SIMCLR_HARDWARE"  # in the environment: the entry of params/hardware.yaml by which jobs are sized
 OF_THE_DRIVER = "SIMCLR_DRIVER_GPUS"  # in the environment of a run: how many GPUs its driver sees
 NO_DEVICE = ("", "-1", "NoDevFiles", "none", "void")
 

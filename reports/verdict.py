@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from common import receipts
@@ -25,7 +25,7 @@ from reports.reading.folders import Folders, add_folders, check_collected, folde
 from reports.reading.judged import Judged, Tested, made_from, read_fresh, read_judged, write_judged
 from reports.reading.paper import load_paper
 from reports.reading.plain import record_text
-from reports.reading.verdicts import FILE, PARTS, SPOKEN, Verdict, asking_for_more, part_of
+from reports.reading.verdicts import FILE, PARTS, SPOKEN, Verdict, asking_for_more, counted, part_of
 
 
 @command
@@ -90,23 +90,22 @@ def printed(verdicts: Document) -> list[str]:
     papers, own = (
         [claim for claim in verdicts["claims"] if claim["is_papers"] == whose] for whose in (True, False)
     )
-    counted = f"{len(papers)} claims at scale {verdicts['scale']}: {_counted(papers)}"
+    first = f"{len(papers)} claims at scale {verdicts['scale']}: {_said(verdicts['counts'])}"
     more = asking_for_more(papers, verdicts["scale"])
-    ours = [f"and {len(own)} of your own exhibits: {_counted(own)}"] if own else []
-    return [*lines, f"{counted} ({more})" if more else counted, *ours]
+    said = _said(counted(claim["verdict"] for claim in own))
+    ours = [f"and {len(own)} of your own exhibits: {said}"] if own else []
+    return [*lines, f"{first} ({more})" if more else first, *ours]
 
 
-def _counted(claims: Sequence[Verdict]) -> str:
-    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in SPOKEN}
+def _said(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {SPOKEN[verdict]}" for verdict, count in counts.items())
 
 
 def overview(board: Document) -> list[str]:
     """The board in Markdown: how many claims have each verdict, and which, by part of the paper."""
     papers = [claim for claim in board["claims"] if claim["is_papers"]]
-    counts = {verdict: sum(claim["verdict"] == verdict for claim in papers) for verdict in SPOKEN}
-    verdicts = [verdict for verdict, count in counts.items() if count]
-    said = ", ".join(f"{counts[verdict]} {SPOKEN[verdict]}" for verdict in verdicts)
+    counts = {verdict: count for verdict, count in board["counts"].items() if count}
+    verdicts, said = list(counts), _said(counts)
     rows = [
         ["part of the paper", *(SPOKEN[verdict] for verdict in verdicts)],
         ["---"] * (1 + len(verdicts)),

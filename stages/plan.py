@@ -17,6 +17,7 @@ from typing import Any
 
 from common import files, scales
 from common.errors import command
+from common.machine import HARDWARE
 from common.options import add_results
 from stages.planning.bill import bill
 from stages.planning.code_changes import changed_runs, notice
@@ -31,7 +32,6 @@ from stages.planning.searches import stages_with_runs
 from stages.planning.stamp import is_current, look, remember
 from stages.planning.totals import distinct_runs, summary
 from stages.running.pace import cost_lines
-from stages.running.ranks import HARDWARE
 
 SMALL = "RTX-4090-24GB"  # what many have at hand
 INDEX = PARAMS / "plan" / "index.yaml"
@@ -50,7 +50,6 @@ def main(arguments: list[str] | None = None) -> int:
         return _price_alone(options)
     asked = [scales.default()] if options.current else options.scale or scales.names()
     names = [scales.check_scale(name) for name in asked]
-    hardware_named(options.hardware)  # an unknown one is told before anything is written
     # Before anything is read. What work.json says is for one hardware.
     looked = " ".join(filter(None, [look(), options.hardware]))
     # Engines run this before each call; a look at the times of its files shows that a plan is unchanged.
@@ -60,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         and all(is_current(options.results, name, looked) for name in names)
     ):
         return 0
+    hardware_named(options.hardware)  # an unknown one is told before anything is written
     lists = {}
     for scale in names:
         plans = _plan(scale, options)

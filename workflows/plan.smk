@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 os.environ["PYTHONUTF8"] = "1"  # for jobs: text is UTF-8 under any locale
 # The shared ground of stages and reports, and no torch.
 sys.path.insert(0, workflow.basedir)
-from common import locks, scales
+from common import locks, machine, scales
 from common.errors import UserError, explain
 from common.names import nearest
 from stages.running import looking, lost
@@ -92,8 +92,8 @@ def look_again():
 
 
 # The nodes for which runs are priced, and by which they choose how many processes they take: for the plan and for jobs.
-if HARDWARE := config.get("hardware") or os.environ.get("SIMCLR_HARDWARE"):
-    os.environ["SIMCLR_HARDWARE"] = str(HARDWARE)
+if HARDWARE := config.get("hardware") or os.environ.get(machine.HARDWARE):
+    os.environ[machine.HARDWARE] = str(HARDWARE)
 DRY = False
 if workflow.is_main_process:
     OPTIONS = options_of_call()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
@@ -12,7 +11,7 @@ from reports.judging.inference import Result
 from reports.judging.multiplicity import Family, family
 from reports.judging.power import MOST, seeds_needed
 from reports.reading.judged import Tested
-from reports.reading.verdicts import FIELDS, VERDICTS, Verdict
+from reports.reading.verdicts import FIELDS, VERDICTS, Verdict, counted
 
 CONFIRMED, CONTRADICTED, INCONCLUSIVE, NOT_RUN, REPORT = VERDICTS
 
@@ -29,8 +28,7 @@ class Document(TypedDict):
 def document(scale: str, claims: Sequence[Tested], made_from: dict[str, str]) -> Document:
     """The verdicts on the claims of a scale, and on those of our own exhibits, which are a family of their own."""
     judged = judge(claims)
-    counted = Counter(claim["verdict"] for claim in judged if claim["is_papers"])
-    counts = {verdict: counted[verdict] for verdict in VERDICTS}
+    counts = counted(claim["verdict"] for claim in judged if claim["is_papers"])
     return Document(scale=scale, made_from=made_from, counts=counts, claims=judged)
 
 

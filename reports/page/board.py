@@ -12,7 +12,7 @@ from common.files import read_json
 from reports.page.directions import Direction, direction_of
 from reports.page.phrases import effect_of, is_number, kind_of, notes_of, numbers_of, papers_effect
 from reports.reading.tidy import damaged
-from reports.reading.verdicts import FIELDS, FILE, PARTS, VERDICTS, Verdict, part_of
+from reports.reading.verdicts import FIELDS, FILE, PARTS, VERDICTS, Verdict, counted, part_of
 from reports.reading.words import Words
 
 MEANINGS = {
@@ -113,8 +113,7 @@ def judge(scale: str, source: str = "") -> str:
 
 def tally(claims: Iterable[Claim]) -> dict[str, int]:
     """How many claims have each verdict, in a fixed order, zeros too."""
-    counted = Counter(claim.verdict for claim in claims)
-    return {verdict: counted[verdict] for verdict in VERDICTS}
+    return counted(claim.verdict for claim in claims)
 
 
 def parts(claims: Iterable[Claim]) -> list[Part]:

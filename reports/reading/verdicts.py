@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TypedDict
 
@@ -64,6 +65,12 @@ class Verdict(TypedDict):
 
 
 FIELDS = tuple(Verdict.__annotations__)
+
+
+def counted(verdicts: Iterable[str]) -> dict[str, int]:
+    """How often each verdict is among these, in a fixed order, zeros too."""
+    counts = Counter(verdicts)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
 def asking_for_more(claims: Iterable[Verdict], scale: str) -> str:

@@ -9,10 +9,6 @@ from stages.planning.cost import splits_of, work_in
 from stages.planning.fingerprint import declaration_of
 from stages.planning.runs import Run
 
-OF_ITSELF = (
-    "BatchNorm.groups",
-    "execution.processes",
-)  # what fits a run by its own numbers, whatever its data
 SEVERAL_LABELS = "map11"  # the metric of data sets whose images have several labels
 
 
@@ -21,14 +17,14 @@ def check_run(run: Run, where: Callable[[str], str]) -> None:
     if run.dataset is not None:
         declaration_of(run.dataset, where("dataset.name"))
     splits, work = splits_of(run), work_in(run)
+    data = f" of data set {run.dataset}" if run.dataset else ""
     if run.dataset and 0 < run.bindings.get("dataset.limit", 0) < splits.classes:
         limit = run.bindings["dataset.limit"]
-        raise _refused(
-            run, "dataset.limit", f"at least {splits.classes}, an image of each class", str(limit), where
-        )
+        needed = f"at least {splits.classes}, an image of each class{data}"
+        raise _refused(run, "dataset.limit", needed, str(limit), where)
     for key, (needed, there, what) in work.fits.items():
         if needed > there:
-            raise _refused(run, key, f"at most {there:,.0f} {what}", f"{needed:,.0f}", where)
+            raise _refused(run, key, f"at most {there:,.0f} {what}{data}", f"{needed:,.0f}", where)
     processes = run.bindings.get("execution.processes", 1)
     for key, (divisor, number) in {"execution.processes": (processes, work.batch), **work.divides}.items():
         if number % divisor:
@@ -36,14 +32,13 @@ def check_run(run: Run, where: Callable[[str], str]) -> None:
     chooses = run.bindings.get("label_subset.fraction", 1) < 1 and not run.bindings.get("label_subset.file")
     if chooses and declaration_of(str(run.dataset)).get("metric") == SEVERAL_LABELS:
         found = "images with several labels"
-        raise _refused(run, "label_subset.fraction", "classes to balance", found, where)
+        raise _refused(run, "label_subset.fraction", f"classes to balance{data}", found, where)
 
 
 def _refused(run: Run, key: str, expected: str, found: str, where: Callable[[str], str]) -> UserError:
-    data = f" of data set {run.dataset}" if run.dataset and key not in OF_ITSELF else ""
     return UserError(
         f"{key} does not fit run {run.id} of stage {run.stage}",
-        expected=expected + data,
+        expected=expected,
         found=found,
         where=where(key),
         remedy="change it, or the data that the run is bound to (dataset.name, dataset.limit)",

@@ -44,9 +44,7 @@ class Network:
     layers: tuple[Layer, ...]
     size: int
     pooled_side: int  # of the max pool's output, 0 without one
-    passing: (
-        int  # numbers that are in memory at once when one view passes forwards only, without the view itself
-    )
+    passing: int  # numbers in memory at once when one view passes forwards only, but for the view itself
 
     @property
     def flops(self) -> float:

@@ -22,6 +22,7 @@ from typing import IO
 
 from common import machine
 from common.errors import UserError
+from common.machine import HARDWARE
 from stages.planning.plans import Run
 from stages.planning.price import hardware_named, price_of
 from stages.running import store
@@ -33,7 +34,6 @@ STOP_THROUGH_SRUN = signal.SIGUSR1
 # Beside the run's folder, and not within: all that lies there when a run is sealed is part of the run.
 LOG = ".ranks.log"
 MESSAGE = "run: "  # before what a rank tells; libraries may print, too
-HARDWARE = "SIMCLR_HARDWARE"  # in the environment: the entry of params/hardware.yaml by which jobs are sized
 
 
 def command_of(
