@@ -128,8 +128,8 @@ def bring(
     """Bring every wanted run to its sweep's folder and write the index of whole sweeps; 1 if a run failed, else 0.
 
     evidence: all runs that may need the weights of these. Given them, runs whose numbers are committed are left out,
-    and a damaged copy of them is removed. Exhibits with the most claims come first then, because such a scale takes
-    several sittings, and each is to end with whole exhibits. Elsewhere the longest runs come first, so that all ends
+    and a damaged copy of them is removed. Exhibits with the most claims come first then, each seed after seed (see
+    `turns`), because such a scale takes several sittings. Elsewhere the longest runs come first, so that all ends
     soonest.
     """
     runs = {sweep: [run for run in sweep.runs if wanted(run)] for sweep in sweeps}
@@ -147,14 +147,20 @@ def bring(
 
 
 def turns(runs: Iterable[Run]) -> dict[str, int]:
-    """The place of each run's exhibit among those of these runs, by fingerprint: the first of those that share it."""
+    """When it is each run's turn, by fingerprint: exhibit by exhibit, the first of those that share it; then by seeds.
+
+    A scale that takes several sittings may take several machines. Seed after seed of all cells, what a machine changes
+    it changes in all of them alike, and a sitting that ends in the middle leaves some seeds of each cell.
+    """
     runs = list(runs)
     exhibits = list(dict.fromkeys(run.exhibit for run in runs))
     places = {name: place for place, name in enumerate(by_claims(exhibits, runs[0].scale))} if runs else {}
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, int]] = {}
     for run in runs:
-        found[run.fingerprint] = min(places[run.exhibit], found.get(run.fingerprint, len(places)))
-    return found
+        turn = (places[run.exhibit], run.seed)
+        found[run.fingerprint] = min(turn, found.get(run.fingerprint, turn))
+    order = {turn: number for number, turn in enumerate(sorted(set(found.values())))}
+    return {key: order[turn] for key, turn in found.items()}
 
 
 def known_elsewhere(runs: Iterable[Run], results: Path) -> set[str]:

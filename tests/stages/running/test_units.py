@@ -96,6 +96,15 @@ def test_exhibits_with_more_claims_have_their_turn_first_and_a_shared_run_the_fi
     assert [[turns[run.fingerprint] for run in runs] for runs in each.values()] == [[0, 1], [0, 2], [0, 0]]
 
 
+def test_within_an_exhibit_each_seed_of_all_cells_comes_before_the_next(project):
+    tiny.declare_only(project, {"table_05": CHAIN.replace("seeds: [0]", "seeds: [0, 1, 2]")})
+    plan = plans.resolve("table_05", "smoke")
+    runs = [*plan.runs("pretrain"), *plan.runs("linear_eval")]
+    turns = sweeps.turns(runs)
+    assert sorted({run.seed for run in runs}) == [0, 1, 2]
+    assert {(run.seed, turns[run.fingerprint]) for run in runs} == {(0, 0), (1, 1), (2, 2)}
+
+
 def test_only_a_scale_that_reuses_evidence_has_turns(begun, monkeypatch):
     given = []
     failed = driver.Outcome(failures={"one": "on purpose"})
