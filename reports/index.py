@@ -36,6 +36,8 @@ from reports.reading.record import Record
 from reports.reading.verdicts import SPOKEN, asking_for_more
 from reports.reading.words import read_words
 
+Records = Sequence[Mapping[str, str]]  # of common.run_records.read_records
+
 
 @command
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -77,7 +79,8 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         for entry in entries
     }
     statuses = (COMPLETE, PARTIAL, NOT_RUN, NOT_DRAWN)
-    made, left = _completion(scale, entries, folders)
+    records = read_records(folders.evidence / scale / RECORDS)
+    made, left = _completion(scale, entries, folders, records)
     labels = {entry.id: entry.label for entry in entries}
     return render(
         "index.html.j2",
@@ -97,7 +100,7 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
         counts={status: sum(entry.status == status for entry in entries) for status in statuses},
         own=sum(not entry.is_papers for entry in entries),
         sections=list(dict.fromkeys(entry.section for entry in entries)),
-        items=[_item(entry, folder, of[entry.id]) for entry in entries],
+        items=[_item(entry, folder, of[entry.id], records) for entry in entries],
         labels=labels,
         claims=claims,
         parts=board.parts(claims or []),
@@ -113,23 +116,24 @@ def page(scale: str, entries: Sequence[Entry], folder: Path, folders: Folders) -
 
 
 def _completion(
-    scale: str, entries: Sequence[Entry], folders: Folders
+    scale: str, entries: Sequence[Entry], folders: Folders, records: Records
 ) -> tuple[completion.Made | None, completion.Left | None]:
     """The runs that are made, as far as their records were kept, and the runs that are left."""
-    records = read_records(folders.evidence / scale / RECORDS)
     drawn = {entry.id: entry.record for entry in entries if entry.record}
-    runs = {
-        str(run.get("fingerprint")): run
-        for record in drawn.values()
-        for run in [*lineage.runs_of(record).values(), *lineage.searched_of(record).values()]
-    }
+    runs = {key: run for record in drawn.values() for key, run in _runs_of(record).items()}
     missing = {entry.id: None for entry in entries if entry.status == NOT_RUN}
     missing |= {name: record["missing"] for name, record in drawn.items()}
     left = completion.left(folders.params, scale, missing, records, runs)
     return completion.made(records, runs), left
 
 
-def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str, Any]:
+def _runs_of(record: Record) -> completion.Runs:
+    """The runs of an exhibit and the points of its searches, by fingerprint."""
+    every = [*lineage.runs_of(record).values(), *lineage.searched_of(record).values()]
+    return {str(run.get("fingerprint")): run for run in every}
+
+
+def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim], records: Records) -> dict[str, Any]:
     """What the template needs of one exhibit: drawing, numbers and runs; only name and claims if it is not drawn."""
     item = {"entry": entry, "record": entry.record, "claims": claims, "again": entry.again}
     if entry.record is None:
@@ -142,6 +146,7 @@ def _item(entry: Entry, folder: Path, claims: Sequence[board.Claim]) -> dict[str
         "numbers": rows,
         "cells": lineage.by_cell(lineage.trails(entry.record)),
         "absent": lineage.absent(entry.record),
+        "mixed": summary.mixed(completion.made(records, _runs_of(entry.record))),
         **_causes(entry.record),
     }
 

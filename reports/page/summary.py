@@ -51,6 +51,14 @@ def when(made: Made | None, frozen: Frozen | None) -> str:
     return said
 
 
+def mixed(made: Made | None) -> str:
+    """How many runs each kind of processor made, where there are several kinds: a table then holds numbers of all."""
+    if made is None or len(made.machines) < 2:
+        return ""
+    counts = [f"{count:,} on {_machine(kind)}" for kind, count in made.machines.items()]
+    return f"{_listed(counts)}. The same run differs from one kind to another about as two seeds do."
+
+
 def _machine(kind: str) -> str:
     """The kind of a machine with what its processor can do in parentheses: AMD EPYC (avx2, avx512f)."""
     words = kind.split()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,13 +21,16 @@ Runs = Mapping[str, Mapping[str, Any]]  # by fingerprint
 
 
 class Made(NamedTuple):
-    """The runs that have a record. first, last: days in ISO 8601. seconds: as if one process had made all of them."""
+    """The runs that have a record. first, last: days in ISO 8601. seconds: as if one process had made all of them.
+
+    machines: how many of them each kind of processor made, the most first.
+    """
 
     runs: int
     first: str
     last: str
     seconds: float
-    machines: list[str]
+    machines: dict[str, int]
 
 
 class Planned(NamedTuple):
@@ -60,7 +63,8 @@ def made(records: Sequence[Mapping[str, str]], runs: Runs) -> Made | None:
     days = sorted(row["finished"][:10] for row in own if row["finished"])
     if not days:
         return None
-    machines = sorted({row["processor"] for row in own if row["processor"]})
+    counted = Counter(row["processor"] for row in own if row["processor"])
+    machines = dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
     return Made(len(own), days[0], days[-1], sum(float(row["seconds"]) for row in own), machines)
 
 

@@ -107,6 +107,20 @@ def test_the_page_says_when_runs_were_made_and_whether_that_was_after_the_freeze
     assert summary.when(made([], RUNS), None) == ""
 
 
+def test_an_exhibit_whose_runs_two_kinds_of_machine_made_says_so():
+    names = ("a", "b", "c", "d")
+    kinds = ("AMD EPYC avx2", "Intel Xeon avx2", "Intel Xeon avx2", "")  # an old record names none
+    records = [
+        RECORD | {"fingerprint": name, "processor": kind} for name, kind in zip(names, kinds, strict=True)
+    ]
+    found = made(records, {name: {} for name in names})
+    assert list(found.machines.items()) == [("Intel Xeon avx2", 2), ("AMD EPYC avx2", 1)]
+    said = "2 on Intel Xeon (avx2) and 1 on AMD EPYC (avx2). The same run differs"
+    assert summary.mixed(found).startswith(said)
+    assert summary.mixed(made(records, {"b": {}, "c": {}, "d": {}})) == ""
+    assert summary.mixed(None) == ""
+
+
 def test_the_page_says_what_is_left():
     said = summary.still(Left(1729, 1799, 7200.0, ["tsne"]), "reduced")
     assert said.startswith("1,729 of 1,799 distinct runs are not made yet, about 2.0 hours of one process")
