@@ -15,8 +15,15 @@ CLOSED_PIPE_STATUS = 141  # what a shell reports for a process ended by SIGPIPE
 INTERRUPTED_STATUS = 130  # and by SIGINT
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
-LIMITED = frozenset({errno.EFBIG})  # by `ulimit -f`
-NOT_ALLOWED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+# What the operating system may refuse, by its number, and what a user can do.
+REFUSALS = {
+    **dict.fromkeys(FULL_DISK, "free some space or choose another folder"),
+    errno.EFBIG: "raise the limit of a file's size: ulimit -f unlimited",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "check the owner and mode of the file"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "move away the file that stands where a folder has to be"),
+    errno.EISDIR: "move away the folder that stands where a file has to be",
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.ELOOP), "choose another path"),
+}
 
 PIECES = ("expected", "found", "where", "remedy")
 LABELS = {"remedy": "what to do"}
@@ -71,7 +78,7 @@ def _rebuild(problem: str, pieces: dict[str, str]) -> UserError:
 def command(main: Callable[..., int | None]) -> Callable[..., int]:
     """Make `main` return an exit status, and print an error that a user can mend to stderr, without a traceback.
 
-    0 (or what main returns) on success, 2 for a UserError, a full disk or a missing permission, 130 for an
+    0 (or what main returns) on success, 2 for a UserError or what the operating system refused, 130 for an
     interrupt. Any other exception is a bug of ours and keeps its traceback. Use: `sys.exit(main())`.
     """
 
@@ -91,7 +98,7 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return CLOSED_PIPE_STATUS
         except OSError as error:
-            if error.errno not in FULL_DISK | LIMITED | NOT_ALLOWED:
+            if error.errno not in REFUSALS:
                 raise
             return _fail(str(explain(error)), USER_ERROR_STATUS)
 
@@ -99,21 +106,19 @@ def command(main: Callable[..., int | None]) -> Callable[..., int]:
 
 
 def explain(error: OSError) -> UserError:
-    """A full disk, a limit or a missing permission as a UserError."""
-    remedies = dict.fromkeys(FULL_DISK, "free some space or choose another folder")
-    remedies |= dict.fromkeys(LIMITED, "raise the limit of a file's size: ulimit -f unlimited")
+    """A full disk, a limit, a missing permission or something in the way as a UserError."""
     return UserError(
         "the operating system refused",
         found=error.strerror or error,
         where=error.filename or "",
-        remedy=remedies.get(error.errno or 0, "check the owner and mode of the file"),
+        remedy=REFUSALS.get(error.errno or 0, "check the owner and mode of the file"),
     )
 
 
 def is_refusal(error: BaseException | None) -> bool:
     """Whether the operating system refused something (`explain` says what), or an error was made from that."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL_DISK | LIMITED | NOT_ALLOWED:
+        if isinstance(error, OSError) and error.errno in REFUSALS:
             return True
         error = error.__cause__
     return False

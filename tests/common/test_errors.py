@@ -44,6 +44,10 @@ def test_message_survives_the_way_from_a_child_process():
         (FULL, 2, "what to do: delete it"),
         (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left on device"),
         (PermissionError(errno.EACCES, "Permission denied", "/etc/x"), 2, "/etc/x"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a.txt/b"), 2, "move away the file"),
+        (FileExistsError(errno.EEXIST, "File exists", "a.txt"), 2, "move away the file"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "out"), 2, "move away the folder"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "aaa"), 2, "choose another path"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
