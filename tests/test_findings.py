@@ -1,5 +1,6 @@
 """docs/findings.md quotes the committed rows."""
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,90 @@ def quoted(first: str) -> list[float]:
     """The numbers of the table's row that begins so."""
     (line,) = re.findall(rf"(?m)^\| {re.escape(first)} \|(.*)\|$", TEXT)
     return [float(number) for number in line.split("|") if number.strip()]
+
+
+TRANSFORMATIONS = ("Crop", "Cutout", "Color", "Sobel", "Noise", "Blur", "Rotate")
+
+
+@pytest.mark.parametrize(
+    ("said", "metric"), [("", "top1"), (", contrastive accuracy", "contrastive_accuracy")]
+)
+def test_the_compositions(said, metric):
+    measured = means("figure_05", ["metric", "first", "second"])[metric]
+    others = TRANSFORMATIONS[1:]
+    assert quoted(f"alone{said}") == pytest.approx([measured[a, a] for a in TRANSFORMATIONS], abs=0.051)
+    assert quoted(f"after crop{said}") == pytest.approx([measured["Crop", a] for a in others], abs=0.051)
+    if metric == "top1":
+        assert quoted("before crop") == pytest.approx([measured[a, "Crop"] for a in others], abs=0.051)
+
+
+def test_what_compositions_gain():
+    measured = means("figure_05", ["metric", "first", "second"])
+    top, tasks = measured["top1"], measured["contrastive_accuracy"]
+    pairs = list(itertools.combinations(TRANSFORMATIONS, 2))
+    best = min(top["Crop", "Color"], top["Color", "Crop"])
+    others = top.drop([("Crop", "Color"), ("Color", "Crop"), ("Crop+Color", "both branches")])
+    assert others.idxmax() == ("Noise", "Crop")
+    assert f"the best of all 49, by {best - others.max():.1f} points of the next (noise with crop)" in WORDS
+
+    below = [top["Crop", "Color"] - top[a, a] for a in TRANSFORMATIONS]
+    assert f"crop alone is {below[0]:.1f} points below crop followed by colour" in WORDS
+    assert f"are {min(below[1:]):.0f} to {max(below[1:]):.0f} below" in WORDS
+
+    alone = [top[a, a] for a in TRANSFORMATIONS]
+    composed = [top[pair] for a, b in pairs for pair in ((a, b), (b, a))]
+    gain = sum(composed) / len(composed) - sum(alone) / len(alone)
+    assert f"better than a single one by {gain:.1f} points on average" in WORDS
+
+    exchanged = {pair: abs(top[pair] - top[pair[::-1]]) for pair in pairs}
+    most = sorted(exchanged, key=exchanged.__getitem__, reverse=True)
+    assert all("Sobel" in pair for pair in most[:3])
+    changed = [f"{exchanged[pair]:.1f}" for pair in (most[2], most[0])]
+    assert f"the three most by {changed[0]} to {changed[1]}" in WORDS
+    assert all("Sobel" in pair for pair in pairs if exchanged[pair] > 1.0)
+    assert "only pairs with Sobel change by more than 1.0 points" in WORDS
+
+    without_crop = [tasks[a, b] for a in TRANSFORMATIONS[1:] for b in TRANSFORMATIONS[1:]]
+    solved = sum(task > 90 for task in without_crop)
+    assert f"{solved} of the 36 settings without crop come to more than 90 %" in WORDS
+
+    both = top["Crop+Color", "both branches"]
+    assert f"({top['Crop', 'Color']:.1f} against {both:.1f} for both)" in WORDS
+
+
+@pytest.mark.parametrize(
+    ("first", "depth", "epochs"),
+    [("ResNet-8, 10 epochs", 8, 10), ("ResNet-14, 10 epochs", 14, 10), ("ResNet-20, 10 epochs", 20, 10),
+     ("ResNet-8, 40 epochs", 8, 40)],
+)  # fmt: skip
+def test_depth_and_width(first, depth, epochs):
+    measured = means("figure_07", ["metric", "training", "depth", "epochs", "width"])
+    expected = measured["top1", "SimCLR linear eval", depth, epochs].tolist()
+    assert quoted(first) == pytest.approx(expected, abs=0.051)
+
+
+def test_depth_and_width_with_labels():
+    measured = means("figure_07", ["metric", "training", "epochs", "width"])["top1"]
+    labels, long = measured["supervised", 20], measured["SimCLR linear eval", 40]
+    assert quoted("ResNet-8, labels, 20 epochs") == pytest.approx(labels.tolist(), abs=0.051)
+    assert f"from {labels[1] - long[1]:.1f} to {labels[2] - long[2]:.1f} points" in WORDS
+    eight = means("figure_07", ["metric", "training", "depth", "epochs", "width"])[
+        "top1", "SimCLR linear eval", 8, 10
+    ]
+    gaps = [f"{labels[width] - eight[width]:.1f}" for width in (1, 2, 4)]
+    assert f"After 10 it does not: {gaps[0]}, {gaps[1]} and {gaps[2]}" in WORDS
+    assert f"lifts both widths, by {long[1] - eight[1]:.1f} and {long[2] - eight[2]:.1f} points" in WORDS
+
+
+def test_deeper_networks_fine_tuned():
+    measured = means("figure_b6", ["metric", "label_fraction", "architecture"])["top1"]
+    depths = [f"ResNet-{depth}" for depth in (8, 14, 20)]
+    tuned, linear = (
+        ", ".join(f"{measured[kind, name]:.1f}" for name in depths[:2])
+        + f" and {measured[kind, depths[2]]:.1f}"
+        for kind in ("10%", "linear eval")
+    )
+    assert f"{tuned} with 10 % of the labels, where linear evaluation has {linear}" in WORDS
 
 
 @pytest.mark.parametrize("kind", ["linear", "nonlinear"])
