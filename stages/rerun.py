@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import argparse
 import random
+import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.errors import UserError, command
 from stages.planning.plans import all_plans
@@ -56,8 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
         if outcome.failures:
             key, failure = next(iter(outcome.failures.items()))
             raise UserError("a run failed", expected="its numbers", found=failure, where=key)
-        words = [word for run in drawn for word in _beside(run, finished(run, folder))]
-    return _told(words)
+        compared = [each for run in drawn for each in _beside(run, finished(run, folder))]
+    return _told(
+        [each.word for each in compared], [each.moved for each in compared if each.moved is not None]
+    )
 
 
 def _drawn(scale: str, count: int, seed: int) -> list[Run]:
@@ -90,7 +93,14 @@ def _with_reads(run: Run) -> list[Run]:
     return [*(each for read in run.reads for each in _with_reads(read)), run]
 
 
-def _beside(run: Run, now: Finished | None) -> Iterator[str]:
+class _Compared(NamedTuple):
+    """What became of a number: a word, and of accuracies by how many points it moved."""
+
+    word: str
+    moved: float | None = None
+
+
+def _beside(run: Run, now: Finished | None) -> Iterator[_Compared]:
     """Print every number of a run beside the committed one; what became of each."""
     then = in_evidence(run)
     assert then and now, "both were looked at before"
@@ -101,11 +111,11 @@ def _beside(run: Run, now: Finished | None) -> Iterator[str]:
     )
     if missing := then.metrics.keys() ^ now.metrics.keys():
         print(f"  {', '.join(sorted(missing))}: of one of the two only, {DIFFERENT}")
-        yield DIFFERENT
+        yield _Compared(DIFFERENT)
     for name in sorted(then.metrics.keys() & now.metrics.keys()):
         word = _word(name, then.metrics[name], now.metrics[name], alike)
         print(f"  {name:<20} {then.metrics[name]!r:>22} {now.metrics[name]!r:>22}  {word}", flush=True)
-        yield word
+        yield _Compared(word, now.metrics[name] - then.metrics[name] if name in ACCURACIES else None)
 
 
 def _on(one: Finished) -> list[Any]:
@@ -122,16 +132,22 @@ def _word(name: str, then: float, now: float, alike: bool) -> str:
     return NEAR if name in ACCURACIES else APART
 
 
-def _told(words: list[str]) -> int:
+def _told(words: list[str], moved: list[float]) -> int:
     same, different = words.count(SAME), words.count(DIFFERENT)
+    if same == len(words):
+        print(f"all {same} numbers are the same, to the last bit")
+        return 0
+    if any(moved):
+        # Chance goes both ways; a mean far from 0 is a processor or a library that trains otherwise.
+        print(
+            f"{len(moved)} accuracies moved by {statistics.mean(moved):+.2f} points on average, "
+            f"at most by {max(moved, key=abs):+.2f}"
+        )
     if different:
         print(f"{different} of {len(words)} numbers came out otherwise")
         return 1
-    if same == len(words):
-        print(f"all {same} numbers are the same, to the last bit")
-    else:
-        print(
-            f"{same} of {len(words)} numbers are the same to the last bit; accuracies are within {BOUND:g} points, "
-            "as another processor or other libraries may have them"
-        )
+    print(
+        f"{same} of {len(words)} numbers are the same to the last bit; accuracies are within {BOUND:g} points, "
+        "as another processor or other libraries may have them"
+    )
     return 0

@@ -90,6 +90,11 @@ def test_a_number_is_the_same_or_on_another_machine_near(name, then, now, alike,
     assert rerun._word(name, then, now, alike) == word
 
 
+def test_accuracies_that_all_move_one_way_are_told(capsys):
+    assert rerun._told([rerun.NEAR, rerun.NEAR, rerun.SAME], [-1.5, -0.5, 0.0]) == 0
+    assert "3 accuracies moved by -0.67 points on average, at most by -1.50" in capsys.readouterr().out
+
+
 def test_another_seed_draws_other_runs_and_the_same_one_the_same(evidence):
     drawn = [[run.id for run in rerun._drawn("smoke", 1, seed)] for seed in range(8)]
     assert drawn == [[run.id for run in rerun._drawn("smoke", 1, seed)] for seed in range(8)]
