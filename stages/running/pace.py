@@ -57,7 +57,7 @@ def cost_lines(scale: str, plans: list[Plan], results: Path) -> str:
     )
     if pace is None:
         return f"{said}; hours: not known, because no run has finished here yet"
-    said += f"; {_hours(pace.seconds(every))} of one process, as measured {pace.source}"
+    said += f"; {_hours(pace.seconds(every))} of one process, at the median pace measured {pace.source}"
     missing = left(scale, plans, results)
     if not missing:
         return f"{said}\n  left: nothing; all {len(every):,} runs are here or committed"

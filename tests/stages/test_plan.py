@@ -219,7 +219,7 @@ def test_the_cost_is_that_of_distinct_runs_and_hours_need_a_measurement(declared
     files.write_json(record, {"seconds": 2.0})
     assert pace.pace_of("smoke", Path("results")).seconds_per_flop == 2 / cost.cost_of(measured).flops
     run("--scale", "paper", "--cost")
-    assert "as measured here at scale smoke" in capsys.readouterr().out
+    assert "at the median pace measured here at scale smoke" in capsys.readouterr().out
 
 
 def test_quiet_prints_nothing(declared, capsys):

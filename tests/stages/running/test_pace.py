@@ -58,7 +58,7 @@ def test_a_run_takes_its_operations_at_the_pace_of_its_stage_or_the_time_of_anot
     )
     assert found.seconds([other]) == 60 and found.source == "here"
     said = pace.cost_lines("smoke", two, tiny.RESULTS)
-    assert "4 hours of one process, as measured here" in said
+    assert "4 hours of one process, at the median pace measured here" in said
     assert "left: 2 of 4 runs, 2 hours of one process, or 1 hour of 2 at a time here" in said
 
 
@@ -82,9 +82,9 @@ def test_runs_that_are_committed_give_the_pace_where_none_is_here(two, monkeypat
     records("smoke", {first.fingerprint: 3600.0, "of another code": 1.0})
     monkeypatch.setattr(sweeps, "_is_known", lambda run, _: run.fingerprint == first.fingerprint)
     said = pace.cost_lines("smoke", two, tiny.RESULTS)
-    assert "as measured by the committed runs" in said and "left: 3 of 4 runs, 1 hour" in said
+    assert "at the median pace measured by the committed runs" in said and "left: 3 of 4 runs, 1 hour" in said
     made(second, 36.0)
-    assert "as measured here" in pace.cost_lines("smoke", two, tiny.RESULTS)
+    assert "at the median pace measured here" in pace.cost_lines("smoke", two, tiny.RESULTS)
 
 
 def test_another_scale_here_gives_the_pace_last(two):
