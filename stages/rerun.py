@@ -58,9 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             key, failure = next(iter(outcome.failures.items()))
             raise UserError("a run failed", expected="its numbers", found=failure, where=key)
         compared = [each for run in drawn for each in _beside(run, finished(run, folder))]
-    return _told(
-        [each.word for each in compared], [each.moved for each in compared if each.moved is not None]
-    )
+    return _told([each.word for each in compared], [each.moved for each in compared if each.moved])
 
 
 def _drawn(scale: str, count: int, seed: int) -> list[Run]:
@@ -94,10 +92,10 @@ def _with_reads(run: Run) -> list[Run]:
 
 
 class _Compared(NamedTuple):
-    """What became of a number: a word, and of accuracies by how many points it moved."""
+    """What became of a number: a word, and by how many points an accuracy moved."""
 
     word: str
-    moved: float | None = None
+    moved: float = 0.0
 
 
 def _beside(run: Run, now: Finished | None) -> Iterator[_Compared]:
@@ -115,7 +113,7 @@ def _beside(run: Run, now: Finished | None) -> Iterator[_Compared]:
     for name in sorted(then.metrics.keys() & now.metrics.keys()):
         word = _word(name, then.metrics[name], now.metrics[name], alike)
         print(f"  {name:<20} {then.metrics[name]!r:>22} {now.metrics[name]!r:>22}  {word}", flush=True)
-        yield _Compared(word, now.metrics[name] - then.metrics[name] if name in ACCURACIES else None)
+        yield _Compared(word, now.metrics[name] - then.metrics[name] if name in ACCURACIES else 0.0)
 
 
 def _on(one: Finished) -> list[Any]:
@@ -137,7 +135,7 @@ def _told(words: list[str], moved: list[float]) -> int:
     if same == len(words):
         print(f"all {same} numbers are the same, to the last bit")
         return 0
-    if any(moved):
+    if moved:
         # Chance goes both ways; a mean far from 0 is a processor or a library that trains otherwise.
         print(
             f"{len(moved)} accuracies moved by {statistics.mean(moved):+.2f} points on average, "
