@@ -1,9 +1,9 @@
 """Make some runs again, from nothing, whose numbers are committed, and compare: a check for strangers.
 
-The runs are drawn among those that the exhibits show, each with all that it reads. On the same kind of processor with
-the same libraries every number must be the same to the last bit; elsewhere, on a GPU or by several processes for
-example, accuracies may differ as those of two seeds do. After `adopt` this is the proof that numbers stayed. Nothing
-that lies in results is read but the data.
+The runs are drawn among those that the exhibits show, or are all seeds of the cells that are named; each is made with
+all that it reads. On the same kind of processor with the same libraries every number must be the same to the last bit;
+elsewhere, on a GPU or by several processes for example, accuracies may differ as those of two seeds do. After `adopt`
+this is the proof that numbers stayed. Nothing that lies in results is read but the data.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import UserError, command
+from common.names import cell_name, nearest
 from stages.planning.plans import all_plans
 from stages.planning.runs import Run
 from stages.running.driver import carry_out
@@ -34,10 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m stages rerun", description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3, help="how many to draw (default: 3)")
     parser.add_argument("--seed", type=int, default=0, help="of the draw: another one draws other runs")
+    parser.add_argument(
+        "--cell",
+        action="append",
+        help="all seeds of this cell, for example figure_08/part2, in place of a draw",
+    )
     options, scale = parsed(parser, arguments)
     if options.runs < 1:
         raise UserError("not a number of runs", expected="--runs of 1 or more", found=options.runs)
-    drawn = _drawn(scale, options.runs, options.seed)
+    known = _known(scale)
+    drawn = _of_cells(known, options.cell) if options.cell else _drawn(known, options.runs, options.seed)
     data = options.results / scale / "data"
     if not (data / "manifest.json").is_file():
         raise UserError(
@@ -61,15 +68,15 @@ def main(arguments: list[str] | None = None) -> int:
     return _told([each.word for each in compared], [each.moved for each in compared if each.moved])
 
 
-def _drawn(scale: str, count: int, seed: int) -> list[Run]:
-    """`count` runs that exhibits show and evidence knows, equal ones once, those that came from elsewhere left out."""
-    known: dict[str, Run] = {}
+def _known(scale: str) -> list[Run]:
+    """The runs that exhibits show and evidence knows, but for those that came from elsewhere."""
+    known = []
     for plan in all_plans(scale):
         for stage in {measured.split(".")[0] for measured in plan.document["measure"]}:
             for run in plan.runs(stage):
                 evidence = in_evidence(run)
                 if evidence and not any("imported" in account for account in _accounts(run, evidence)):
-                    known.setdefault(run.fingerprint, run)
+                    known.append(run)
     if not known:
         raise UserError(
             f"the evidence of scale {scale} has no run of today's declarations and code",
@@ -77,7 +84,30 @@ def _drawn(scale: str, count: int, seed: int) -> list[Run]:
             found="none",
             remedy="choose a scale with evidence, or adopt the code that made it (python -m stages adopt)",
         )
-    return random.Random(seed).sample([known[key] for key in sorted(known)], min(count, len(known)))
+    return known
+
+
+def _drawn(known: list[Run], count: int, seed: int) -> list[Run]:
+    """`count` of them, equal ones once."""
+    distinct: dict[str, Run] = {}
+    for run in known:
+        distinct.setdefault(run.fingerprint, run)
+    return random.Random(seed).sample([distinct[key] for key in sorted(distinct)], min(count, len(distinct)))
+
+
+def _of_cells(known: list[Run], cells: list[str]) -> list[Run]:
+    """All seeds of the cells that are named."""
+    by_cell: dict[str, list[Run]] = {}
+    for run in known:
+        by_cell.setdefault(f"{run.exhibit}/{cell_name(run.id)}", []).append(run)
+    for cell in cells:
+        if cell not in by_cell:
+            raise UserError(
+                f"no cell `{cell}`{nearest(cell, by_cell)} in the evidence of this scale",
+                expected="<exhibit>/<cell>, the cell as in the ids of params/plan/<scale>/<exhibit>.yaml",
+                found=cell,
+            )
+    return [run for cell in dict.fromkeys(cells) for run in by_cell[cell]]
 
 
 def _accounts(run: Run, evidence: Finished) -> Iterator[dict[str, Any]]:

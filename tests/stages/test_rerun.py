@@ -96,9 +96,19 @@ def test_accuracies_that_all_move_one_way_are_told(capsys):
 
 
 def test_another_seed_draws_other_runs_and_the_same_one_the_same(evidence):
-    drawn = [[run.id for run in rerun._drawn("smoke", 1, seed)] for seed in range(8)]
-    assert drawn == [[run.id for run in rerun._drawn("smoke", 1, seed)] for seed in range(8)]
+    known = rerun._known("smoke")
+    drawn = [[run.id for run in rerun._drawn(known, 1, seed)] for seed in range(8)]
+    assert drawn == [[run.id for run in rerun._drawn(known, 1, seed)] for seed in range(8)]
     assert len({id for (id,) in drawn}) > 1
+
+
+def test_the_cells_that_are_named_are_made_and_no_others(evidence, capsys):
+    assert rerun.main([*SMOKE[:2], "--cell", "table_02/loss2"]) == 0
+    said = capsys.readouterr().out
+    assert "table_02 loss2-seed0" in said and "loss3" not in said and "loss1" not in said
+    assert rerun.main([*SMOKE[:2], "--cell", "table_02/loss9"]) == 2
+    said = capsys.readouterr().err
+    assert "no cell `table_02/loss9` (did you mean `table_02/loss" in said
 
 
 @pytest.mark.parametrize(
