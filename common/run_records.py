@@ -1,4 +1,4 @@
-"""records.csv beside the committed evidence: when, where and how fast each run was made."""
+"""Beside the committed evidence: records.csv (when, where, how fast runs were made), reruns.csv (runs made again)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from common.errors import UserError
 from common.files import read_csv
 
 RECORDS = "records.csv"
+RERUNS = "reruns.csv"
 COLUMNS = (
     "fingerprint", "stage", "finished", "seconds", "images_per_second", "processes", "device", "processor", "commit",
 )  # fmt: skip

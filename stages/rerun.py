@@ -9,6 +9,8 @@ this is the proof that numbers stayed. Nothing that lies in results is read but 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import random
 import statistics
 import tempfile
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common import files
 from common.errors import UserError, command
 from common.names import cell_name, nearest
 from stages.planning.plans import all_plans
@@ -26,6 +29,9 @@ from stages.running.sweeps import parsed
 
 ACCURACIES = ("top1", "knn_top1", "online_top1", "accuracy", "mean_per_class", "map11")
 BOUND = 3.0  # percentage points: three times the spread of a cell over seeds (docs/power.md)
+RERUN_COLUMNS = (
+    "stage", "exhibit", "run", "fingerprint", "metric", "committed", "again", "processor", "processor_again",
+)  # fmt: skip
 SAME, NEAR, APART, DIFFERENT = "the same", "within the bound", "not compared", "DIFFERENT"
 
 
@@ -39,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--cell",
         action="append",
         help="all seeds of this cell, for example figure_08/part2, in place of a draw",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="write every number beside the committed one to this CSV file"
     )
     options, scale = parsed(parser, arguments)
     if options.runs < 1:
@@ -64,8 +73,10 @@ def main(arguments: list[str] | None = None) -> int:
         if outcome.failures:
             key, failure = next(iter(outcome.failures.items()))
             raise UserError("a run failed", expected="its numbers", found=failure, where=key)
-        compared = [each for run in drawn for each in _beside(run, finished(run, folder))]
-    return _told([each.word for each in compared], [each.moved for each in compared if each.moved])
+        compared = [each for run in drawn for each in beside(run, finished(run, folder))]
+    if options.out:
+        write(options.out, compared)
+    return _told(compared)
 
 
 def _known(scale: str) -> list[Run]:
@@ -121,29 +132,49 @@ def _with_reads(run: Run) -> list[Run]:
     return [*(each for read in run.reads for each in _with_reads(read)), run]
 
 
-class _Compared(NamedTuple):
-    """What became of a number: a word, and by how many points an accuracy moved."""
+class Compared(NamedTuple):
+    """A number of a run: as committed, as made again, and what became of it. None where one of the two has it not."""
 
+    run: Run
+    metric: str
+    committed: float | None
+    again: float | None
     word: str
-    moved: float = 0.0
+    processors: tuple[str, str]
+
+    @property
+    def moved(self) -> float:
+        """By how many points an accuracy moved; 0 for other numbers."""
+        if self.metric not in ACCURACIES or self.committed is None or self.again is None:
+            return 0.0
+        return self.again - self.committed
 
 
-def _beside(run: Run, now: Finished | None) -> Iterator[_Compared]:
-    """Print every number of a run beside the committed one; what became of each."""
+def beside(run: Run, now: Finished | None) -> Iterator[Compared]:
+    """Every number of a run beside the committed one, printed and told."""
     then = in_evidence(run)
     assert then and now, "both were looked at before"
     alike = _on(then) == _on(now) and bool(then.account["machine"].get("processor"))
-    print(
-        f"{run.stage} {run.exhibit} {run.id}: made on {then.account['machine'].get('processor')}, now "
-        f"{now.account['machine'].get('processor')}"
-    )
-    if missing := then.metrics.keys() ^ now.metrics.keys():
-        print(f"  {', '.join(sorted(missing))}: of one of the two only, {DIFFERENT}")
-        yield _Compared(DIFFERENT)
-    for name in sorted(then.metrics.keys() & now.metrics.keys()):
-        word = _word(name, then.metrics[name], now.metrics[name], alike)
-        print(f"  {name:<20} {then.metrics[name]!r:>22} {now.metrics[name]!r:>22}  {word}", flush=True)
-        yield _Compared(word, now.metrics[name] - then.metrics[name] if name in ACCURACIES else 0.0)
+    processors = tuple(str(each.account["machine"].get("processor")) for each in (then, now))
+    print(f"{run.stage} {run.exhibit} {run.id}: made on {processors[0]}, now {processors[1]}")
+    for name in sorted(then.metrics.keys() | now.metrics.keys()):
+        committed, again = then.metrics.get(name), now.metrics.get(name)
+        word = _word(name, committed, again, alike)
+        print(f"  {name:<20} {committed!r:>22} {again!r:>22}  {word}", flush=True)
+        yield Compared(run, name, committed, again, word, processors)
+
+
+def write(path: Path, compared: list[Compared]) -> None:
+    """A row for each number, as CSV."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(RERUN_COLUMNS)
+    for each in compared:
+        writer.writerow([
+            each.run.stage, each.run.exhibit, each.run.id, each.run.fingerprint, each.metric,
+            each.committed, each.again, *each.processors,
+        ])  # fmt: skip
+    files.write_text(path, stream.getvalue())
 
 
 def _on(one: Finished) -> list[Any]:
@@ -151,16 +182,18 @@ def _on(one: Finished) -> list[Any]:
     return [one.account["machine"].get(name) for name in ("processor", "device", "processes", "versions")]
 
 
-def _word(name: str, then: float, now: float, alike: bool) -> str:
+def _word(name: str, then: float | None, now: float | None, alike: bool) -> str:
     if then == now:
         return SAME
-    if alike or (name in ACCURACIES and abs(then - now) > BOUND):
+    if alike or then is None or now is None or (name in ACCURACIES and abs(then - now) > BOUND):
         return DIFFERENT
     # Only for accuracies is it known how far two seeds are apart.
     return NEAR if name in ACCURACIES else APART
 
 
-def _told(words: list[str], moved: list[float]) -> int:
+def _told(compared: list[Compared]) -> int:
+    words = [each.word for each in compared]
+    moved = [each.moved for each in compared if each.moved]
     same, different = words.count(SAME), words.count(DIFFERENT)
     if same == len(words):
         print(f"all {same} numbers are the same, to the last bit")

@@ -10,7 +10,7 @@ from typing import Any
 from common.documents import read_yaml
 from common.errors import UserError
 from common.files import write_bytes, write_text
-from common.run_records import RECORDS
+from common.run_records import RECORDS, RERUNS
 from common.seals import read_sealed
 from reports.reading.folders import Folders
 from reports.reading.plain import json_text
@@ -42,7 +42,7 @@ def keep(
             print(f"kept {target}: it has {lacks[0]}{more}, which {source} lacks; gather both: {again}")
         else:
             _copy(source, target)
-    place, known = folders.evidence / scale, {*declared, RECORDS}
+    place, known = folders.evidence / scale, {*declared, RECORDS, RERUNS}
     for path in place.iterdir() if place.is_dir() else ():
         if path.name not in known:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -84,6 +84,7 @@ def test_numbers_made_otherwise_may_differ_in_last_bits(evidence, capsys, elsewh
         ("top1", 43.21, 46.22, False, rerun.DIFFERENT),
         ("loss", 4.0, 4.1, True, rerun.DIFFERENT),
         ("loss", 4.0, 4.1, False, rerun.APART),
+        ("loss", 4.0, None, False, rerun.DIFFERENT),
     ],
 )
 def test_a_number_is_the_same_or_on_another_machine_near(name, then, now, alike, word):
@@ -91,7 +92,13 @@ def test_a_number_is_the_same_or_on_another_machine_near(name, then, now, alike,
 
 
 def test_accuracies_that_all_move_one_way_are_told(capsys):
-    assert rerun._told([rerun.NEAR, rerun.NEAR, rerun.SAME], [-1.5, -0.5]) == 0
+    run = rerun.Run("table_05", "smoke", "linear_eval", "cell-seed0", 0, {}, {})
+    pairs = [("top1", 43.5, 42.0), ("knn_top1", 40.5, 40.0), ("top1", 41.0, 41.0), ("top5", 90.0, 80.0)]
+    compared = [
+        rerun.Compared(run, name, then, now, rerun._word(name, then, now, False), ("one", "another"))
+        for name, then, now in pairs
+    ]
+    assert rerun._told(compared) == 0
     assert "2 accuracies moved by -1.00 points on average, at most by -1.50" in capsys.readouterr().out
 
 
@@ -103,7 +110,11 @@ def test_another_seed_draws_other_runs_and_the_same_one_the_same(evidence):
 
 
 def test_the_cells_that_are_named_are_made_and_no_others(evidence, capsys):
-    assert rerun.main([*SMOKE[:2], "--cell", "table_02/loss2"]) == 0
+    out = Path("out/reruns.csv")
+    assert rerun.main([*SMOKE[:2], "--cell", "table_02/loss2", "--out", str(out)]) == 0
+    header, *rows = out.read_text().splitlines()
+    assert header.startswith("stage,exhibit,run,fingerprint,metric,committed,again,")
+    assert len(rows) == 4 and all(row.startswith("gradients,table_02,loss2-seed0,") for row in rows)
     said = capsys.readouterr().out
     assert "table_02 loss2-seed0" in said and "loss3" not in said and "loss1" not in said
     assert rerun.main([*SMOKE[:2], "--cell", "table_02/loss9"]) == 2
