@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from reports.reading.folders import Folders
 from reports.verdict import judge_scale
@@ -99,7 +100,7 @@ def test_what_compositions_gain():
     assert "crop with Sobel is the hardest ({:.0f} and {:.0f} %)".format(*hardest) in WORDS
 
     both = top["Crop+Color", "both branches"]
-    assert f"({top['Crop', 'Color']:.1f} against {both:.1f} for both)" in WORDS
+    assert f"({top['Crop', 'Color']:.1f} against {both:.1f} for both," in WORDS
 
 
 def test_one_branch_at_three_times_the_length():
@@ -584,3 +585,50 @@ def test_the_correlations_are_the_boards(judged):
     d9, f4 = (judged["reduced", claim] for claim in ("D9", "F4"))
     assert f"a rank correlation of {d9['effect']:.2f} where the paper has {d9['paper_effect']:.1f}" in WORDS
     assert (f4["part"], f"with 1 % of the labels it is {f4['effect']:.2f}" in WORDS) == (1, True)
+
+
+def made_again() -> pd.DataFrame:
+    """reruns.csv, with the points by which each number moved."""
+    rows = pd.read_csv(ROOT / "reports/evidence/reduced/reruns.csv")
+    return rows.assign(moved=rows.again - rows.committed)
+
+
+def test_what_was_made_again_on_another_processor():
+    rows = made_again()
+    elsewhere = rows.processor != rows.processor_again
+    drawn = rows[rows.fingerprint.isin(rows.fingerprint.unique()[:16])]
+    assert (~elsewhere).sum() == 24 and drawn[~elsewhere].fingerprint.nunique() == 6
+    assert (drawn[~elsewhere].moved == 0).all(), "the six that this Intel had made"
+    same = drawn[elsewhere].groupby("fingerprint").moved.agg(lambda moved: (moved == 0).all())
+    assert (same.sum(), len(same)) == (1, 10)
+
+    chosen = rows[~rows.fingerprint.isin(drawn.fingerprint) & (rows.stage == "linear_eval")]
+    evaluated = chosen.groupby("metric").moved.agg(["mean", "sem", "count"])
+    top1, neighbours = evaluated.loc["top1"], evaluated.loc["knn_top1"]
+    assert (top1["count"], neighbours["count"]) == (18, 18)
+    assert f"top-1 moved by {top1['mean']:.1f} points on average (standard error {top1['sem']:.1f})" in WORDS
+    assert f"nearest neighbours by {neighbours['mean']:.1f} ({neighbours['sem']:.1f})" in WORDS
+    assert f"moved by more than {rows[rows.metric.isin(['top1', 'knn_top1'])].moved.abs().max():.1f}" in WORDS
+
+
+def test_two_comparisons_with_a_side_from_each_processor():
+    rows = made_again()
+    evaluated = rows[(rows.metric == "top1") & rows.run.str.startswith("part1-augmentation3")]
+    evaluated = evaluated.sort_values("run")
+    assert quoted("made on the AMD") == pytest.approx(evaluated.committed.tolist(), abs=0.051)
+    assert quoted("made again on the Intel") == pytest.approx(evaluated.again.tolist(), abs=0.051)
+    branches = means("figure_05", ["metric", "first", "second", "seed"])["top1", "Crop", "Color"]
+    depths = means("figure_07", ["metric", "training", "epochs", "width", "depth", "seed"])
+    deepest = depths["top1", "SimCLR linear eval", 10, 1, 20]
+    ahead, behind = (
+        [
+            float((other.to_numpy() - both.to_numpy()).mean())
+            for both in (evaluated.again, evaluated.committed)
+        ]
+        for other in (branches, deepest)
+    )
+    said = "is {:.1f} points ahead of both (committed: {:.1f})"
+    assert said.format(*ahead) in WORDS
+    assert "ResNet-20 is {:.1f} behind ResNet-8 (committed: {:.1f};".format(*(-x for x in behind)) in WORDS
+    moved = deepest.to_numpy() - evaluated.again.to_numpy()
+    assert f"p {stats.ttest_1samp(moved, 0).pvalue:.2f}" in WORDS
