@@ -595,11 +595,12 @@ def made_again() -> pd.DataFrame:
 
 def test_what_was_made_again_on_another_processor():
     rows = made_again()
-    elsewhere = rows.processor != rows.processor_again
     drawn = rows[rows.fingerprint.isin(rows.fingerprint.unique()[:16])]
-    assert (~elsewhere).sum() == 24 and drawn[~elsewhere].fingerprint.nunique() == 6
-    assert (drawn[~elsewhere].moved == 0).all(), "the six that this Intel had made"
-    same = drawn[elsewhere].groupby("fingerprint").moved.agg(lambda moved: (moved == 0).all())
+    at_home = drawn[drawn.processor == drawn.processor_again]
+    assert (len(at_home), at_home.fingerprint.nunique()) == (24, 6)
+    assert (at_home.moved == 0).all(), "the six that this Intel had made"
+    away = drawn[drawn.processor != drawn.processor_again].groupby("fingerprint").moved
+    same = away.agg(lambda moved: (moved == 0).all())
     assert (same.sum(), len(same)) == (1, 10)
 
     chosen = rows[~rows.fingerprint.isin(drawn.fingerprint) & (rows.stage == "linear_eval")]
