@@ -186,9 +186,14 @@ def test_narrow_heads():
 
 
 @pytest.mark.parametrize(
-    ("scale", "first"), [("reduced_long", "top-1"), ("reduced_wide", "top-1, 32 channels")]
+    ("scale", "first"),
+    [
+        ("reduced_long", "top-1"),
+        ("reduced_wide", "top-1, 32 channels"),
+        ("reduced_sampler", "top-1, official boxes"),
+    ],
 )
-def test_the_heads_of_longer_and_of_wider_trainings(scale, first):
+def test_the_heads_elsewhere(scale, first):
     measured = means("figure_08", ["metric", "projection"], scale)["top1"]
     rows = means("figure_08", ["metric", "projection", "representation"], scale)["top1"]
     expected = [rows["nonlinear", "h"], rows["nonlinear", "z"], measured["linear"], measured["none"]]
@@ -392,13 +397,16 @@ def test_how_far_the_classifier_beside_the_encoder_is_behind():
     assert "is {:.1f} points behind linear evaluation, where it was {:.1f}".format(*behind) in WORDS
 
 
-SIZES = {"reduced": "", "reduced_long": ", 30 epochs", "reduced_wide": ", 32 channels"}
+SIZES = {
+    "reduced": "", "reduced_long": ", 30 epochs", "reduced_wide": ", 32 channels",
+    "reduced_sampler": ", official boxes",
+}  # fmt: skip
 FEWER = [("yes", 0.1), ("yes", 0.5), ("no", 10.0)]
 
 
 @pytest.mark.parametrize(
     ("scale", "norm", "temperature"),
-    [(scale, *cell) for scale in ("reduced_long", "reduced_wide") for cell in FEWER]
+    [(scale, *cell) for scale in ("reduced_long", "reduced_wide", "reduced_sampler") for cell in FEWER]
     + [
         ("reduced", *cell)
         for cell in [("yes", 0.05), ("yes", 0.1), ("yes", 0.5), ("yes", 1.0), ("no", 10.0), ("no", 100.0)]
@@ -530,6 +538,7 @@ ELSEWHERE = {
     "#twice-the-width": "reduced_wide",
     "#a-third-of-the-rate": "reduced_gentle",
     "#four-times-the-images": "reduced_images",
+    "#crop-boxes-of-the-official-code": "reduced_sampler",
 }
 CLAIMS = r"[A-I]\d+(?:(?:,| and|, and) [A-I]\d+)*"
 
@@ -585,6 +594,30 @@ def test_the_correlations_are_the_boards(judged):
     d9, f4 = (judged["reduced", claim] for claim in ("D9", "F4"))
     assert f"a rank correlation of {d9['effect']:.2f} where the paper has {d9['paper_effect']:.1f}" in WORDS
     assert (f4["part"], f"with 1 % of the labels it is {f4['effect']:.2f}" in WORDS) == (1, True)
+
+
+def test_the_official_crop_boxes():
+    cells = means("figure_05", ["metric", "first", "second", "seed"], "reduced_sampler")
+    crop, colour, both = (
+        cells["top1", first, second]
+        for first, second in (("Crop", "Crop"), ("Crop", "Color"), ("Crop+Color", "both branches"))
+    )
+    full = means("table_01", ["metric", "augmentation", "seed"], "reduced_sampler")["top1", "1"]
+    expected = [some.mean() for some in (crop, colour, both, full)]
+    assert quoted("top-1 on five seeds, official boxes") == pytest.approx(expected, abs=0.051)
+    assert f"crop alone is {(colour - crop).mean():.1f} points below crop followed by colour, with" in WORDS
+    fails, others = sorted(full[full < FAILS]), sorted(full[full >= FAILS])
+    assert len(fails) == 2 and "two trainings of five fail, and the others end at 34 to 36" in WORDS
+    assert (round(others[0]), round(others[-1])) == (34, 36)
+    tasks = cells["contrastive_accuracy", "Crop+Color", "both branches"]
+    sisters, others = both.drop(0), tasks.drop(0)
+    said = "{:.0f} % of contrastive accuracy where they have {:.0f} to {:.0f}, and {:.1f} points where they"
+    assert said.format(tasks[0], others.min(), others.max(), both[0]) in WORDS
+    assert f"have {sisters.min():.1f} to {sisters.max():.1f}. With it" in WORDS
+    heads = means("figure_08", ["metric", "projection"], "reduced_sampler")["top1"]
+    layers = means("figure_08", ["metric", "projection", "representation"], "reduced_sampler")["top1"]
+    assert f"a linear head is {heads['linear'] - heads['none']:.1f} points above none, and h" in WORDS
+    assert f"h {layers['nonlinear', 'h'] - layers['nonlinear', 'z']:.1f} above z" in WORDS
 
 
 def made_again() -> pd.DataFrame:
