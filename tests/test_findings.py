@@ -636,6 +636,7 @@ def test_what_was_made_again_on_another_processor():
     same = away.agg(lambda moved: (moved == 0).all())
     assert (same.sum(), len(same)) == (1, 10)
 
+    rows = rows[~rows.processor_again.str.contains("MKL_CBWR")]
     chosen = rows[~rows.fingerprint.isin(drawn.fingerprint) & (rows.stage == "linear_eval")]
     evaluated = chosen.groupby("metric").moved.agg(["mean", "sem", "count"])
     top1, neighbours = evaluated.loc["top1"], evaluated.loc["knn_top1"]
@@ -649,6 +650,9 @@ def test_two_comparisons_with_a_side_from_each_processor():
     rows = made_again()
     evaluated = rows[(rows.metric == "top1") & rows.run.str.startswith("part1-augmentation3")]
     evaluated = evaluated.sort_values("run")
+    rounded = evaluated.processor_again.str.endswith("MKL_CBWR=AVX2")
+    assert quoted("again, with another rounding") == pytest.approx(evaluated[rounded].again, abs=0.051)
+    evaluated = evaluated[~rounded]
     assert quoted("made on the AMD") == pytest.approx(evaluated.committed.tolist(), abs=0.051)
     assert quoted("made again on the Intel") == pytest.approx(evaluated.again.tolist(), abs=0.051)
     branches = means("figure_05", ["metric", "first", "second", "seed"])["top1", "Crop", "Color"]
