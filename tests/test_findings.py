@@ -271,7 +271,7 @@ def test_stronger_colour(first, method):
     )
 
 
-def test_trainings_that_hardly_start_at_full_colour():
+def test_trainings_that_fail_at_full_colour():
     measured = means("table_01", ["method", "augmentation", "seed"])["SimCLR", "1"]
     low, high = sorted(measured[measured < FAILS]), sorted(measured[measured >= FAILS])
     assert "Three trainings of eight" in WORDS and (len(low), len(high)) == (3, 5)
@@ -459,7 +459,7 @@ def test_strong_colour_with_more_images():
     assert said.format(full[2], full[4], half[0], half[-1]) in WORDS
 
 
-def test_the_batch_of_1024_without_the_seed_that_does_not_start():
+def test_the_batch_of_1024_without_the_seed_that_fails():
     measured = means("figure_09", ["metric", "batch_size", "epochs", "seed"])["top1"]
     gaps = measured[1024] - measured[64]
     without = gaps[gaps.index.get_level_values("seed") != 2].groupby("epochs").mean()

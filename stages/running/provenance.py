@@ -30,9 +30,13 @@ def cause_of(run: Run) -> dict[str, Any]:
         "data": data_hash(run.dataset) if run.dataset else None,
         "upstream": run.upstream.fingerprint if run.upstream else None,
         **({"search": [point.fingerprint for point in run.search]} if run.search else {}),
-        "versions": {name: metadata.version(name) for name in LIBRARIES}
-        | {"python": platform.python_version()},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that decide numbers."""
+    return {name: metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()}
 
 
 def record_of(seconds: float, images: int, device: str, processes: int) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Committed numbers are made again from nothing, and one that comes out otherwise is told."""
 
-import platform
 import shutil
-from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -46,12 +44,11 @@ def change(folder: Path, metrics: dict, **machine) -> None:
 
 def on_this_machine() -> dict:
     """What decides last bits here: the committed numbers may be another processor's."""
-    versions = {name: metadata.version(name) for name in provenance.LIBRARIES}
     return {
         "processor": provenance.processor(),
         "device": "cpu",
         "processes": 1,
-        "versions": versions | {"python": platform.python_version()},
+        "versions": provenance.versions(),
     }
 
 
